@@ -1,0 +1,1 @@
+"""What memlint knows: the rule book, API tables and footprints, loaded from ``rules/`` and validated."""

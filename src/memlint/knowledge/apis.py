@@ -1,0 +1,158 @@
+"""API tables: what calling a library's function does to memory. One TOML file a library; format in rules/README.md."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from memlint.knowledge.locate import rules_dir
+from memlint.knowledge.toml import read_toml
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Base of every table: immutable, and strict about unknown keys."""
+
+
+Operand = str | list[str]
+
+ArgumentTest = Literal["equals", "not_equals", "contains", "startswith", "endswith", "given", "kind"]
+
+
+class Condition(Struct):
+    """A test of one argument as written in the call. All operators named in it must hold."""
+
+    param: str
+    equals: list[str | int | float | bool] | None = None  # literal value is one of these
+    not_equals: list[str | int | float | bool] | None = None  # literal value is known and none of these
+    contains: list[str] | None = None  # a literal string holds one of these
+    startswith: list[str] | None = None
+    endswith: list[str] | None = None
+    given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
+    kind: list[str] | None = None  # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
+
+
+class Load(Struct):
+    """The call reads stored data into memory whole."""
+
+    what: Literal["table", "array", "file", "model", "dataset"]
+    source: str | None = None  # parameter that names the file; "self" for a method of a file or path
+    bounds: list[str] = []  # parameters that bound what is read, when given (and not None or False)
+    expansion: float = 1.0  # bytes in memory per byte on disk
+    expansion_by_suffix: dict[str, float] = {}  # ".csv.gz" = 30.0
+
+
+class Makes(Struct):
+    """The call makes something whose bytes follow from its arguments. Exactly one size model is named."""
+
+    kind: Literal["array", "frame", "series", "sparse", "tensor", "image", "bytes", "str", "list", "range", "buffer"]
+    # size models; every string is a parameter name, "self", or "*" for the positional arguments together
+    shape: Operand | None = None  # a shape tuple or an int; a list names one parameter per dimension
+    count: Operand | None = None  # a number of elements; several are multiplied
+    range: list[str] | None = None  # [start, stop, step] as of builtins.range
+    like: str | None = None  # as large as this argument
+    outer: list[str] | None = None  # elements of the first × elements of the second …
+    repeat: str | None = None  # this argument …
+    times: Operand | None = None  # … this many times
+    sum: str | None = None  # the items of this sequence argument together
+    dense: str | None = None  # the dense form of this (sparse) argument
+    file: str | None = None  # the file that this argument names (see load)
+    data: str | None = None  # whatever this argument holds (DataFrame(data))
+    fixed: str | None = None  # always about this many bytes, "250 MB"
+    # element size
+    dtype: str | None = None  # parameter that names the dtype
+    default_dtype: str | None = None  # "float64"; for kind bytes always 1 byte
+    item_bytes: float | None = None
+    square: bool = False  # one int means n × n
+    scale: float = 1.0  # factor on the result
+    minus: int = 0  # elements fewer (diff)
+    axes: dict[str, str] = {}  # frame: rows = "index", columns = "columns"
+    temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
+
+
+class Workers(Struct):
+    """The call starts worker processes or threads."""
+
+    count: str | None = None  # parameter with their number; -1 and None mean the machine's cores
+    default: int | Literal["cores"] | None = None  # when the argument is not passed
+    kind: Literal["process", "thread"] = "process"
+    carries: Literal["imports", "fork", "bare"] = "imports"  # re-imports the suite's modules, shares by fork, a bare interpreter
+    bytes: str | None = None  # footprint of one worker when it is not Python of this suite (a JVM, a browser)
+
+
+class CallEntry(Struct):
+    """One callable, or several that behave alike."""
+
+    names: list[str]
+    params: list[str] = []  # positional parameters in order, as far as the entry needs them; methods without self
+    when: list[Condition] = []  # the entry holds only if all are true
+    unless: list[Condition] = []  # the entry does not hold if one is true
+    returns: str | None = None  # qualified type of the result; "self"; "item of self"
+    load: Load | None = None
+    makes: Makes | None = None
+    acquire: str | None = None  # name of a resource: calling this owes its release
+    releases: str | None = None  # parameter whose resource this call discharges wholly; "all:NAME" every one of that resource
+    owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
+    owner_param: str | None = None  # what the owner takes over, or the callable it will call
+    workers: Workers | None = None
+    endless: bool = False  # an iterator without end
+    unbounded: bool = False  # an iterator whose length is not known and may be huge (file, cursor)
+    lazy: bool = False  # makes no data yet (scan_csv, open_dataset, memmap)
+    reduces: bool = False  # the result is small whatever the input (sum, len, head)
+    combinations: Literal["product", "permutations", "combinations", "combinations_with_replacement", "powerset"] | None = None
+    retains: Literal["process", "output", "diagnostics"] | None = None  # keeps memory beyond the test
+    undo: list[str] = []  # calls that undo a retaining one (gc.enable for gc.disable)
+    confidence: Literal["high", "medium", "low"] | None = None
+    source: str | None = None  # where a fact that is not obvious comes from
+    note: str | None = None
+
+
+class Resource(Struct):
+    """A type whose instances must be released."""
+
+    name: str  # qualified type name, the one that acquiring calls and factories return
+    title: str  # for messages: "process", "in-memory SQLite database"
+    rule: str  # code of a finding in a test body, helper or module
+    partial_rule: str = "MEM306"  # code when only some groups are discharged
+    release: list[list[str]]  # all groups must be discharged, each by any of its methods
+    released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
+    started_by: list[str] = []  # the obligation begins with this method (Thread.start), not with the constructor
+    with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
+    registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
+    children: list[str] = []  # types got from it that must be released too (engine → session)
+    owned_by: list[str] = []  # releasing one of these types that was made with it releases it
+    bytes: str | None = None  # what one costs while it lives
+    confidence: Literal["high", "medium", "low"] = "high"  # of the finding when it is never released
+    advice: str | None = None  # what to write instead, one sentence
+    source: str | None = None
+
+
+class ApiTable(Struct):
+    """One file of ``rules/apis``."""
+
+    library: str
+    version: str | None = None  # the release that the facts were checked against
+    call: list[CallEntry] = []
+    resource: list[Resource] = []
+
+
+def read_api_table(path: Path) -> ApiTable:
+    """Read and validate one table.
+
+    Raises knowledge.toml.BadToml with file and place when it does not fit the format.
+    """
+    return read_toml(path, ApiTable)
+
+
+@lru_cache(maxsize=8)
+def shipped_tables(extra: tuple[Path, ...] = ()) -> tuple[ApiTable, ...]:
+    """All tables of ``rules/apis`` and then those of the extra rule folders' ``apis``."""
+    folders = [rules_dir() / "apis", *(folder / "apis" for folder in extra)]
+    return tuple(read_api_table(path) for folder in folders for path in sorted(folder.glob("*.toml")))
+
+
+def as_plain(value: Any) -> Any:
+    """The table as builtins, for tests and ``explain``."""
+    return msgspec.to_builtins(value)
