@@ -1,0 +1,56 @@
+"""Writes results in the format a reader, a CI system or a program wants. One module a format, loaded only when chosen."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from memlint.report.interface import RankReporter, RenderContext, Reporter
+
+__all__ = [
+    "FORMATS",
+    "RANK_FORMATS",
+    "RankReporter",
+    "RenderContext",
+    "Reporter",
+    "get_rank_reporter",
+    "get_reporter",
+]
+
+FORMATS = {
+    "text": "memlint.report.text:TextReporter",
+    "concise": "memlint.report.concise:ConciseReporter",
+    "json": "memlint.report.lint_json:JsonReporter",
+    "jsonl": "memlint.report.lint_json:JsonLinesReporter",
+    "sarif": "memlint.report.sarif:SarifReporter",
+    "github": "memlint.report.github:GithubReporter",
+    "gitlab": "memlint.report.gitlab:GitlabReporter",
+    "junit": "memlint.report.junit:JunitReporter",
+    "markdown": "memlint.report.markdown:MarkdownReporter",
+}
+RANK_FORMATS = {
+    "text": "memlint.report.rank_text:TextRankReporter",
+    "json": "memlint.report.rank_json:JsonRankReporter",
+    "markdown": "memlint.report.rank_markdown:MarkdownRankReporter",
+}
+
+
+def get_reporter(name: str) -> Reporter:
+    """Return the reporter of lint results called ``name``, a key of FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("Reporter", _load(FORMATS[name]))
+
+
+def get_rank_reporter(name: str) -> RankReporter:
+    """Return the reporter of rankings called ``name``, a key of RANK_FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("RankReporter", _load(RANK_FORMATS[name]))
+
+
+def _load(target: str) -> object:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)()

@@ -1,0 +1,44 @@
+"""What every format offers, and what it is told about the place its output goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from memlint.model import Level, LintResult, RankResult
+
+
+@dataclass(frozen=True, slots=True)
+class RenderContext:
+    """Where the output goes and how much of it is wanted."""
+
+    color: bool  # ANSI colours may be written
+    hyperlinks: bool  # OSC 8 links may be written
+    width: int  # columns of the terminal
+    level: Level
+    statistics: bool  # counts by code are wanted at the end
+    verbose: int  # 0, 1 …: how often -v was given
+    quiet: bool  # findings and errors alone, no summary
+    source_line: Callable[
+        [str, int], str | None
+    ]  # line n (from 1) of the file at a path, None where there is none
+    root: Path  # the working directory, which the paths of findings are relative to
+    show_suppressed: bool  # list suppressed and baselined findings too, with why
+
+
+class Reporter(Protocol):
+    """Writes the result of a lint run."""
+
+    def render(self, result: LintResult, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same result gives the same text."""
+        ...
+
+
+class RankReporter(Protocol):
+    """Writes a ranking of suspects."""
+
+    def render(self, result: RankResult, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same result gives the same text."""
+        ...
