@@ -1,4 +1,4 @@
-"""Writes results in the format a reader, a CI system or a program wants. One module a format, loaded only when chosen."""
+"""Writes results in the format that a reader, a CI system or a program wants: one module a format."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = [
     "get_reporter",
 ]
 
+# name → module:class; imported only when chosen, so that rich is loaded for text alone
 FORMATS = {
     "text": "memlint.report.text:TextReporter",
     "concise": "memlint.report.concise:ConciseReporter",

@@ -21,9 +21,7 @@ class RenderContext:
     statistics: bool  # counts by code are wanted at the end
     verbose: int  # 0, 1 …: how often -v was given
     quiet: bool  # findings and errors alone, no summary
-    source_line: Callable[
-        [str, int], str | None
-    ]  # line n (from 1) of the file at a path, None where there is none
+    source_line: Callable[[str, int], str | None]  # line n (from 1) of the file at a path
     root: Path  # the working directory, which the paths of findings are relative to
     show_suppressed: bool  # list suppressed and baselined findings too, with why
 
