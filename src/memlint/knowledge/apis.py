@@ -109,7 +109,7 @@ class CallEntry(Struct):
     note: str | None = None
 
 
-class Resource(Struct):
+class Resource(Struct, kw_only=True):
     """A type whose instances must be released."""
 
     name: str  # qualified type name, the one that acquiring calls and factories return
