@@ -1,0 +1,219 @@
+"""From configuration files and options to ``Settings``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from memlint.config.layers import (
+    NO_LAYERS,
+    Entry,
+    Layers,
+    existing_folder,
+    find_config,
+    read_layers,
+    rule_table,
+    shown,
+)
+from memlint.config.pytest_config import PytestConfig, find_pytest_config
+from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
+from memlint.config.settings import ConfigError, OptionValue, Settings
+from memlint.knowledge.rulebook import RuleBook, load_rulebook
+from memlint.knowledge.selectors import ALL, UnknownSelectorError, choose, code_of, did_you_mean
+from memlint.knowledge.toml import BadToml
+from memlint.model import Level, Severity
+
+CACHE_DIR = ".memlint_cache"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says; None and () where it is silent."""
+
+    select: tuple[str, ...] = ()  # instead of the files' select and ignore
+    ignore: tuple[str, ...] = ()  # beside the files' ignore
+    level: Level | None = None
+    fail_on: Severity | None = None
+    baseline: Path | None = None
+    cores: int | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What loading has at hand; ``origins`` fills as settings are taken."""
+
+    layers: Layers
+    overrides: Overrides
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def take(self, name: str, default: Any) -> Any:
+        """The value of ``name``: from the options, else from the files, else ``default``."""
+        option = getattr(self.overrides, name, None)
+        key = name.replace("_", "-")
+        if option is not None:
+            self.origins[name] = f"--{key}"
+            return option
+        entry = self.layers.plain.get(key)
+        self.origins[name] = entry.origin if entry else DEFAULT
+        return entry.value if entry else default
+
+    def take_path(self, name: str, default: Path | None) -> Path | None:
+        """Likewise for a path, which counts from the folder of the file that sets it."""
+        value = self.take(name, default)
+        if not isinstance(value, str):
+            return value if value is None else Path(value)
+        return (self.layers.plain[name.replace("_", "-")].folder / Path(value).expanduser()).resolve()
+
+
+def load_settings(
+    start: Path | None = None,
+    *,
+    config: Path | None = None,
+    isolated: bool = False,
+    overrides: Overrides | None = None,
+    working_dir: Path | None = None,
+) -> Settings:
+    """Return the settings that hold for the folder ``start`` (default: the working directory).
+
+    ``config`` names the file to read instead of the closest one; ``isolated`` reads none of memlint's own.
+    Raises ConfigError, with file and line, for anything that cannot be obeyed.
+    """
+    working_dir = (working_dir or Path.cwd()).resolve()
+    start = (start or working_dir).resolve()
+    path = None if isolated else (config.resolve() if config else find_config(start))
+    if config and not config.is_file():
+        raise ConfigError(f"{config}: no such configuration file")
+    suite = find_pytest_config(start)
+    root = _root(start, path, suite)
+    reading = _Reading(read_layers(path) if path else NO_LAYERS, overrides or Overrides())
+    extra = _extra_rules(reading)
+    book = _book(extra)
+    return Settings(
+        root=root,
+        working_dir=working_dir,
+        codes=_codes(reading, book),
+        per_file_ignores=_per_file_ignores(reading, book),
+        options=_options(reading, book),
+        markers=reading.take("markers", DEFAULT_MARKERS),
+        python_files=_from_suite(reading, "python_files", suite) or DEFAULT_PYTHON_FILES,
+        testpaths=_testpaths(reading, suite, root),
+        exclude=reading.take("exclude", ()),
+        default_exclude=DEFAULT_EXCLUDE,
+        extra_rules=extra,
+        level=reading.take("level", Level.CI),
+        fail_on=reading.take("fail_on", Severity.NOTE),
+        baseline=reading.take_path("baseline", None),
+        cache_dir=reading.take_path("cache_dir", root / CACHE_DIR) or root / CACHE_DIR,
+        cores=reading.take("cores", None),
+        origins=reading.origins,
+    )
+
+
+def _root(start: Path, config: Path | None, suite: PytestConfig | None) -> Path:
+    if config and config.parent in (start, *start.parents):
+        return config.parent
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists() or (suite and suite.path.parent == folder):
+            return folder
+    return start
+
+
+def _extra_rules(reading: _Reading) -> tuple[Path, ...]:
+    names = reading.take("extra_rules", ())
+    return tuple(existing_folder(reading.layers.plain["extra-rules"], name) for name in names)
+
+
+def _book(extra: tuple[Path, ...]) -> RuleBook:
+    try:
+        return load_rulebook(extra)
+    except BadToml as error:
+        raise ConfigError(str(error)) from error
+
+
+def _codes(reading: _Reading, book: RuleBook) -> frozenset[str]:
+    own, plain = reading.overrides, reading.layers.plain
+    sources: list[tuple[str, tuple[str, ...], Entry | str]] = [
+        (key, plain[key].value, plain[key]) for key in ("select", "ignore") if key in plain
+    ]
+    for key, words, where in (
+        *sources,
+        ("select", own.select, "--select"),
+        ("ignore", own.ignore, "--ignore"),
+    ):
+        _resolve(words, book, where)
+        reading.origins.setdefault(key, DEFAULT)
+        if words:
+            reading.origins[key] = where.origin if isinstance(where, Entry) else where
+    if own.select:
+        return choose(own.select, own.ignore, book)
+    select = plain["select"].value if "select" in plain else (ALL,)
+    ignore = plain["ignore"].value if "ignore" in plain else ()
+    return choose(select, (*ignore, *own.ignore), book)
+
+
+def _resolve(words: tuple[str, ...], book: RuleBook, where: Entry | str) -> frozenset[str]:
+    try:
+        return choose(words, (), book)
+    except UnknownSelectorError as error:
+        if isinstance(where, str):
+            raise ConfigError(f"{where}: {error}") from error
+        raise where.wrong(error, error.word) from error
+
+
+def _per_file_ignores(reading: _Reading, book: RuleBook) -> tuple[tuple[str, frozenset[str]], ...]:
+    found = []
+    for pattern, entry in reading.layers.tables["per-file-ignores"].items():
+        try:
+            words = strings(entry.value)
+        except ValueError as error:
+            raise entry.wrong(f'"{pattern}" {error}') from error
+        found.append((pattern, _resolve(words, book, entry)))
+        reading.origins[f"per_file_ignores.{pattern}"] = entry.origin
+    return tuple(found)
+
+
+def _options(reading: _Reading, book: RuleBook) -> Mapping[str, Mapping[str, OptionValue]]:
+    options = {code: {o.name: o.parse(o.default) for o in rule.option} for code, rule in book.rules.items()}
+    for word, entry in reading.layers.tables["rules"].items():
+        try:
+            code = code_of(word, book)
+        except UnknownSelectorError as error:
+            raise entry.wrong(error) from error
+        for name, value in rule_table(entry).items():
+            origin = f"rules.{code}.{name}"
+            if origin in reading.origins:
+                raise entry.wrong(f"{name} of {code} is set at {reading.origins[origin]} already", None, name)
+            options[code][name] = _option(entry, book, code, name, value)
+            reading.origins[origin] = f"{shown(entry.source.path)}:{entry.source.line((*entry.keys, name))}"
+    return options
+
+
+def _option(entry: Entry, book: RuleBook, code: str, name: str, value: object) -> OptionValue:
+    known = {option.name: option for option in book.rules[code].option}
+    if name not in known:
+        hint = did_you_mean(name, known) or (f"; it has {', '.join(known)}" if known else "; it has none")
+        raise entry.wrong(f"{code} has no option {name!r}{hint}", None, name)
+    try:
+        return known[name].parse(value)
+    except ValueError as error:
+        raise entry.wrong(f"{code}: {error}", None, name) from error
+
+
+def _from_suite(reading: _Reading, name: str, suite: PytestConfig | None) -> tuple[str, ...]:
+    """memlint's own value, else that of the suite's pytest configuration, else ()."""
+    own: tuple[str, ...] = reading.take(name, ())
+    theirs: tuple[str, ...] = getattr(suite, name, ())
+    if own or not suite or not theirs:
+        return own
+    reading.origins[name] = f"{shown(suite.path)}:{getattr(suite, f'{name}_line')}"
+    return theirs
+
+
+def _testpaths(reading: _Reading, suite: PytestConfig | None, root: Path) -> tuple[str, ...]:
+    paths = _from_suite(reading, "testpaths", suite)
+    if not suite or "testpaths" in reading.layers.plain or suite.path.parent == root:
+        return paths
+    return tuple((suite.path.parent / path).as_posix() for path in paths)

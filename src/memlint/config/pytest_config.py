@@ -1,0 +1,120 @@
+"""What the suite's own pytest configuration says about where its tests lie."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from memlint.config.settings import ConfigError
+from memlint.config.toml_source import read_source, read_text
+
+# in the order in which pytest looks for them in a folder
+_INI_FILES = {
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
+_TOML_FILES = ("pytest.toml", ".pytest.toml")
+_ALWAYS_COUNTS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_LOOKUP = (
+    "pytest.toml",
+    ".pytest.toml",
+    "pytest.ini",
+    ".pytest.ini",
+    "pyproject.toml",
+    "tox.ini",
+    "setup.cfg",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PytestConfig:
+    """The two settings that memlint obeys, with their lines; empty where the file does not set them."""
+
+    path: Path
+    testpaths: tuple[str, ...] = ()
+    python_files: tuple[str, ...] = ()
+    testpaths_line: int = 1
+    python_files_line: int = 1
+
+
+def find_pytest_config(start: Path) -> PytestConfig | None:
+    """Return the configuration that pytest would use from ``start``: the closest going up, None without any.
+
+    Raises ConfigError when that file cannot be read or parsed.
+    """
+    for folder in (start, *start.parents):
+        for name in _LOOKUP:
+            path = folder / name
+            if path.is_file() and (found := _read(path)):
+                return found
+    return None
+
+
+def _read(path: Path) -> PytestConfig | None:
+    if path.name in _INI_FILES:
+        return _read_ini(path, _INI_FILES[path.name])
+    return _read_toml(path)
+
+
+def _read_toml(path: Path) -> PytestConfig | None:
+    text = read_text(path)
+    if path.name == "pyproject.toml" and "pytest" not in text:
+        return None
+    source = read_source(path, text)
+    places = (
+        (("pytest",),)
+        if path.name in _TOML_FILES
+        else (("tool", "pytest", "ini_options"), ("tool", "pytest"))
+    )
+    for keys in places:
+        table = source.table(*keys)
+        if table is None:
+            continue
+        return PytestConfig(
+            path,
+            _words(path, table.get("testpaths")),
+            _words(path, table.get("python_files")),
+            source.line((*keys, "testpaths")),
+            source.line((*keys, "python_files")),
+        )
+    return PytestConfig(path) if path.name in _ALWAYS_COUNTS else None
+
+
+def _read_ini(path: Path, section: str) -> PytestConfig | None:
+    text = read_text(path)
+    if f"[{section}]" not in text:
+        return PytestConfig(path) if path.name in _ALWAYS_COUNTS else None
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text, str(path))
+    except configparser.Error as error:
+        raise ConfigError(f"{path}: not a valid ini file: {error.message}") from error
+    if not parser.has_section(section):
+        return None
+    return PytestConfig(
+        path,
+        _words(path, parser.get(section, "testpaths", fallback="")),
+        _words(path, parser.get(section, "python_files", fallback="")),
+        _ini_line(text, "testpaths"),
+        _ini_line(text, "python_files"),
+    )
+
+
+def _words(path: Path, value: object) -> tuple[str, ...]:
+    """pytest's ``args`` type: a list of strings, or words as a shell splits them."""
+    if isinstance(value, list):
+        return tuple(str(item) for item in value)
+    try:
+        return tuple(shlex.split(str(value or ""), comments=False))
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot split {value!r} into words: {error}") from error
+
+
+def _ini_line(text: str, key: str) -> int:
+    match = re.search(rf"^{key}\s*[=:]", text, re.MULTILINE)
+    return text.count("\n", 0, match.start()) + 1 if match else 1

@@ -1,0 +1,63 @@
+"""What a run is to do: plain values, read once, never changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from memlint.model import Level, Severity
+
+OptionValue = int | bool | tuple[str, ...]
+
+
+class ConfigError(Exception):
+    """A setting that cannot be obeyed; the message names file and line, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of a run, with defaults filled in."""
+
+    root: Path  # folder of the config file, else of the git checkout or the pytest config; patterns count from it
+    working_dir: Path  # paths in results are relative to it
+    codes: frozenset[str]  # active rules, after select and ignore
+    per_file_ignores: tuple[tuple[str, frozenset[str]], ...]  # (gitignore pattern below root, codes)
+    options: Mapping[str, Mapping[str, OptionValue]]  # code → option → value
+    markers: tuple[str, ...]  # markers that announce a heavy test
+    python_files: tuple[str, ...]  # patterns of test modules, as in pytest
+    testpaths: tuple[str, ...]  # what to check when nothing is named, below root; empty: all of it
+    exclude: tuple[str, ...]  # gitignore patterns below root
+    default_exclude: tuple[str, ...]  # likewise, but a folder that the user names is walked all the same
+    extra_rules: tuple[Path, ...]  # folders with further rules and API tables
+    level: Level
+    fail_on: Severity
+    baseline: Path | None
+    cache_dir: Path
+    cores: int | None  # cores of the machine that the suite will run on
+    origins: Mapping[str, str]  # setting → "pyproject.toml:12", "default", "--level"
+
+    def active_codes(self, path: str) -> frozenset[str]:
+        """The rules that hold for the file ``path`` (relative to the working directory)."""
+        if not self.per_file_ignores:
+            return self.codes
+        place = self.from_root(path)
+        ignored = (codes for pattern, codes in self.per_file_ignores if _spec(pattern).match_file(place))
+        return self.codes.difference(*ignored)
+
+    def from_root(self, path: str) -> str:
+        """Return ``path`` (relative to the working directory) as a POSIX path relative to the root."""
+        absolute = os.path.normpath(self.working_dir / path)
+        try:
+            return Path(os.path.relpath(absolute, self.root)).as_posix()
+        except ValueError:  # another drive
+            return Path(absolute).as_posix()
+
+
+@lru_cache(maxsize=256)
+def _spec(pattern: str) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines([pattern])
