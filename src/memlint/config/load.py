@@ -134,24 +134,23 @@ def _book(extra: tuple[Path, ...]) -> RuleBook:
 
 
 def _codes(reading: _Reading, book: RuleBook) -> frozenset[str]:
-    own, plain = reading.overrides, reading.layers.plain
-    sources: list[tuple[str, tuple[str, ...], Entry | str]] = [
-        (key, plain[key].value, plain[key]) for key in ("select", "ignore") if key in plain
-    ]
-    for key, words, where in (
-        *sources,
-        ("select", own.select, "--select"),
-        ("ignore", own.ignore, "--ignore"),
-    ):
-        _resolve(words, book, where)
-        reading.origins.setdefault(key, DEFAULT)
-        if words:
-            reading.origins[key] = where.origin if isinstance(where, Entry) else where
+    own = reading.overrides
+    select = _words(reading, book, "select", own.select)
+    ignore = _words(reading, book, "ignore", own.ignore)
     if own.select:
         return choose(own.select, own.ignore, book)
-    select = plain["select"].value if "select" in plain else (ALL,)
-    ignore = plain["ignore"].value if "ignore" in plain else ()
-    return choose(select, (*ignore, *own.ignore), book)
+    return choose(select or (ALL,), (*ignore, *own.ignore), book)
+
+
+def _words(reading: _Reading, book: RuleBook, key: str, option: tuple[str, ...]) -> tuple[str, ...]:
+    """The files' words for ``key``; both they and those of the option are checked."""
+    entry = reading.layers.plain.get(key)
+    origin = entry.origin if entry else DEFAULT
+    reading.origins[key] = f"--{key}" if option else origin
+    _resolve(option, book, f"--{key}")
+    if entry:
+        _resolve(entry.value, book, entry)
+    return entry.value if entry else ()
 
 
 def _resolve(words: tuple[str, ...], book: RuleBook, where: Entry | str) -> frozenset[str]:

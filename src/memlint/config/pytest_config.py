@@ -11,24 +11,10 @@ from pathlib import Path
 from memlint.config.settings import ConfigError
 from memlint.config.toml_source import read_source, read_text
 
-# in the order in which pytest looks for them in a folder
-_INI_FILES = {
-    "pytest.ini": "pytest",
-    ".pytest.ini": "pytest",
-    "tox.ini": "pytest",
-    "setup.cfg": "tool:pytest",
-}
-_TOML_FILES = ("pytest.toml", ".pytest.toml")
-_ALWAYS_COUNTS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
-_LOOKUP = (
-    "pytest.toml",
-    ".pytest.toml",
-    "pytest.ini",
-    ".pytest.ini",
-    "pyproject.toml",
-    "tox.ini",
-    "setup.cfg",
-)
+# the order in which pytest looks in a folder
+_ALWAYS_COUNT = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_LOOKUP = (*_ALWAYS_COUNT, "pyproject.toml", "tox.ini", "setup.cfg")
+_TABLES = (("tool", "pytest", "ini_options"), ("tool", "pytest"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +42,9 @@ def find_pytest_config(start: Path) -> PytestConfig | None:
 
 
 def _read(path: Path) -> PytestConfig | None:
-    if path.name in _INI_FILES:
-        return _read_ini(path, _INI_FILES[path.name])
-    return _read_toml(path)
+    if path.suffix == ".toml":
+        return _read_toml(path)
+    return _read_ini(path, "tool:pytest" if path.name == "setup.cfg" else "pytest")
 
 
 def _read_toml(path: Path) -> PytestConfig | None:
@@ -66,12 +52,7 @@ def _read_toml(path: Path) -> PytestConfig | None:
     if path.name == "pyproject.toml" and "pytest" not in text:
         return None
     source = read_source(path, text)
-    places = (
-        (("pytest",),)
-        if path.name in _TOML_FILES
-        else (("tool", "pytest", "ini_options"), ("tool", "pytest"))
-    )
-    for keys in places:
+    for keys in _TABLES if path.name == "pyproject.toml" else (("pytest",),):
         table = source.table(*keys)
         if table is None:
             continue
@@ -82,13 +63,13 @@ def _read_toml(path: Path) -> PytestConfig | None:
             source.line((*keys, "testpaths")),
             source.line((*keys, "python_files")),
         )
-    return PytestConfig(path) if path.name in _ALWAYS_COUNTS else None
+    return PytestConfig(path) if path.name in _ALWAYS_COUNT else None
 
 
 def _read_ini(path: Path, section: str) -> PytestConfig | None:
     text = read_text(path)
     if f"[{section}]" not in text:
-        return PytestConfig(path) if path.name in _ALWAYS_COUNTS else None
+        return PytestConfig(path) if path.name in _ALWAYS_COUNT else None
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
         parser.read_string(text, str(path))

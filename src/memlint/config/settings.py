@@ -23,7 +23,7 @@ class ConfigError(Exception):
 class Settings:
     """Every setting of a run, with defaults filled in."""
 
-    root: Path  # folder of the config file, else of the git checkout or the pytest config; patterns count from it
+    root: Path  # folder of the config file, else of the checkout or the pytest config; patterns count from it
     working_dir: Path  # paths in results are relative to it
     codes: frozenset[str]  # active rules, after select and ignore
     per_file_ignores: tuple[tuple[str, frozenset[str]], ...]  # (gitignore pattern below root, codes)

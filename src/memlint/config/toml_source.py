@@ -42,7 +42,7 @@ class TomlSource:
         return found if isinstance(found, dict) else None
 
     def line(self, keys: KeyPath, item: object = None) -> int:
-        """Return the line of the key, or of the string ``item`` in its value; of the nearest parent if it has none."""
+        """Return the line of the key (else of its nearest parent), or of the string ``item`` in its value."""
         lines = dict(_key_lines(self.text))
         while keys and keys not in lines:
             keys = keys[:-1]
@@ -83,7 +83,7 @@ def read_text(path: Path) -> str:
 
 
 def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:
-    """Yield every key and table header outside inline tables, with its line; ``text`` is known to be valid."""
+    """Yield every key and table header outside inline tables, with its line; ``text`` is valid TOML."""
     table: KeyPath = ()
     position = 0
     while position < len(text):

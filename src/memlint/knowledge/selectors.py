@@ -65,7 +65,7 @@ def code_of(word: str, book: RuleBook) -> str:
 
 
 def choose(select: Iterable[str], ignore: Iterable[str], book: RuleBook) -> frozenset[str]:
-    """Return the codes that ``select`` names and ``ignore`` does not; the narrower word wins, then ``ignore``.
+    """Return the codes that ``select`` names and ``ignore`` does not; a narrower word beats a wider one.
 
     Raises UnknownSelectorError for a word that names nothing.
     """
