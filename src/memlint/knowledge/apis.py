@@ -87,6 +87,7 @@ class CallEntry(Struct):
 
     names: list[str]
     params: list[str] = []  # positional parameters in order, as far as the entry needs them; methods without self
+    defaults: dict[str, int | float | str | bool] = {}  # what a parameter that is not passed holds, where a size needs it
     when: list[Condition] = []  # the entry holds only if all are true
     unless: list[Condition] = []  # the entry does not hold if one is true
     returns: str | None = None  # qualified type of the result; "self"; "item of self"
