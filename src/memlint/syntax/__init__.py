@@ -1,0 +1,1 @@
+"""From bytes to facts. The only package that imports libcst, and only when a file must really be parsed."""

@@ -1,0 +1,139 @@
+"""From the bytes of one file to its facts, whatever the bytes are."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import hashlib
+import io
+import re
+import sys
+import threading
+import tokenize
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+from memlint.facts import FileFacts, Problem
+from memlint.syntax.comments import read_directives
+
+MAX_BYTES = 3_000_000  # libcst needs some 300 bytes a byte of source
+_DEEP = 90  # nested deeper than this, Python's recursion limit and the thread's stack must grow
+_STACK_BYTES = 512 * 1024 * 1024
+T = TypeVar("T")
+
+
+def digest_of(content: bytes) -> str:
+    """The content hash by which facts are cached."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def lower_file(path: str, content: bytes) -> FileFacts:
+    """Return the facts of a file. Never raises: what cannot be read becomes a ``Problem``."""
+    digest, size, lines = digest_of(content), len(content), content.count(b"\n") + 1
+    if size > MAX_BYTES:
+        message = f"{size:,} bytes are more than memlint parses ({MAX_BYTES:,}); it was not checked"
+        return FileFacts(path, digest, size, lines, problems=(Problem(1, message, "MEM903"),))
+    try:
+        source = decode(content)
+        return _lower_source(path, digest, content, source)
+    except Unreadable as error:
+        return FileFacts(path, digest, size, lines, problems=(Problem(error.line, error.message, "MEM900"),))
+
+
+class Unreadable(Exception):
+    """A file that is not Python."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+def decode(content: bytes) -> str:
+    """Decode as Python does: byte-order mark, then coding line, then UTF-8.
+
+    Raises Unreadable when the bytes are not text in that encoding.
+    """
+    if b"\0" in content:
+        raise Unreadable(content[: content.index(b"\0")].count(b"\n") + 1, "contains null bytes: not Python source")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+    except (SyntaxError, LookupError) as error:
+        raise Unreadable(1, f"its encoding is not known: {error}") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        hint = "add a coding line such as '# -*- coding: latin-1 -*-' or save it as UTF-8"
+        raise Unreadable(line, f"not valid {error.encoding}: {hint}") from error
+    return text.removeprefix(codecs.BOM_UTF8.decode())
+
+
+def _lower_source(path: str, digest: str, content: bytes, source: str) -> FileFacts:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes and the like are another linter's matter
+        tree, failure = _parse_ast(source)
+    body, mentions, problems = _lower_parsed(source, tree, failure)
+    directives = read_directives(source, tree)
+    lines = source.count("\n") + (not source.endswith("\n"))
+    return FileFacts(path, digest, len(content), lines, body, mentions, directives, problems)
+
+
+def _parse_ast(source: str) -> tuple[ast.Module | None, Unreadable | None]:
+    try:
+        return ast.parse(source), None
+    except SyntaxError as error:
+        return None, Unreadable(error.lineno or 1, f"not valid Python: {error.msg}")
+    except (RecursionError, MemoryError):
+        return None, Unreadable(1, "nested too deeply for Python's own parser")
+    except ValueError as error:
+        return None, Unreadable(1, f"not valid Python: {error}")
+
+
+def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | None) -> tuple:  # type: ignore[type-arg]
+    from memlint.syntax.parse import lower_tree, lower_without_ast
+    from memlint.syntax.positions import index_positions
+
+    if tree is None:
+        assert failure is not None
+        if "nested" in failure.message or bracket_depth(source) > _DEEP:
+            raise failure  # libcst's native parser would overflow its stack
+        return on_large_stack(lambda: lower_without_ast(source, failure))
+    index = index_positions(tree, source)
+    if index.depth < _DEEP:
+        return lower_tree(source, tree, index)
+    return on_large_stack(lambda: lower_tree(source, tree, index))
+
+
+def bracket_depth(source: str) -> int:
+    """An upper bound of how deep brackets nest; those in strings and comments count too."""
+    depth = deepest = 0
+    for character in re.findall(r"[\[\](){}]", source):
+        depth = depth + 1 if character in "[({" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def on_large_stack(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread whose stack and recursion limit bear source that is nested thousands deep."""
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)
+    sys.setrecursionlimit(100_000)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+        sys.setrecursionlimit(limit)
+    if failure:
+        raise failure[0]
+    return outcome[0]
