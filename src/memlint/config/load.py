@@ -138,8 +138,12 @@ def _codes(reading: _Reading, book: RuleBook) -> frozenset[str]:
     select = _words(reading, book, "select", own.select)
     ignore = _words(reading, book, "ignore", own.ignore)
     if own.select:
-        return choose(own.select, own.ignore, book)
-    return choose(select or (ALL,), (*ignore, *own.ignore), book)
+        select, ignore = own.select, ()
+    chosen = choose(select or (ALL,), (*ignore, *own.ignore), book)
+    if book.rules and not chosen:
+        where = ", ".join(f"{key} from {reading.origins[key]}" for key in ("select", "ignore"))
+        raise ConfigError(f"no rule is left to check: {where}")
+    return chosen
 
 
 def _words(reading: _Reading, book: RuleBook, key: str, option: tuple[str, ...]) -> tuple[str, ...]:
