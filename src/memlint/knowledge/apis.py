@@ -31,6 +31,8 @@ class Condition(Struct):
     startswith: list[str] | None = None
     endswith: list[str] | None = None
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
+    is_none: bool | None = None  # a literal None is (not) passed; for calls where that differs from leaving it out
+    name: list[str] | None = None  # it, or an item of the list it is, is one of these qualified names: "subprocess.PIPE"
     kind: list[str] | None = None  # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
 
 
@@ -69,6 +71,8 @@ class Makes(Struct):
     scale: float = 1.0  # factor on the result
     minus: int = 0  # elements fewer (diff)
     axes: dict[str, str] = {}  # frame: rows = "index", columns = "columns"
+    row_bytes: float = 0.0  # sparse: bytes for each row of the shape, whatever it holds
+    density: str | None = None  # sparse: parameter with the share of the shape's elements that is stored, item_bytes each
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
 
 
@@ -87,7 +91,7 @@ class CallEntry(Struct):
 
     names: list[str]
     params: list[str] = []  # positional parameters in order, as far as the entry needs them; methods without self
-    defaults: dict[str, int | float | str | bool] = {}  # what a parameter that is not passed holds, where a size needs it
+    defaults: dict[str, int | float | str | bool] = {}  # what a parameter holds when it is not passed
     when: list[Condition] = []  # the entry holds only if all are true
     unless: list[Condition] = []  # the entry does not hold if one is true
     returns: str | None = None  # qualified type of the result; "self"; "item of self"
@@ -117,7 +121,9 @@ class Resource(Struct, kw_only=True):
     title: str  # for messages: "process", "in-memory SQLite database"
     rule: str  # code of a finding in a test body, helper or module
     partial_rule: str = "MEM306"  # code when only some groups are discharged
-    release: list[list[str]]  # all groups must be discharged, each by any of its methods
+    # all groups must be discharged, each by any of: a method ("wait"), a method of an attribute ("stdout.close"), a function
+    # that is given it or an attribute of it ("os.killpg")
+    release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
     started_by: list[str] = []  # the obligation begins with this method (Thread.start), not with the constructor
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
