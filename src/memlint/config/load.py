@@ -87,8 +87,9 @@ def load_settings(
     if config and not config.is_file():
         raise ConfigError(f"{config}: no such configuration file")
     suite = find_pytest_config(start)
-    root = _root(start, path, suite)
+    root, root_origin = _root(start, path, suite)
     reading = _Reading(read_layers(path) if path else NO_LAYERS, overrides or Overrides())
+    reading.origins["root"] = root_origin
     extra = _extra_rules(reading)
     book = _book(extra)
     return Settings(
@@ -112,13 +113,16 @@ def load_settings(
     )
 
 
-def _root(start: Path, config: Path | None, suite: PytestConfig | None) -> Path:
+def _root(start: Path, config: Path | None, suite: PytestConfig | None) -> tuple[Path, str]:
+    """The folder that patterns count from, and what makes it so."""
     if config and config.parent in (start, *start.parents):
-        return config.parent
+        return config.parent, shown(config)
     for folder in (start, *start.parents):
-        if (folder / ".git").exists() or (suite and suite.path.parent == folder):
-            return folder
-    return start
+        if suite and suite.path.parent == folder:
+            return folder, shown(suite.path)
+        if (folder / ".git").exists():
+            return folder, shown(folder / ".git")
+    return start, DEFAULT
 
 
 def _extra_rules(reading: _Reading) -> tuple[Path, ...]:
@@ -137,13 +141,18 @@ def _codes(reading: _Reading, book: RuleBook) -> frozenset[str]:
     own = reading.overrides
     select = _words(reading, book, "select", own.select)
     ignore = _words(reading, book, "ignore", own.ignore)
+    reading.origins["codes"] = _origin_of_codes(reading)
     if own.select:
         select, ignore = own.select, ()
     chosen = choose(select or (ALL,), (*ignore, *own.ignore), book)
-    if book.rules and not chosen:
-        where = ", ".join(f"{key} from {reading.origins[key]}" for key in ("select", "ignore"))
-        raise ConfigError(f"no rule is left to check: {where}")
+    if not chosen:
+        raise ConfigError(f"no rule is left to check; {reading.origins['codes']}")
     return chosen
+
+
+def _origin_of_codes(reading: _Reading) -> str:
+    given = {key: reading.origins[key] for key in ("select", "ignore") if reading.origins[key] != DEFAULT}
+    return ", ".join(f"{key}: {origin}" for key, origin in given.items()) or DEFAULT
 
 
 def _words(reading: _Reading, book: RuleBook, key: str, option: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,239 @@
+"""``memlint lint``: findings."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from memlint.cli.options import (
+    Targets,
+    Words,
+    config_options,
+    output_option,
+    paths_argument,
+    run_options,
+    say,
+    settings_for,
+    targets,
+    terminal_options,
+)
+from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.model import Level, LintResult, Severity, Summary
+from memlint.report import FORMATS, get_reporter
+
+if TYPE_CHECKING:
+    from memlint.config import Settings
+    from memlint.pipeline import Request
+
+DEFAULT_BASELINE = "memlint-baseline.json"
+_WRITE_BASELINE = "--write-baseline"
+_STDIN = "-"
+
+_EPILOG = """\b
+Examples:
+  memlint tests/                               findings, grouped by file
+  memlint --format json -o findings.json       for a program
+  memlint --select process,MEM501 tests/       some rules only
+  memlint --write-baseline tests/              accept what is there …
+  memlint --baseline memlint-baseline.json     … and report what is new
+  memlint --add-ignore "reviewed in March" tests/test_big.py
+  git diff --name-only | memlint --test-file -
+"""
+
+
+class LintCommand(click.Command):
+    """Lets ``--write-baseline`` stand without a file, also before PATHS."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [self._with_file(args, i) for i in range(len(args))])
+
+    @staticmethod
+    def _with_file(args: list[str], index: int) -> str:
+        """Only a word that ends in .json is the file; anything else after it is a path to check."""
+        following = args[index + 1] if index + 1 < len(args) else ""
+        alone = args[index] == _WRITE_BASELINE and not following.endswith(".json")
+        return f"{_WRITE_BASELINE}=" if alone else args[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A lint run as the command line asks for it."""
+
+    targets: Targets
+    stdin: tuple[str, bytes] | None
+    settings: Settings
+    jobs: int | None
+    cache: bool
+    write_baseline: str | None  # the file, "" for the configured one, None for none
+    reason: str | None  # of the suppression comments that are to be added
+
+    @property
+    def nothing_named(self) -> bool:
+        """The user named a list of paths, and it is empty."""
+        return self.targets.named and not self.targets.paths and self.stdin is None
+
+    def request(self) -> Request:
+        from memlint.pipeline import Request
+
+        return Request(
+            paths=self.targets.paths,
+            settings=self.settings,
+            level=self.settings.level,
+            jobs=self.jobs,
+            cache=self.cache,
+            stdin=self.stdin,
+            cores=self.settings.cores,
+            root=self.settings.working_dir,
+        )
+
+
+@click.command("lint", cls=LintCommand, epilog=_EPILOG)
+@paths_argument
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in Level]),
+    help="hook: sure findings only; ci: likely ones too (default); audit: everything, suppressions shown.",
+)
+@click.option(
+    "--select", type=Words(), multiple=True, metavar="RULES", help="Codes, names or families to check."
+)
+@click.option(
+    "--ignore", type=Words(), multiple=True, metavar="RULES", help="Codes, names or families to skip."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in Severity]),
+    help="Least severity that makes the exit code 1 (default: note).",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit 0 also when there are findings.")
+@click.option(
+    "--baseline", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Known findings."
+)
+@click.option(
+    _WRITE_BASELINE,
+    metavar="[FILE.json]",
+    help=f"Accept all findings of now: write them to FILE.json, --baseline, or {DEFAULT_BASELINE}.",
+)
+@click.option("--statistics", is_flag=True, help="Count findings by rule.")
+@click.option(
+    "--add-ignore", metavar="REASON", help="Put a suppression comment with this reason at each finding."
+)
+@click.option("--stdin-filename", metavar="FILE", help="The name of the source that PATH '-' reads.")
+@output_option
+@run_options
+@config_options
+@terminal_options
+def command(**options: Any) -> int:
+    """Find memory risks in test code.
+
+    PATHS are files, folders or node ids; without any, the testpaths of the suite's pytest configuration. '-'
+    reads one file from standard input.
+    """
+    job = _job(options)
+    result = _lint(job)
+    context = render_context(job.settings, options, job.stdin)
+    write_output(get_reporter(options["format_"]).render(result, context), options["output"])
+    return _exit_code(result, job.settings.fail_on, options["exit_zero"])
+
+
+def _job(options: dict[str, Any]) -> Job:
+    from memlint.config import Overrides
+
+    stdin = _stdin(options)
+    named = Targets((), True) if stdin else targets(options["paths"], options["lists"])
+    overrides = Overrides(
+        select=tuple(word for words in options["select"] for word in words),
+        ignore=tuple(word for words in options["ignore"] for word in words),
+        level=Level(options["level"]) if options["level"] else None,
+        fail_on=Severity(options["fail_on"]) if options["fail_on"] else None,
+        baseline=options["baseline"],
+    )
+    places = (stdin[0],) if stdin else named.paths
+    return Job(
+        targets=named,
+        stdin=stdin,
+        settings=settings_for(places, options["config"], options["isolated"], overrides),
+        jobs=options["jobs"],
+        cache=not options["no_cache"],
+        write_baseline=options["write_baseline"],
+        reason=_reason(options, stdin),
+    )
+
+
+def _stdin(options: dict[str, Any]) -> tuple[str, bytes] | None:
+    """Name and content of the buffer on standard input, when PATHS say ``-``."""
+    name = options["stdin_filename"]
+    if _STDIN not in options["paths"]:
+        if name:
+            raise click.UsageError("--stdin-filename names the source that PATH '-' reads: give '-' as well")
+        return None
+    if len(options["paths"]) > 1 or options["lists"]:
+        raise click.UsageError("'-' reads one file from standard input and takes no other paths beside it")
+    return (Path(name).as_posix() if name else "<stdin>", sys.stdin.buffer.read())
+
+
+def _reason(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str | None:
+    reason: str | None = options["add_ignore"]
+    if reason is None:
+        return None
+    if stdin or options["write_baseline"] is not None:
+        raise click.UsageError(
+            "--add-ignore changes files: it goes neither with '-' nor with --write-baseline"
+        )
+    if not reason.strip() or "\n" in reason:
+        raise click.UsageError("--add-ignore takes a reason of one line, such as 'reviewed: data is 2 MB'")
+    return reason.strip()
+
+
+def _lint(job: Job) -> LintResult:
+    from memlint import baseline, pipeline
+    from memlint.discovery import is_excluded
+
+    if job.nothing_named or (job.stdin and is_excluded(job.stdin[0], job.settings)):
+        return LintResult((), (), Summary(files=0, findings=0))
+    result = pipeline.lint(job.request())
+    if job.reason is not None:
+        result = _add_ignores(job, result, job.reason)
+    known = _baseline_file(job)
+    if job.write_baseline is not None and known:
+        count = baseline.write(known, result, job.settings)
+        say(f"{count} findings written to {known}")
+    if known:
+        result = baseline.apply(known, result, job.settings, job.targets.paths)
+    if not result.summary.files and not result.errors:
+        say("no test code found in " + (", ".join(job.targets.paths) or "the testpaths"))
+    return result
+
+
+def _baseline_file(job: Job) -> Path | None:
+    if job.write_baseline:
+        return Path(job.write_baseline)
+    if job.settings.baseline or job.write_baseline is None:
+        return job.settings.baseline
+    return job.settings.root / DEFAULT_BASELINE
+
+
+def _add_ignores(job: Job, result: LintResult, reason: str) -> LintResult:
+    """Write the comments, then check again: what is reported is what now holds."""
+    from memlint import pipeline
+    from memlint.fixes.add_ignore import add_ignores
+
+    added = add_ignores(result.active, reason, job.settings.working_dir)
+    say(f"{added.comments} comments added to {added.files} files")
+    for path, message in added.refused:
+        say(f"{path}: unchanged: {message}")
+    if added.refused:
+        raise TroubleError("not every finding could be given a comment")
+    return pipeline.lint(job.request())
+
+
+def _exit_code(result: LintResult, fail_on: Severity, exit_zero: bool) -> int:
+    if result.errors:
+        return 2
+    failing = any(finding.severity.rank <= fail_on.rank for finding in result.active)
+    return 1 if failing and not exit_zero else 0

@@ -1,0 +1,146 @@
+"""Options that several commands share, and the settings that follow from them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from memlint.config import Overrides, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Words(click.ParamType[tuple[str, ...]]):
+    """Words separated by commas."""
+
+    name = "words"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(word for part in str(value).split(",") if (word := part.strip()))
+
+
+class Jobs(click.ParamType[int | None]):
+    """A number of processes, or ``auto``, which is None."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "auto":
+            return None
+        if not str(value).isdigit() or int(value) < 1:
+            self.fail(f"{value!r} is neither 'auto' nor a number from 1", param, ctx)
+        return int(value)
+
+
+def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator that applies ``options`` so that --help lists them in this order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+paths_argument = click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
+config_options: Callable[[F], F] = stacked(
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Read this file instead of the closest pyproject.toml or memlint.toml.",
+    ),
+    click.option("--isolated", is_flag=True, help="Read no configuration file of memlint's."),
+)
+run_options: Callable[[F], F] = stacked(
+    click.option(
+        "--test-file",
+        "lists",
+        type=click.File("r", encoding="utf-8"),
+        multiple=True,
+        metavar="LIST",
+        help="Read paths or node ids from this file, one a line ('-': standard input). Repeatable.",
+    ),
+    click.option("-j", "--jobs", type=Jobs(), default="auto", metavar="N", help="Worker processes, or auto."),
+    click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
+)
+output_option = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the result to this file."
+)
+terminal_options: Callable[[F], F] = stacked(
+    click.option("-q", "--quiet", is_flag=True, help="Findings and errors alone, no summary."),
+    click.option("-v", "--verbose", count=True, help="Say more; repeatable."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Colour the output; auto obeys NO_COLOR and FORCE_COLOR.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What the user named."""
+
+    paths: tuple[str, ...]
+    named: bool  # False: nothing was named, and the suite's own testpaths count
+
+
+def targets(paths: Sequence[str], lists: Iterable[Any]) -> Targets:
+    """Return the paths given as arguments and in the ``lists`` (open text files)."""
+    from memlint.discovery import parse_test_list
+
+    texts = [_read_list(file) for file in lists]
+    listed = [path for text in texts for path in parse_test_list(text)]
+    return Targets((*paths, *listed), bool(paths or texts))
+
+
+def _read_list(file: Any) -> str:
+    try:
+        return str(file.read())
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(
+            f"{file.name}: is not UTF-8: {error.reason}", param_hint="--test-file"
+        ) from error
+
+
+def settings_for(paths: Sequence[str], config: Path | None, isolated: bool, overrides: Overrides) -> Settings:
+    """Return the settings that hold for ``paths``: by the configuration closest to the folder they share.
+
+    Raises ConfigError when the configuration cannot be obeyed.
+    """
+    from memlint.config import load_settings
+
+    if config and isolated:
+        raise click.UsageError("--config and --isolated exclude each other")
+    return load_settings(shared_folder(paths), config=config, isolated=isolated, overrides=overrides)
+
+
+def shared_folder(paths: Sequence[str]) -> Path:
+    """Return the innermost existing folder that holds all ``paths``; the working directory for none."""
+    absolute = [Path(path.split("::")[0]).absolute() for path in paths]
+    folders = [str(path if path.is_dir() else path.parent) for path in absolute]
+    try:
+        shared = Path(os.path.commonpath(folders)) if folders else Path.cwd()
+    except ValueError:  # several drives
+        shared = Path.cwd()
+    return next((folder for folder in (shared, *shared.parents) if folder.is_dir()), Path.cwd())
+
+
+def say(message: str) -> None:
+    """Tell the user something that is no part of the result."""
+    click.echo(f"memlint: {message}", file=sys.stderr)
