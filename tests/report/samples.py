@@ -31,7 +31,10 @@ SOURCES = {
         30: "\tgrid = np.zeros((50_000, 2_000))  # 價格表",
         44: "    worker = subprocess.Popen([",
     },
-    "tests/conftest.py": {9: "@pytest.fixture(scope='session')", 10: "    return sqlite3.connect(':memory:')"},
+    "tests/conftest.py": {
+        9: "@pytest.fixture(scope='session')",
+        10: "    return sqlite3.connect(':memory:')",
+    },
 }
 
 
@@ -77,7 +80,7 @@ def finding(
     end_column: int = 0,
     symbol: str = "test_prices",
     nodeid: str | None = None,
-    message: str = "pandas.read_csv reads /data/prices.csv whole, and its size is not known",
+    message: str = "pandas.read_csv reads /data/prices.csv whole, size unknown",
     suggestion: str = "",
     severity: Severity = Severity.WARNING,
     confidence: Confidence = Confidence.MEDIUM,
@@ -191,7 +194,9 @@ SUPPRESSED = finding(
     line=70, message="known load", status=Status.SUPPRESSED, reason="small in CI", fingerprint="aaaa"
 )
 BASELINED = finding(line=71, message="old load", status=Status.BASELINED, fingerprint="bbbb")
-HIDDEN = finding(line=72, message="thin evidence", status=Status.HIDDEN, confidence=Confidence.LOW, fingerprint="cccc")
+HIDDEN = finding(
+    line=72, message="thin evidence", status=Status.HIDDEN, confidence=Confidence.LOW, fingerprint="cccc"
+)
 BROKEN_FILE = ErrorRecord("tests/test_broken.py", 3, "'(' was never closed", "MEM900")
 SUSPECTS = (
     Suspect(
@@ -199,7 +204,7 @@ SUSPECTS = (
         1,
         Estimate(1200 * MIB, 2150 * MIB, 3400 * MIB),
         (
-            Reason("imports", 310 * MIB, "tests/test_grid.py", 1, "imports of pandas, scipy.stats"),
+            Reason("imports", 310 * MIB, "tests/test_grid.py", 1, "imports of pandas, scipy"),
             Reason("workers", 1240 * MIB, "tests/test_grid.py", 20, "4 worker processes"),
             Reason("allocation", 600 * MIB, "tests/test_grid.py", 33, "numpy.zeros((50_000, 2_000))"),
             Reason("base", 12 * MIB, "", 0, "interpreter"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from memlint import __version__
 from memlint.model import ErrorRecord, Finding, Level, LintResult, Related, RuleInfo, Severity, Status
@@ -13,6 +11,7 @@ from memlint.report.interface import RenderContext
 from memlint.report.lint_json import estimate_record
 from memlint.report.strict_json import array, dumps
 from memlint.report.summary import estimate_words, listed, worst_first
+from memlint.report.uri import file_uri, is_absolute, relative_uri
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _BASE = "%SRCROOT%"
@@ -20,7 +19,6 @@ _BASES = {_BASE: {"description": {"text": "The directory that memlint was run in
 # what GitHub sorts quality alerts by
 _PROBLEM_SEVERITY = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "recommendation"}
 _SUPPRESSION_KIND = {Status.SUPPRESSED: "inSource", Status.BASELINED: "external"}
-_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:/")
 
 Record = dict[str, object]
 
@@ -142,24 +140,17 @@ def _related(number: int, related: Related) -> Record:
 
 
 def _artifact(path: str) -> Record:
-    if path.startswith("/"):
-        return {"uri": f"file://{_quoted(path)}"}
-    if _WINDOWS_DRIVE.match(path):
-        return {"uri": f"file:///{path[:2]}{_quoted(path[2:])}"}
-    return {"uri": _quoted(path), "uriBaseId": _BASE}
-
-
-def _quoted(path: str) -> str:
-    return quote(path, safe="/", errors="surrogateescape")
+    if is_absolute(path):
+        return {"uri": file_uri(path)}
+    return {"uri": relative_uri(path), "uriBaseId": _BASE}
 
 
 def _suppressions(finding: Finding) -> list[Record]:
     kind = _SUPPRESSION_KIND.get(finding.status)
     if kind is None:
         return []
-    return [
-        {"kind": kind, "status": "accepted", **({"justification": finding.reason} if finding.reason else {})}
-    ]
+    # no status: the schema's releases disagree on its name, and a suppression without one is accepted
+    return [{"kind": kind, **({"justification": finding.reason} if finding.reason else {})}]
 
 
 def _properties(finding: Finding) -> Record:

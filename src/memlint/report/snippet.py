@@ -52,7 +52,10 @@ def _first_shown(line: str, start: int, span: int, width: int) -> int:
     """Return the index to begin at: 0, or for a line too long one that keeps the span in sight."""
     if start < width and cell_len(_cells(line[:start])) + min(span, width // 2) < width:
         return 0
-    return max(start - width // 4, 0)
+    first, room = start, width // 3
+    while first and (room := room - cell_len(_cells(line[first - 1]))) >= 0:
+        first -= 1
+    return first
 
 
 def _cells(text: str) -> str:

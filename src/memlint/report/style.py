@@ -10,6 +10,7 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from memlint.model import Severity
+from memlint.report.uri import file_uri
 
 Paint = Callable[[str, str], str]
 
@@ -46,7 +47,7 @@ def link(text: str, root: Path, path: str, hyperlinks: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _uri(root: Path, path: str) -> str:
-    return (root / path).absolute().as_uri()
+    return file_uri((root / path).absolute().as_posix())
 
 
 def _painted(text: str, style: str) -> str:
