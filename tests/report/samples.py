@@ -52,6 +52,7 @@ def context(
     verbose: int = 0,
     quiet: bool = False,
     show_suppressed: bool = False,
+    top: int | None = None,
     source_line: Callable[[str, int], str | None] = source_line,
 ) -> RenderContext:
     return RenderContext(
@@ -65,6 +66,7 @@ def context(
         source_line=source_line,
         root=Path("/suite"),
         show_suppressed=show_suppressed,
+        top=top,
     )
 
 

@@ -69,6 +69,17 @@ def test_the_share_of_the_ten_heaviest_is_named() -> None:
     )
 
 
+def test_the_top_of_a_ranking_still_tells_the_share_of_the_whole() -> None:
+    lines = text(many(40), top=3).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["1", "2", "3"]
+    assert lines[4:] == ["", "The 10 heaviest of 40 files hold 43% of the predicted total of 820 MiB."]
+    document = json.loads("".join(JsonRankReporter().render(many(40), context(top=3))))
+    assert [file["rank"] for file in document["files"]] == [1, 2, 3]
+    markdown = "".join(MarkdownRankReporter().render(many(40), context(top=3)))
+    assert "| 3 |" in markdown
+    assert "| 4 |" not in markdown
+
+
 def test_bars_show_the_size_against_the_heaviest() -> None:
     bars = [line.split("  ")[1].count("█") for line in text(many(4)).splitlines()[1:5]]
     assert bars == [12, 9, 6, 3]

@@ -39,8 +39,7 @@ Could not be checked
 
 Profile these first (predicted peak memory)
    1.   2.1 GiB  tests/test_grid.py (1.17 GiB – 3.32 GiB)
-                 4 worker processes 1.21 GiB, numpy.zeros((50_000, 2_000)) 600 MiB, imports of \
-pandas, scipy 310 MiB
+                 4 worker processes 1.21 GiB, numpy.zeros((50_000, 2_000)) 600 MiB, imports of pand…
    2.   381 MiB  tests/test_prices.py
 """
 

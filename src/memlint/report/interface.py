@@ -24,6 +24,7 @@ class RenderContext:
     source_line: Callable[[str, int], str | None]  # line n (from 1) of the file at a path
     root: Path  # the working directory, which the paths of findings are relative to
     show_suppressed: bool  # list suppressed and baselined findings too, with why
+    top: int | None = None  # of a ranking, only so many files and tests; None for all
 
 
 class Reporter(Protocol):

@@ -18,12 +18,18 @@ class JsonRankReporter:
     def render(self, result: RankResult, context: RenderContext) -> Iterator[str]:
         """Yield the object, heaviest first."""
         yield f'{{\n  "schema": {dumps(SCHEMA)},\n  "files": '
-        yield from array(map(_suspect_record, result.files), indent="  ")
+        yield from array(map(_suspect_record, result.files[: context.top]), indent="  ")
         yield ',\n  "tests": '
-        yield from array(({"nodeid": s.nodeid, **_suspect_record(s)} for s in result.tests), indent="  ")
+        yield from array(
+            ({"nodeid": s.nodeid, **_suspect_record(s)} for s in result.tests[: context.top]), indent="  "
+        )
         yield ',\n  "errors": '
         yield from array(map(error_record, result.errors), indent="  ")
         yield "\n}\n"
+
+
+def _test_record(test: Suspect) -> dict[str, object]:
+    return {"nodeid": test.nodeid, **_suspect_record(test)}
 
 
 def _suspect_record(suspect: Suspect) -> dict[str, object]:

@@ -24,8 +24,8 @@ class MarkdownRankReporter:
         yield "### memlint: predicted peak memory\n"
         if not context.quiet:
             yield f"\n{share_words(result.files)}\n"
-        yield from suspect_table("Files", result.files, _FILES_ROOM)
-        yield from suspect_table("Tests", result.tests, _TESTS_ROOM)
+        yield from suspect_table("Files", result.files[: context.top], _FILES_ROOM)
+        yield from suspect_table("Tests", result.tests[: context.top], _TESTS_ROOM)
         if result.errors:
             yield "\n**Could not be read**\n\n"
             items = (

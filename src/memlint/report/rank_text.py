@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.cells import set_cell_size
-
 from memlint.model import RankResult, Reason, Suspect
 from memlint.report.escape import shown
 from memlint.report.interface import RenderContext
 from memlint.report.problems import problems
-from memlint.report.style import Paint, link, painter
+from memlint.report.style import Paint, fitted, link, painter
 from memlint.report.summary import bounds_words, plural, reasons_words, share_words
 from memlint.units import format_bytes
 
@@ -28,11 +26,11 @@ class TextRankReporter:
         """Yield the tables; ``verbose`` lists every reason and test, ``quiet`` the files alone."""
         paint = painter(context.color)
         if result.files:
-            yield from _table("file", result.files, context, paint)
+            yield from _table("file", result.files[: context.top], context, paint)
         if result.tests and not context.quiet:
-            shown_tests = result.tests if context.verbose else result.tests[:_TESTS_SHOWN]
+            most = context.top or (None if context.verbose else _TESTS_SHOWN)
             yield "\n"
-            yield from _table("test", shown_tests, context, paint)
+            yield from _table("test", result.tests[:most], context, paint)
         if result.files and (result.errors or not context.quiet):
             yield "\n"
         yield from problems(result.errors, context, paint)
@@ -65,19 +63,13 @@ def _reasons(suspect: Suspect, lead: str, context: RenderContext, paint: Paint) 
         for reason in sorted(suspect.reasons, key=lambda reason: -reason.bytes):
             yield f"{lead}{_reason(reason, paint)}\n"
     elif suspect.reasons:
-        text = reasons_words(suspect)
-        room = max(context.width - len(lead), 40)
-        yield f"{lead}{paint(text if len(text) <= room else _cut(text, room), 'dim')}\n"
+        yield f"{lead}{paint(fitted(reasons_words(suspect), context.width - len(lead)), 'dim')}\n"
 
 
 def _reason(reason: Reason, paint: Paint) -> str:
     place = f"  {shown(reason.path)}:{reason.line}" if reason.path else ""
     size = paint(f"{format_bytes(reason.bytes):>{_SIZE_CELLS}}", "strong")
     return f"{size}  {reason.kind:<10}  {shown(reason.text)}{paint(place, 'dim')}"
-
-
-def _cut(text: str, cells: int) -> str:
-    return f"{set_cell_size(text, cells - 1).rstrip()}…"
 
 
 def _bar(size: int, heaviest: int) -> str:

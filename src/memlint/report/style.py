@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
 from rich.color import ColorSystem
 from rich.style import Style
 
@@ -36,6 +37,12 @@ def painter(color: bool) -> Paint:
 def severity_style(severity: Severity) -> str:
     """Return the style of a severity."""
     return severity.value
+
+
+def fitted(text: str, cells: int) -> str:
+    """Return ``text``, cut where it takes more than ``cells`` columns; 40 of them are always granted."""
+    room = max(cells, 40)
+    return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1).rstrip()}…"
 
 
 def link(text: str, root: Path, path: str, hyperlinks: bool) -> str:

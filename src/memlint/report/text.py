@@ -11,7 +11,7 @@ from memlint.report.escape import shown
 from memlint.report.interface import RenderContext
 from memlint.report.problems import problems
 from memlint.report.snippet import snippet
-from memlint.report.style import Paint, link, painter, severity_style
+from memlint.report.style import Paint, fitted, link, painter, severity_style
 from memlint.report.summary import (
     TOP_SUSPECTS,
     bounds_words,
@@ -145,4 +145,5 @@ def _suspects(result: LintResult, context: RenderContext, paint: Paint) -> Itera
         bounds = bounds_words(suspect.peak)
         yield f"  {suspect.rank:>2}. {peak}  {path}{paint(f' ({bounds})', 'dim') if bounds else ''}\n"
         if suspect.reasons:
-            yield f"      {' ' * 9}  {paint(reasons_words(suspect), 'dim')}\n"
+            lead = " " * 17
+            yield f"{lead}{paint(fitted(reasons_words(suspect), context.width - len(lead)), 'dim')}\n"
