@@ -1,0 +1,385 @@
+"""pytest plugin: memory of every test, in a unit of ``memlint measure`` and for ``pytest --memlint``.
+
+This file needs the standard library and pytest alone, so that it can be put on the path of any environment. It uses
+public hooks only. Idle (no option, no budget marker) it registers two markers and does nothing for a test.
+
+In a unit, ``MEMLINT_EVENTS`` in the environment names a file to which one JSON array is appended for each event, in one ``write``:
+
+    ["session", pid, rss]                                   before collection
+    ["tests", [test, …]]                                    after collection
+    ["start", test, gap_peak, worker]                       gap_peak: highest before it; worker: "" without xdist
+    ["end", test, worker, outcome, before, peak, after, seconds, memory_error]
+    ["note", kind, text]                                    memory_error, internal_error, interrupt, exit, collect_error
+    ["finish", exit status, peak, retained]                 pytest has finished; without it, it has not
+
+Sizes are bytes of resident memory of the process that runs the test. On Linux the peak of each test is exact: the
+kernel's high-water mark is reset before it (about 30 µs a test). Elsewhere it is ``ru_maxrss``, which never falls.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import resource
+import sys
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+PEAK_KEY = "memlint_bytes"  # attribute of a test's reports: [bytes above its start, peak]; xdist carries it across
+SHOWN = 10
+_LINUX = sys.platform.startswith("linux")
+_PAGE = resource.getpagesize()
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_SIZE = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--memlint``."""
+    group = parser.getgroup("memlint", "memory of tests")
+    group.addoption("--memlint", action="store_true", help="print the tests with the highest peak memory")
+    group.addoption("--memlint-top", type=int, default=SHOWN, metavar="N", help="how many of them (default 10)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and the measuring part where it is wanted."""
+    config.addinivalue_line("markers", "memory_budget(size): fail the test when it adds more memory than this")
+    config.addinivalue_line("markers", "memory_intensive: the test is known to need much memory")
+    orders = _orders(config)
+    if orders:
+        config.pluginmanager.register(Unit(config, orders), "memlint_unit")
+    if orders or config.getoption("memlint"):
+        config.pluginmanager.register(Measure(), "memlint_measure")
+    if config.getoption("memlint"):
+        config.pluginmanager.register(Heaviest(config.getoption("memlint_top")), "memlint_heaviest")
+
+
+def _orders(config: pytest.Config) -> dict[str, str]:
+    """What the runner wants of this process; empty for any other pytest, also for one that a test starts."""
+    from_controller = getattr(config, "workerinput", {}).get("memlint")
+    names = ("MEMLINT_EVENTS", "MEMLINT_MODE", "MEMLINT_SELECT")
+    from_runner = {name: os.environ.pop(name) for name in names if name in os.environ}
+    return from_controller or from_runner
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Measure after all when a collected test has a budget."""
+    manager = session.config.pluginmanager
+    if manager.has_plugin("memlint_measure"):
+        return
+    if any(item.get_closest_marker("memory_budget") for item in session.items):
+        manager.register(Measure(), "memlint_measure")
+
+
+# ---------------------------------------------------------------------------------------------------------- memory
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, 8192)
+    finally:
+        os.close(fd)
+
+
+def peak_bytes() -> int:
+    """Highest resident memory of this process since ``reset_peak`` (since its start, where that is not possible)."""
+    if _LINUX:
+        try:
+            status = _read("/proc/self/status")
+            at = status.index(b"VmHWM:") + 6
+            return int(status[at : status.index(b"kB", at)]) * 1024
+        except (OSError, ValueError):
+            pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+
+
+def resident_bytes() -> int | None:
+    """Resident memory of this process now; None where the system does not say."""
+    if not _LINUX:
+        return None
+    try:
+        return int(_read("/proc/self/statm").split()[1]) * _PAGE
+    except (OSError, ValueError):
+        return None
+
+
+def reset_peak() -> None:
+    """Let the peak start from the memory in use now. Does nothing where that is not possible."""
+    if not _LINUX:
+        return
+    try:
+        fd = os.open("/proc/self/clear_refs", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(fd, b"5")
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
+def _settle() -> None:
+    """Give back what is free already: garbage, and the allocator's empty pages."""
+    gc.collect()
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
+    except (ImportError, OSError, AttributeError):
+        pass  # no glibc
+
+
+def parse_size(text: object, *, binary: bool = False) -> int:
+    """Bytes of ``"2 GiB"``, ``"100 MB"``, ``4096``; ``binary`` reads MB as MiB, as pytest-memray does.
+
+    Raises ValueError.
+    """
+    if isinstance(text, int):
+        return text
+    match = _SIZE.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not a size: write a number and a unit, such as '100 MiB' or '2 GB'")
+    base = 1024 if binary or match[3] else 1000
+    return round(float(match[1].replace("_", "")) * base ** _POWERS[match[2].lower()])
+
+
+def _mebibytes(size: float) -> str:
+    return f"{size / 2**20:.1f} MiB"
+
+
+# ------------------------------------------------------------------------------------------------------- measuring
+
+
+class Measure:
+    """Takes the three figures of each test and holds it to its budget."""
+
+    def __init__(self) -> None:
+        self.before: int | None = None
+        self.gap = 0
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
+        """Open the test's window before everyone else's part of the protocol."""
+        self.gap = peak_bytes()
+        self.before = resident_bytes()
+        reset_peak()
+        yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, None]:
+        """Attach the figures to the report, and fail a passing test that went over its budget."""
+        outcome = yield
+        report = outcome.get_result()
+        if call.when == "setup" and report.passed:
+            return
+        peak = peak_bytes()
+        added = max(0, peak - (self.before or 0))
+        setattr(report, PEAK_KEY, [added, peak])
+        if call.when == "call" and report.passed and not hasattr(report, "wasxfail"):
+            message = over_budget(item, added)
+            if message:
+                report.outcome = "failed"
+                report.longrepr = message
+
+
+def over_budget(item: pytest.Item, added: int) -> str:
+    """Why a test that added so many bytes at its peak fails, or "". Reads pytest-memray's ``limit_memory`` too."""
+    for name in ("memory_budget", "limit_memory"):
+        marker = item.get_closest_marker(name)
+        if marker is None:
+            continue
+        try:
+            budget = parse_size(marker.args[0], binary=name == "limit_memory")
+        except (ValueError, IndexError) as error:
+            return f"{name}: {error if marker.args else 'give a size'}"
+        if added > budget:
+            return f"{item.nodeid} added {_mebibytes(added)} at its peak; {name} allows {_mebibytes(budget)}"
+    return ""
+
+
+class Heaviest:
+    """What ``pytest --memlint`` prints at the end. Under xdist it runs in the controller, on the workers' reports."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.peaks: dict[str, tuple[int, int]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the largest figures of each test."""
+        figures = getattr(report, PEAK_KEY, None)
+        if figures:
+            self.peaks[report.nodeid] = max(self.peaks.get(report.nodeid, (0, 0)), (figures[0], figures[1]))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the table."""
+        if not self.peaks:
+            return
+        terminalreporter.section(f"memory: heaviest {min(self.top, len(self.peaks))} of {len(self.peaks)} tests")
+        terminalreporter.write_line(f"{'added':>12} {'peak':>12}  test")
+        heaviest = sorted(self.peaks.items(), key=lambda entry: (-entry[1][0], -entry[1][1], entry[0]))
+        for nodeid, (added, peak) in heaviest[: self.top]:
+            terminalreporter.write_line(f"{_mebibytes(added):>12} {_mebibytes(peak):>12}  {nodeid}")
+
+
+# ------------------------------------------------------------------------------------------------------ in a unit
+
+
+class Events:
+    """Appends events to the unit's file, through anything a test does to descriptors and folders."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.pid = os.getpid()
+        self.fd = self._open()
+        self.inode = os.fstat(self.fd).st_ino
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(self, *event: object) -> None:
+        """Append one event. A forked copy of the process stays silent: its tests are not ours."""
+        if os.getpid() != self.pid:
+            return
+        try:
+            if os.fstat(self.fd).st_ino != self.inode:
+                self.fd = self._open()
+        except OSError:
+            self.fd = self._open()
+        os.write(self.fd, json.dumps(event).encode("ascii") + b"\n")
+
+
+class Unit:
+    """Reports a unit's life to the runner."""
+
+    def __init__(self, config: pytest.Config, orders: dict[str, str]) -> None:
+        self.config = config
+        self.orders = orders
+        self.events = Events(orders["MEMLINT_EVENTS"])
+        self.start_folder = str(config.invocation_params.dir)
+        self.resident = resident_bytes()
+        self.baseline = orders.get("MEMLINT_MODE") == "baseline"
+        self.outcome = ""
+        self.memory_error = False
+        self.worker = getattr(config, "workerinput", {}).get("workerid", "")  # "gw0" under xdist
+
+    def name(self, item: pytest.Item) -> str:
+        """The node id, with its file relative to the folder pytest was started in, whatever its rootdir."""
+        _, found, rest = item.nodeid.partition("::")
+        return os.path.relpath(item.path, self.start_folder).replace(os.sep, "/") + found + rest
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the orders on to a worker of xdist."""
+        node.workerinput["memlint"] = self.orders
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Nothing of the suite but its conftest files has been imported yet."""
+        self.resident = resident_bytes()
+        if not self.worker:
+            self.events.write("session", self.events.pid, self.resident)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(self, module_path: Any, parent: Any) -> Any:
+        """Stand an empty test in for the module when the unit measures the baseline."""
+        return EmptyModule.from_parent(parent, path=module_path) if self.baseline else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep the tests that the unit is made of."""
+        path = self.orders.get("MEMLINT_SELECT")
+        if not path:
+            return
+        with open(path, encoding="ascii") as stream:
+            wanted = set(json.load(stream))
+        dropped = [item for item in items if self.name(item) not in wanted]
+        if dropped:
+            items[:] = [item for item in items if self.name(item) in wanted]
+            config.hook.pytest_deselected(items=dropped)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """List the tests, so that those which never ran are known; under xdist one worker does it for all."""
+        if self.worker in ("", "gw0") and session.items:
+            self.events.write("tests", [self.name(item) for item in session.items])
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+        """Announce the test before it runs, so that the victim of a SIGKILL is known."""
+        measure = self.config.pluginmanager.get_plugin("memlint_measure")
+        name = self.name(item)
+        self.outcome, self.memory_error = "passed", False
+        self.events.write("start", name, measure.gap, self.worker)
+        started = time.perf_counter()
+        yield
+        seconds = round(time.perf_counter() - started, 6)
+        figures = (measure.before, peak_bytes(), resident_bytes())
+        self.events.write("end", name, self.worker, self.outcome, *figures, seconds, self.memory_error)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Fold the phases of a test into one outcome."""
+        if report.when == "call" or report.outcome != "passed":
+            self.outcome = _outcome(report)
+
+    def pytest_exception_interact(self, call: Any, report: Any) -> None:
+        """Note an uncaught MemoryError, in a test or while collecting."""
+        excinfo = getattr(call, "excinfo", None)
+        if excinfo is not None and isinstance(excinfo.value, MemoryError):
+            self.memory_error = True
+            self.events.write("note", "memory_error", getattr(report, "nodeid", ""))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        if report.failed:
+            self.events.write("note", "collect_error", report.nodeid)
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        """Note pytest's own failure."""
+        kind = "memory_error" if isinstance(excinfo.value, MemoryError) else "internal_error"
+        self.events.write("note", kind, excinfo.exconly()[:500])
+
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        """Note a SIGINT, or a call of ``pytest.exit``."""
+        kind = "interrupt" if isinstance(excinfo.value, KeyboardInterrupt) else "exit"
+        self.events.write("note", kind, str(excinfo.value)[:500])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """The one record without which the unit has not finished."""
+        if self.worker:
+            return
+        peak = peak_bytes()
+        _settle()
+        now = resident_bytes()
+        retained = None if now is None or self.resident is None else max(0, now - self.resident)
+        self.events.write("finish", int(session.exitstatus), peak, retained)
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xpassed" if report.passed else "xfailed"
+    if report.failed and report.when != "call":
+        return "error"
+    return str(report.outcome)
+
+
+class EmptyModule(pytest.File):
+    """Stands in for a test module and imports nothing."""
+
+    def collect(self) -> list[pytest.Item]:
+        """One test that does nothing."""
+        return [EmptyTest.from_parent(self, name="baseline")]
+
+
+class EmptyTest(pytest.Item):
+    """Does nothing."""
+
+    def runtest(self) -> None:
+        """Nothing."""

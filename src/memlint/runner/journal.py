@@ -1,0 +1,304 @@
+"""The journal: what a run did, as JSON Lines, append only. Everything else about a run can be computed from it.
+
+A start without an end is the unit that was in flight when the run died. ``read`` gives typed records one by one in
+constant memory, ``load`` a whole journal. Unknown kinds and unknown keys are skipped, so older readers read newer
+journals of the same schema. All sizes are bytes, all durations seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Union
+
+SCHEMA = "memlint.journal/1"
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where units ran. Runs with the same ``hash`` can be compared and resumed."""
+
+    hash: str
+    python: str  # "3.11.7"
+    platform: str
+    meter: str  # cgroup2, cgroup1, sampling, psutil or rusage
+    memory_bytes: int  # of the machine, or of the tightest control group above the runner
+    pytest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The first record of a run. A resumed journal holds one for each attempt."""
+
+    kind = "run"
+    schema: str
+    run: str
+    context: Context
+    argv: tuple[str, ...]
+    shard: str | None = None  # "2/5"
+    limit_bytes: int | None = None
+    started: str = ""  # UTC, ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An empty test below the named conftest files, by the same meter as the units."""
+
+    kind = "baseline"
+    conftests: tuple[str, ...]
+    bytes: int | None  # None when it could not be measured, e.g. a conftest that fails
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStart:
+    """Written before the unit's process starts."""
+
+    kind = "unit_start"
+    unit: str
+    members: tuple[str, ...]
+    source: str  # hash of the members' files and of the conftest files above them
+    trial: int = field(default=1, metadata={"key": "try"})  # 2 when the run died in the first one
+    repeat: int = 1
+    limit_bytes: int | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestStart:
+    """A test is about to begin; its end is missing when the process died in it."""
+
+    __test__ = False
+    kind = "test_start"
+    unit: str
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestEnd:
+    """One test. ``peak_bytes`` is that of the pytest process, or of its whole tree where children were larger."""
+
+    __test__ = False
+    kind = "test_end"
+    unit: str
+    test: str
+    outcome: str  # passed, failed, error, skipped, xfailed, xpassed
+    before_bytes: int | None
+    peak_bytes: int | None
+    after_bytes: int | None
+    seconds: float
+    tree_bytes: int = 0  # highest sample of the whole tree while children ran; 0 when the test had none
+    memory_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A process that a unit left running. It was killed."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEnd:
+    """What became of a unit. ``exit_code`` and ``signal`` are the raw status; ``verdict`` is the judgement."""
+
+    kind = "unit_end"
+    unit: str
+    members: tuple[str, ...]
+    verdict: str
+    exit_code: int | None
+    signal: str | None  # "SIGKILL", decoded from −9, 137 or a shell's 137 alike
+    evidence: tuple[str, ...]
+    peak_bytes: int | None
+    baseline_bytes: int | None
+    retained_bytes: int | None  # growth of the pytest process over the unit, after gc and malloc_trim
+    cache_bytes: int | None  # page cache beside the peak; the kernel can take it back
+    meter: str
+    seconds: float
+    victim: str | None  # the test that was running when the process died or the limit was broken
+    leftover_processes: tuple[Leftover, ...] = ()
+    tests: dict[str, int] = field(default_factory=dict)  # outcome → count
+    trial: int = field(default=1, metadata={"key": "try"})
+    repeat: int = 1
+    output: str | None = None  # file that keeps what the unit printed
+    pid: int | None = None
+
+
+Record = Union[Run, Baseline, UnitStart, TestStart, TestEnd, UnitEnd]
+
+_TYPES: dict[str, type[Any]] = {t.kind: t for t in (Run, Baseline, UnitStart, TestStart, TestEnd, UnitEnd)}
+_NESTED = {"context": Context, "leftover_processes": Leftover}
+_KEYS = {t: {f.metadata.get("key", f.name): f.name for f in fields(t)} for t in (*_TYPES.values(), *_NESTED.values())}
+
+
+def encode(record: Record) -> bytes:
+    """One line of the journal, with its newline. Names that are not UTF-8 survive as escaped surrogates."""
+    body = {"kind": record.kind, **_plain(record)}
+    if isinstance(record, Run):
+        body = {"schema": body.pop("schema"), **body}
+    return json.dumps(body, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Record | None:
+    """The record of one line, or None for a kind this version does not know.
+
+    Raises ValueError when the line is no record: torn, or not from a journal.
+    """
+    body = json.loads(line)
+    if not isinstance(body, dict) or "kind" not in body:
+        raise ValueError("not a journal record")
+    known = _TYPES.get(body["kind"])
+    if known is None:
+        return None
+    try:
+        record: Record = _build(known, body)
+    except TypeError as error:
+        raise ValueError(f"incomplete {body['kind']} record: {error}") from None
+    return record
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Yield the records of a journal in order; a torn last line is left out.
+
+    Raises JournalError when the file cannot be read, is no journal, or has a broken line before its end.
+    """
+    try:
+        with path.open("rb") as stream:
+            yield from _records(stream, path)
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def _records(stream: Any, path: Path) -> Iterator[Record]:
+    broken: int | None = None
+    for number, line in enumerate(stream, 1):
+        if broken is not None:
+            raise JournalError(f"{path}:{broken} is not a journal record, though lines follow it")
+        try:
+            record = decode(line)
+        except ValueError:
+            broken = number
+            continue
+        if isinstance(record, Run) and record.schema != SCHEMA:
+            raise JournalError(f"{path} has schema {record.schema}; this version reads {SCHEMA}")
+        if number == 1 and not isinstance(record, Run):
+            raise JournalError(f"{path} is not a memlint journal: its first record is no run")
+        if record is not None:
+            yield record
+    if broken == 1:
+        raise JournalError(f"{path} is not a memlint journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A whole journal in memory."""
+
+    runs: tuple[Run, ...]
+    units: tuple[UnitEnd, ...]  # finished units in order of their end; a repeated unit appears once for each run
+    tests: tuple[TestEnd, ...]
+    in_flight: tuple[UnitStart, ...]  # started, never ended
+
+
+def load(path: Path) -> Journal:
+    """Return a journal whole. Raises JournalError as ``read`` does."""
+    runs: list[Run] = []
+    units: list[UnitEnd] = []
+    tests: list[TestEnd] = []
+    open_units: dict[str, UnitStart] = {}
+    for record in read(path):
+        if isinstance(record, Run):
+            runs.append(record)
+        elif isinstance(record, UnitStart):
+            open_units[record.unit] = record
+        elif isinstance(record, UnitEnd):
+            units.append(record)
+            open_units.pop(record.unit, None)
+        elif isinstance(record, TestEnd):
+            tests.append(record)
+    return Journal(tuple(runs), tuple(units), tuple(tests), tuple(open_units.values()))
+
+
+class Writer:
+    """Appends records, one ``write`` each, and holds the journal's lock until closed.
+
+    Raises JournalError when the file cannot be written or another run holds it.
+    """
+
+    def __init__(self, path: Path, *, append: bool) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise JournalError(f"another run is writing {path}: wait for it, or name another --journal") from None
+        if append:
+            _cut_torn_line(self._fd)
+        else:
+            os.ftruncate(self._fd, 0)
+
+    def write(self, record: Record) -> None:
+        """Append one record. A ``UnitEnd`` or ``Run`` is on the disk when this returns."""
+        os.write(self._fd, encode(record))
+        if isinstance(record, (UnitEnd, Run)):
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Release the journal."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _cut_torn_line(fd: int) -> None:
+    """Remove an unfinished last line, so that what is appended starts on its own line."""
+    end = os.fstat(fd).st_size
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            os.ftruncate(fd, start + newline + 1)
+            return
+        end = start
+    os.ftruncate(fd, 0)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, name in _KEYS[type(value)].items():
+        item = getattr(value, name)
+        if name in _NESTED and item is not None:
+            item = [_plain(i) for i in item] if isinstance(item, tuple) else _plain(item)
+        out[key] = item
+    return out
+
+
+def _build(kind: type[Any], body: dict[str, Any]) -> Any:
+    values: dict[str, Any] = {}
+    for key, name in _KEYS[kind].items():
+        if key not in body:
+            continue
+        item = body[key]
+        nested = _NESTED.get(name)
+        if nested is not None and item is not None:
+            item = tuple(_build(nested, i) for i in item) if isinstance(item, list) else _build(nested, item)
+        values[name] = tuple(item) if isinstance(item, list) else item
+    return kind(**values)

@@ -1,0 +1,113 @@
+"""Sampling /proc: needs no rights, sees what lives longer than the time between two looks.
+
+For each process the resident memory now, or its high-water mark where that moved since the look before, so spikes
+between two looks count. Where several processes live, pages they share count once (proportional set size), which the
+kernel computes page by page; it is asked again only after ten times as long as it took.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from memlint.runner import processes
+from memlint.runner.meters.base import Sample
+
+_SHARED_DUTY = 10
+
+
+class SamplingMeter:
+    """The process tree of one unit. Orphans are found among our own children, by descent seen or by their tag."""
+
+    name = "sampling"
+    enforces_limit = False
+
+    def __init__(self, tag: str, strangers: bool) -> None:
+        """``tag`` is the unit's environment variable; ``strangers``: no other unit runs, so every orphan is ours."""
+        self.peak: int | None = None
+        self._tag = tag.encode()
+        self._strangers = strangers
+        self._main = 0
+        self._seen: set[int] = set()
+        self._marks: dict[int, int] = {}
+        self._shared: dict[int, int] = {}
+        self._ask_again = 0.0
+
+    def enter(self) -> None:
+        """Nothing to join."""
+
+    def begin(self, pid: int) -> None:
+        """Remember the tree's root."""
+        self._main = pid
+        self._seen = {pid}
+
+    def sample(self) -> Sample:
+        """Look at every process of the tree."""
+        pids = self.pids()
+        self._weigh_shared(pids)
+        held = peak = 0
+        marks: dict[int, int] = {}
+        for pid in pids:
+            resident, mark = _resident(pid)
+            shared = min(self._shared.get(pid, 0), resident) if len(pids) > 1 else 0
+            moved = mark > resident and mark != self._marks.get(pid, 0)
+            held += resident - shared
+            peak += (mark if moved else resident) - shared
+            marks[pid] = mark
+        self._marks = marks
+        self.peak = max(self.peak or 0, peak)
+        return Sample(held, peak, 0, len(pids))
+
+    def _weigh_shared(self, pids: list[int]) -> None:
+        """For each process, the part of its pages that must not count again."""
+        now = time.monotonic()
+        known = self._shared.keys()
+        if len(pids) < 2 or (now < self._ask_again and known >= set(pids)):
+            return
+        again = pids if now >= self._ask_again else [pid for pid in pids if pid not in known]
+        for pid in again:
+            self._shared[pid] = _shared(pid)
+        self._ask_again = time.monotonic() + _SHARED_DUTY * (time.monotonic() - now)
+
+    def note_process_peak(self, size: int) -> None:
+        """A peak that no sample may have met."""
+        self.peak = max(self.peak or 0, size)
+
+    def pids(self) -> list[int]:
+        """The tree below the main process, and orphans that came from it."""
+        orphans = [pid for pid in processes.children(os.getpid()) if pid != self._main and self._owns(pid)]
+        found = set(processes.descendants([self._main, *orphans]))
+        self._seen |= found
+        return [pid for pid in found if processes.alive(pid)]
+
+    def _owns(self, pid: int) -> bool:
+        if pid in self._seen or processes.tagged(pid, self._tag):
+            return True
+        return self._strangers and not processes.tagged(pid, b"MEMLINT_GUARDIAN=1")
+
+    def oom_kills(self) -> int:
+        """Not known here; the machine's own count is looked at by the verdict."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing to remove."""
+
+
+def _resident(pid: int) -> tuple[int, int]:
+    """Bytes resident now, and the high-water mark."""
+    status = processes.read(f"/proc/{pid}/status")
+    return _kilobytes(status, b"VmRSS:"), _kilobytes(status, b"VmHWM:")
+
+
+def _shared(pid: int) -> int:
+    """Bytes resident in the process that other processes are charged for."""
+    rollup = processes.read(f"/proc/{pid}/smaps_rollup")
+    return max(0, _kilobytes(rollup, b"Rss:") - _kilobytes(rollup, b"Pss:"))
+
+
+def _kilobytes(text: bytes, key: bytes) -> int:
+    at = text.find(key)
+    if at < 0:
+        return 0
+    at += len(key)
+    return int(text[at : text.index(b"kB", at)]) * 1024
