@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -121,6 +122,15 @@ def test_suppressed_findings_are_listed_where_asked_for(name: str) -> None:
 def test_errors_are_in_every_format(name: str) -> None:
     assert "never closed" in lint_output(name, MIXED)
     assert "test_broken.py" in lint_output(name, MIXED)
+
+
+@pytest.mark.parametrize("name", [*FOR_PEOPLE, "sarif"])
+def test_baseline_entries_that_match_nothing_are_told(name: str) -> None:
+    lint = replace(CLEAN, stale_baseline=("2 entries of tests/gone.py match nothing",) * 500)
+    output = lint_output(name, lint)
+    assert "2 entries of tests/gone.py match nothing" in output
+    assert_tame(output)
+    assert name != "markdown" or len(output) < 60_000
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -19,6 +19,8 @@ class ConciseReporter:
             yield _error_line(error)
         for finding in listed(result, context.show_suppressed):
             yield _finding_line(finding)
+        for message in result.stale_baseline:
+            yield f"baseline: {shown(message)}\n"
         if context.statistics:
             for row in statistics(result):
                 yield f"{row.count:>7,}  {row.code} {row.name}\n"

@@ -11,6 +11,7 @@ from memlint.report.interface import RenderContext
 from memlint.report.summary import estimate_words, summary_line, worst_first
 
 ANNOTATIONS_SHOWN = 10  # of one kind in one step; GitHub drops the others from the page, not from the log
+_STALE_SHOWN = 20  # lines of one annotation
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 # escapes as in the `command` module of GitHub's actions toolkit
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -29,8 +30,17 @@ class GithubReporter:
             yield _error_command(error)
         for finding in worst_first(result.active):
             yield _finding_command(finding)
+        if result.stale_baseline:
+            yield _command("notice", {"title": "memlint baseline"}, _stale(result.stale_baseline))
         if not context.quiet:
             yield f"memlint: {summary_line(result, context.level)}\n"
+
+
+def _stale(messages: tuple[str, ...]) -> str:
+    lines = [shown(message) for message in messages[:_STALE_SHOWN]]
+    if len(messages) > _STALE_SHOWN:
+        lines.append(f"… and {len(messages) - _STALE_SHOWN:,} more")
+    return "\n".join(lines)
 
 
 def _overflows(result: LintResult) -> bool:

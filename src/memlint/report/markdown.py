@@ -16,6 +16,7 @@ _DETAILS_ROOM = 18_000
 _ERRORS_ROOM = 4_000
 _COUNTS_ROOM = 4_000
 _SUSPECTS_ROOM = 4_000
+_STALE_ROOM = 1_500
 _SIGNS = {Severity.ERROR: "🔴", Severity.WARNING: "🟡", Severity.NOTE: "🔵"}
 
 
@@ -30,6 +31,7 @@ class MarkdownReporter:
             yield f"\n{rest[0]}\n"
         findings = worst_first(result.active)
         yield from _errors(result.errors)
+        yield from _stale(result.stale_baseline)
         yield from _findings(findings)
         yield from _details(findings)
         if findings and (context.statistics or not context.quiet):
@@ -79,6 +81,14 @@ def _errors(errors: tuple[ErrorRecord, ...]) -> Iterator[str]:
     yield "\n**Could not be checked**\n\n"
     items = (f"- {code(f'{e.path}:{max(e.line, 1)}')} {e.code} {words(e.message, 300)}\n" for e in errors)
     yield from within(_ERRORS_ROOM, items, len(errors), "problem")
+
+
+def _stale(messages: tuple[str, ...]) -> Iterator[str]:
+    if not messages:
+        return
+    yield "\n**Baseline**\n\n"
+    items = (f"- {words(message)}\n" for message in messages)
+    yield from within(_STALE_ROOM, items, len(messages), "note")
 
 
 def _counts(result: LintResult, unfolded: bool) -> Iterator[str]:

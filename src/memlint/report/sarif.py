@@ -112,7 +112,9 @@ def _result(finding: Finding, rule_index: int, context: RenderContext) -> Record
 def _message(finding: Finding) -> str:
     size = f" Estimate: {estimate_words(finding.estimate)}." if finding.estimate else ""
     advice = f" {visible(finding.suggestion)}" if finding.suggestion else ""
-    return f"{visible(finding.message).rstrip('.')}.{size}{advice}"
+    message = visible(finding.message)
+    stop = "" if message.endswith((".", "!", "?", "…")) else "."
+    return f"{message}{stop}{size}{advice}"
 
 
 def _location(finding: Finding) -> Record:
@@ -167,6 +169,10 @@ def _invocation(result: LintResult, level: Level) -> Record:
     record: Record = {"executionSuccessful": not result.errors}
     if result.errors:
         record["toolExecutionNotifications"] = [_notification(error) for error in result.errors]
+    if result.stale_baseline:
+        record["toolConfigurationNotifications"] = [
+            {"level": "note", "message": {"text": visible(message)}} for message in result.stale_baseline
+        ]
     record["properties"] = {
         "level": level.value,
         "files": result.summary.files,
