@@ -9,7 +9,6 @@ from importlib import import_module
 import click
 
 from memlint import __version__
-from memlint.cli.output import drop_output
 
 # name → what --help says of it; module memlint.cli.<name> holds the click command, called ``command``
 COMMANDS = {
@@ -95,6 +94,8 @@ def run(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
+        from memlint.cli.output import drop_output
+
         drop_output()
         return EXIT_TROUBLE
     except Exception as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from memlint.config.schema import KEYS, string, table
-from memlint.config.settings import ConfigError
+from memlint.config.settings import ConfigError, shown
 from memlint.config.toml_source import KeyPath, TomlSource, read_source, read_text
 from memlint.knowledge.selectors import did_you_mean
 
@@ -49,14 +49,6 @@ class Layers:
 
 
 NO_LAYERS = Layers({}, {name: {} for name in _TABLES})
-
-
-def shown(path: Path) -> str:
-    """Return ``path`` for a message: relative to the current directory where it lies below it."""
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.as_posix()
 
 
 def find_config(start: Path) -> Path | None:

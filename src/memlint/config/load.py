@@ -15,11 +15,10 @@ from memlint.config.layers import (
     find_config,
     read_layers,
     rule_table,
-    shown,
 )
 from memlint.config.pytest_config import PytestConfig, find_pytest_config
 from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
-from memlint.config.settings import ConfigError, OptionValue, Settings
+from memlint.config.settings import ConfigError, OptionValue, Settings, shown
 from memlint.knowledge.rulebook import RuleBook, load_rulebook
 from memlint.knowledge.selectors import ALL, UnknownSelectorError, choose, code_of, did_you_mean
 from memlint.knowledge.toml import BadToml

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from memlint.config.settings import ConfigError
+from memlint.config.settings import ConfigError, shown
 from memlint.config.toml_source import read_source, read_text
 
 # the order in which pytest looks in a folder
@@ -74,7 +74,7 @@ def _read_ini(path: Path, section: str) -> PytestConfig | None:
     try:
         parser.read_string(text, str(path))
     except configparser.Error as error:
-        raise ConfigError(f"{path}: not a valid ini file: {error.message}") from error
+        raise ConfigError(f"{shown(path)}: not a valid ini file: {error.message}") from error
     if not parser.has_section(section):
         return None
     return PytestConfig(
@@ -93,7 +93,7 @@ def _words(path: Path, value: object) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(str(value or ""), comments=False))
     except ValueError as error:
-        raise ConfigError(f"{path}: cannot split {value!r} into words: {error}") from error
+        raise ConfigError(f"{shown(path)}: cannot split {value!r} into words: {error}") from error
 
 
 def _ini_line(text: str, key: str) -> int:

@@ -58,6 +58,14 @@ class Settings:
             return Path(absolute).as_posix()
 
 
+def shown(path: Path) -> str:
+    """Return ``path`` for a message: relative to the current directory where it lies below it."""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
 @lru_cache(maxsize=256)
 def _spec(pattern: str) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines([pattern])

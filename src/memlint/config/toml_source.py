@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memlint.config.settings import ConfigError
+from memlint.config.settings import ConfigError, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -66,7 +66,7 @@ def read_source(path: Path, text: str | None = None) -> TomlSource:
         place = _AT_LINE.search(str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         reason = _AT_LINE.sub("", str(error)).strip()
-        raise ConfigError(f"{path}:{line}: not valid TOML: {reason}") from error
+        raise ConfigError(f"{shown(path)}:{line}: not valid TOML: {reason}") from error
 
 
 def read_text(path: Path) -> str:
@@ -77,9 +77,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise ConfigError(f"{shown(path)}: is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:

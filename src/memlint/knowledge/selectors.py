@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import takewhile
 
 from memlint.knowledge.rulebook import FAMILIES, RuleBook
 
@@ -23,8 +24,15 @@ class UnknownSelectorError(ValueError):
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice most like ``word``, or ``""``."""
     plain = {choice.lower(): choice for choice in choices}
-    close = get_close_matches(word.lower().replace("_", "-"), plain, n=1)
-    return f"; did you mean {plain[close[0]]!r}?" if close else ""
+    word = word.lower().replace("_", "-")
+    close = get_close_matches(word, plain, n=20)
+    # codes are all alike: the first of those that begin like the word is the likeliest
+    best = max(sorted(close), key=lambda choice: _shared_start(word, choice), default=None)
+    return f"; did you mean {plain[best]!r}?" if best else ""
+
+
+def _shared_start(one: str, other: str) -> int:
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
 
 
 def choices(book: RuleBook) -> list[str]:
