@@ -164,7 +164,7 @@ class _Walk:
         self.walk(entry.path, ignores)
 
     def take_link(self, entry: os.DirEntry[str], ignores: Ignores | None) -> None:
-        if entry.is_dir():
+        if os.path.isdir(entry.path):  # entry.is_dir would raise for a link to itself
             self.take_linked_folder(entry, ignores)
         elif not os.path.exists(entry.path):
             # a link to data is not ours to judge, one that may have been code or a folder is
