@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,20 @@ def test_every_fault_is_found_and_nothing_else(examples: Path) -> None:
     assert found == FAULTS
     assert len(report["findings"]) == len(FAULTS)
     assert report["errors"] == []
+
+
+def heads(output: str) -> list[str]:
+    """The lines of the text format that name a file, or begin a finding with its place and code."""
+    lines = re.findall(r"^(examples/\S+|  \d+:\d+ MEM\d+ \S+)", output, re.MULTILINE)
+    return [line.strip() for line in lines]
+
+
+def test_the_readme_shows_what_memlint_prints() -> None:
+    done = run(sys.executable, "-m", "memlint", "examples", "--no-cache", "--color", "never", cwd=ROOT)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("<!-- output:start -->")[2].partition("<!-- output:end -->")[0]
+    assert heads(done.stdout)
+    assert heads(shown) == heads(done.stdout), f"put this between the markers:\n{done.stdout}"
 
 
 def test_heaviest_test_is_ranked_first_with_its_size(examples: Path) -> None:
