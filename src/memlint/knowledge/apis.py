@@ -31,9 +31,15 @@ class Condition(Struct):
     startswith: list[str] | None = None
     endswith: list[str] | None = None
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
-    is_none: bool | None = None  # a literal None is (not) passed; for calls where that differs from leaving it out
-    name: list[str] | None = None  # it, or an item of the list it is, is one of these qualified names: "subprocess.PIPE"
-    kind: list[str] | None = None  # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
+    is_none: bool | None = (
+        None  # a literal None is (not) passed; for calls where that differs from leaving it out
+    )
+    name: list[str] | None = (
+        None  # it, or an item of the list it is, is one of these qualified names: "subprocess.PIPE"
+    )
+    kind: list[str] | None = (
+        None  # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
+    )
 
 
 class Load(Struct):
@@ -49,13 +55,18 @@ class Load(Struct):
 class Makes(Struct):
     """The call makes something whose bytes follow from its arguments. Exactly one size model is named."""
 
-    kind: Literal["array", "frame", "series", "sparse", "tensor", "image", "bytes", "str", "list", "range", "buffer"]
+    kind: Literal[
+        "array", "frame", "series", "sparse", "tensor", "image", "bytes", "str", "list", "range", "buffer"
+    ]
     # size models; every string is a parameter name, "self", or "*" for the positional arguments together
     shape: Operand | None = None  # a shape tuple or an int; a list names one parameter per dimension
     count: Operand | None = None  # a number of elements; several are multiplied
     range: list[str] | None = None  # [start, stop, step] as of builtins.range
     like: str | None = None  # as large as this argument
     outer: list[str] | None = None  # elements of the first × elements of the second …
+    pairs: list[str] | None = (
+        None  # rows of the first × rows of the second (cdist, a cross join); item_bytes a pair
+    )
     repeat: str | None = None  # this argument …
     times: Operand | None = None  # … this many times
     sum: str | None = None  # the items of this sequence argument together
@@ -72,7 +83,12 @@ class Makes(Struct):
     minus: int = 0  # elements fewer (diff)
     axes: dict[str, str] = {}  # frame: rows = "index", columns = "columns"
     row_bytes: float = 0.0  # sparse: bytes for each row of the shape, whatever it holds
-    density: str | None = None  # sparse: parameter with the share of the shape's elements that is stored, item_bytes each
+    density: str | None = (
+        None  # sparse: parameter with the share of the shape's elements that is stored, item_bytes each
+    )
+    cell_temporaries: float = (
+        0.0  # sparse: bytes for every element of the shape, stored or not, while it is made
+    )
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
 
 
@@ -82,7 +98,9 @@ class Workers(Struct):
     count: str | None = None  # parameter with their number; -1 and None mean the machine's cores
     default: int | Literal["cores"] | None = None  # when the argument is not passed
     kind: Literal["process", "thread"] = "process"
-    carries: Literal["imports", "fork", "bare"] = "imports"  # re-imports the suite's modules, shares by fork, a bare interpreter
+    carries: Literal["imports", "fork", "bare"] = (
+        "imports"  # re-imports the suite's modules, shares by fork, a bare interpreter
+    )
     bytes: str | None = None  # footprint of one worker when it is not Python of this suite (a JVM, a browser)
 
 
@@ -90,7 +108,9 @@ class CallEntry(Struct):
     """One callable, or several that behave alike."""
 
     names: list[str]
-    params: list[str] = []  # positional parameters in order, as far as the entry needs them; methods without self
+    params: list[
+        str
+    ] = []  # positional parameters in order, as far as the entry needs them; methods without self
     defaults: dict[str, int | float | str | bool] = {}  # what a parameter holds when it is not passed
     when: list[Condition] = []  # the entry holds only if all are true
     unless: list[Condition] = []  # the entry does not hold if one is true
@@ -98,7 +118,9 @@ class CallEntry(Struct):
     load: Load | None = None
     makes: Makes | None = None
     acquire: str | None = None  # name of a resource: calling this owes its release
-    releases: str | None = None  # parameter whose resource this call discharges wholly; "all:NAME" every one of that resource
+    releases: str | None = (
+        None  # parameter whose resource this call discharges wholly; "all:NAME" every one of that resource
+    )
     owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
     owner_param: str | None = None  # what the owner takes over, or the callable it will call
     workers: Workers | None = None
@@ -106,7 +128,9 @@ class CallEntry(Struct):
     unbounded: bool = False  # an iterator whose length is not known and may be huge (file, cursor)
     lazy: bool = False  # makes no data yet (scan_csv, open_dataset, memmap)
     reduces: bool = False  # the result is small whatever the input (sum, len, head)
-    combinations: Literal["product", "permutations", "combinations", "combinations_with_replacement", "powerset"] | None = None
+    combinations: (
+        Literal["product", "permutations", "combinations", "combinations_with_replacement", "powerset"] | None
+    ) = None
     retains: Literal["process", "output", "diagnostics"] | None = None  # keeps memory beyond the test
     undo: list[str] = []  # calls that undo a retaining one (gc.enable for gc.disable)
     confidence: Literal["high", "medium", "low"] | None = None
@@ -125,7 +149,9 @@ class Resource(Struct, kw_only=True):
     # that is given it or an attribute of it ("os.killpg")
     release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
-    started_by: list[str] = []  # the obligation begins with this method (Thread.start), not with the constructor
+    started_by: list[
+        str
+    ] = []  # the obligation begins with this method (Thread.start), not with the constructor
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
