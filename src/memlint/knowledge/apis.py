@@ -1,4 +1,4 @@
-"""API tables: what calling a library's function does to memory. One TOML file a library; format in rules/README.md."""
+"""API tables: what a library's calls do to memory. One TOML file a library; format in rules/README.md."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 Operand = str | list[str]
 
-ArgumentTest = Literal["equals", "not_equals", "contains", "startswith", "endswith", "given", "kind"]
-
 
 class Condition(Struct):
     """A test of one argument as written in the call. All operators named in it must hold."""
@@ -31,15 +29,10 @@ class Condition(Struct):
     startswith: list[str] | None = None
     endswith: list[str] | None = None
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
-    is_none: bool | None = (
-        None  # a literal None is (not) passed; for calls where that differs from leaving it out
-    )
-    name: list[str] | None = (
-        None  # it, or an item of the list it is, is one of these qualified names: "subprocess.PIPE"
-    )
-    kind: list[str] | None = (
-        None  # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
-    )
+    is_none: bool | None = None  # a literal None is (not) passed, where that differs from leaving it out
+    name: list[str] | None = None  # it, or an item of the list it is, is one of these names: "subprocess.PIPE"
+    # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
+    kind: list[str] | None = None
 
 
 class Load(Struct):
@@ -64,9 +57,7 @@ class Makes(Struct):
     range: list[str] | None = None  # [start, stop, step] as of builtins.range
     like: str | None = None  # as large as this argument
     outer: list[str] | None = None  # elements of the first × elements of the second …
-    pairs: list[str] | None = (
-        None  # rows of the first × rows of the second (cdist, a cross join); item_bytes a pair
-    )
+    pairs: list[str] | None = None  # rows of the first × rows of the second (cdist, cross join), item_bytes each
     repeat: str | None = None  # this argument …
     times: Operand | None = None  # … this many times
     sum: str | None = None  # the items of this sequence argument together
@@ -83,12 +74,8 @@ class Makes(Struct):
     minus: int = 0  # elements fewer (diff)
     axes: dict[str, str] = {}  # frame: rows = "index", columns = "columns"
     row_bytes: float = 0.0  # sparse: bytes for each row of the shape, whatever it holds
-    density: str | None = (
-        None  # sparse: parameter with the share of the shape's elements that is stored, item_bytes each
-    )
-    cell_temporaries: float = (
-        0.0  # sparse: bytes for every element of the shape, stored or not, while it is made
-    )
+    density: str | None = None  # sparse: parameter with the share of elements stored, item_bytes each
+    cell_temporaries: float = 0.0  # sparse: bytes for every element, stored or not, while it is made
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
 
 
@@ -98,9 +85,8 @@ class Workers(Struct):
     count: str | None = None  # parameter with their number; -1 and None mean the machine's cores
     default: int | Literal["cores"] | None = None  # when the argument is not passed
     kind: Literal["process", "thread"] = "process"
-    carries: Literal["imports", "fork", "bare"] = (
-        "imports"  # re-imports the suite's modules, shares by fork, a bare interpreter
-    )
+    # re-imports the suite's modules, shares by fork, a bare interpreter
+    carries: Literal["imports", "fork", "bare"] = "imports"
     bytes: str | None = None  # footprint of one worker when it is not Python of this suite (a JVM, a browser)
 
 
@@ -108,9 +94,8 @@ class CallEntry(Struct):
     """One callable, or several that behave alike."""
 
     names: list[str]
-    params: list[
-        str
-    ] = []  # positional parameters in order, as far as the entry needs them; methods without self
+    # positional parameters in order, as far as the entry needs them; methods without self
+    params: list[str] = []
     defaults: dict[str, int | float | str | bool] = {}  # what a parameter holds when it is not passed
     when: list[Condition] = []  # the entry holds only if all are true
     unless: list[Condition] = []  # the entry does not hold if one is true
@@ -118,9 +103,8 @@ class CallEntry(Struct):
     load: Load | None = None
     makes: Makes | None = None
     acquire: str | None = None  # name of a resource: calling this owes its release
-    releases: str | None = (
-        None  # parameter whose resource this call discharges wholly; "all:NAME" every one of that resource
-    )
+    # parameter whose resource this call discharges wholly; "all:NAME" every one of that resource
+    releases: str | None = None
     owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
     owner_param: str | None = None  # what the owner takes over, or the callable it will call
     workers: Workers | None = None
@@ -145,13 +129,11 @@ class Resource(Struct, kw_only=True):
     title: str  # for messages: "process", "in-memory SQLite database"
     rule: str  # code of a finding in a test body, helper or module
     partial_rule: str = "MEM306"  # code when only some groups are discharged
-    # all groups must be discharged, each by any of: a method ("wait"), a method of an attribute ("stdout.close"), a function
-    # that is given it or an attribute of it ("os.killpg")
+    # all groups must be discharged, each by any of: a method ("wait"), a method of an attribute
+    # ("stdout.close"), a function that is given it or an attribute of it ("os.killpg")
     release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
-    started_by: list[
-        str
-    ] = []  # the obligation begins with this method (Thread.start), not with the constructor
+    started_by: list[str] = []  # it is owed from this method on (Thread.start), not from the constructor
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
