@@ -1,19 +1,22 @@
 """pytest plugin: memory of every test, in a unit of ``memlint measure`` and for ``pytest --memlint``.
 
-This file needs the standard library and pytest alone, so that it can be put on the path of any environment. It uses
-public hooks only. Idle (no option, no budget marker) it registers two markers and does nothing for a test.
+This file needs the standard library and pytest alone, so that it can be put on the path of any environment.
+It uses public hooks only. Idle (no option, no budget marker) it registers two markers and does nothing for a
+test.
 
-In a unit, ``MEMLINT_EVENTS`` in the environment names a file to which one JSON array is appended for each event, in one ``write``:
+In a unit, ``MEMLINT_EVENTS`` in the environment names a file to which one JSON array is appended for each
+event, in one ``write``:
 
-    ["session", pid, rss]                                   before collection
-    ["tests", [test, …]]                                    after collection
-    ["start", test, gap_peak, worker]                       gap_peak: highest before it; worker: "" without xdist
+    ["session", pid, rss]                          before collection
+    ["tests", [test, …]]                           after collection
+    ["start", test, gap_peak, worker]              gap_peak: highest before it; worker: "" without xdist
     ["end", test, worker, outcome, before, peak, after, seconds, memory_error]
-    ["note", kind, text]                                    memory_error, internal_error, interrupt, exit, collect_error
-    ["finish", exit status, peak, retained]                 pytest has finished; without it, it has not
+    ["note", kind, text]                           memory_error, internal_error, interrupt, exit …
+    ["finish", exit status, peak, retained]        pytest has finished; without it, it has not
 
-Sizes are bytes of resident memory of the process that runs the test. On Linux the peak of each test is exact: the
-kernel's high-water mark is reset before it (about 30 µs a test). Elsewhere it is ``ru_maxrss``, which never falls.
+Sizes are bytes of resident memory of the process that runs the test. On Linux the peak of each test is exact:
+the kernel's high-water mark is reset before it (about 30 µs a test). Elsewhere it is ``ru_maxrss``, which
+never falls.
 """
 
 from __future__ import annotations
@@ -26,11 +29,14 @@ import resource
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-PEAK_KEY = "memlint_bytes"  # attribute of a test's reports: [bytes above its start, peak]; xdist carries it across
+PEAK_KEY = (
+    "memlint_bytes"  # attribute of a test's reports: [bytes above its start, peak]; xdist carries it across
+)
 SHOWN = 10
 _LINUX = sys.platform.startswith("linux")
 _PAGE = resource.getpagesize()
@@ -43,12 +49,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--memlint``."""
     group = parser.getgroup("memlint", "memory of tests")
     group.addoption("--memlint", action="store_true", help="print the tests with the highest peak memory")
-    group.addoption("--memlint-top", type=int, default=SHOWN, metavar="N", help="how many of them (default 10)")
+    group.addoption(
+        "--memlint-top", type=int, default=SHOWN, metavar="N", help="how many of them (default 10)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and the measuring part where it is wanted."""
-    config.addinivalue_line("markers", "memory_budget(size): fail the test when it adds more memory than this")
+    config.addinivalue_line(
+        "markers", "memory_budget(size): fail the test when it adds more memory than this"
+    )
     config.addinivalue_line("markers", "memory_intensive: the test is known to need much memory")
     orders = _orders(config)
     if orders:
@@ -77,7 +87,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         manager.register(Measure(), "memlint_measure")
 
 
-# ---------------------------------------------------------------------------------------------------------- memory
+# ---------------------------------------------------------------------------------------------- memory
 
 
 def _read(path: str) -> bytes:
@@ -89,7 +99,7 @@ def _read(path: str) -> bytes:
 
 
 def peak_bytes() -> int:
-    """Highest resident memory of this process since ``reset_peak`` (since its start, where that is not possible)."""
+    """Highest resident memory of this process since ``reset_peak``, or its start where that cannot be."""
     if _LINUX:
         try:
             status = _read("/proc/self/status")
@@ -148,14 +158,14 @@ def parse_size(text: object, *, binary: bool = False) -> int:
     if match is None:
         raise ValueError(f"{text!r} is not a size: write a number and a unit, such as '100 MiB' or '2 GB'")
     base = 1024 if binary or match[3] else 1000
-    return round(float(match[1].replace("_", "")) * base ** _POWERS[match[2].lower()])
+    return round(float(match[1].replace("_", "")) * float(base ** _POWERS[match[2].lower()]))
 
 
 def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.1f} MiB"
 
 
-# ------------------------------------------------------------------------------------------------------- measuring
+# ------------------------------------------------------------------------------------------- measuring
 
 
 class Measure:
@@ -191,7 +201,7 @@ class Measure:
 
 
 def over_budget(item: pytest.Item, added: int) -> str:
-    """Why a test that added so many bytes at its peak fails, or "". Reads pytest-memray's ``limit_memory`` too."""
+    """Why a test that added so many bytes at its peak fails, or ""; pytest-memray's marker counts too."""
     for name in ("memory_budget", "limit_memory"):
         marker = item.get_closest_marker(name)
         if marker is None:
@@ -206,7 +216,7 @@ def over_budget(item: pytest.Item, added: int) -> str:
 
 
 class Heaviest:
-    """What ``pytest --memlint`` prints at the end. Under xdist it runs in the controller, on the workers' reports."""
+    """What ``pytest --memlint`` prints at the end; under xdist in the controller, from the workers' reports."""
 
     def __init__(self, top: int) -> None:
         self.top = top
@@ -222,14 +232,16 @@ class Heaviest:
         """Print the table."""
         if not self.peaks:
             return
-        terminalreporter.section(f"memory: heaviest {min(self.top, len(self.peaks))} of {len(self.peaks)} tests")
+        terminalreporter.section(
+            f"memory: heaviest {min(self.top, len(self.peaks))} of {len(self.peaks)} tests"
+        )
         terminalreporter.write_line(f"{'added':>12} {'peak':>12}  test")
         heaviest = sorted(self.peaks.items(), key=lambda entry: (-entry[1][0], -entry[1][1], entry[0]))
         for nodeid, (added, peak) in heaviest[: self.top]:
             terminalreporter.write_line(f"{_mebibytes(added):>12} {_mebibytes(peak):>12}  {nodeid}")
 
 
-# ------------------------------------------------------------------------------------------------------ in a unit
+# ------------------------------------------------------------------------------------------- in a unit
 
 
 class Events:
@@ -298,12 +310,12 @@ class Unit:
         path = self.orders.get("MEMLINT_SELECT")
         if not path:
             return
-        with open(path, encoding="ascii") as stream:
-            wanted = set(json.load(stream))
-        dropped = [item for item in items if self.name(item) not in wanted]
+        wanted = set(json.loads(Path(path).read_bytes()))
+        kept = [item for item in items if _is_wanted(self.name(item), wanted)]
+        dropped = set(items).difference(kept)
         if dropped:
-            items[:] = [item for item in items if self.name(item) in wanted]
-            config.hook.pytest_deselected(items=dropped)
+            config.hook.pytest_deselected(items=[item for item in items if item in dropped])
+            items[:] = kept
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """List the tests, so that those which never ran are known; under xdist one worker does it for all."""
@@ -313,7 +325,7 @@ class Unit:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Announce the test before it runs, so that the victim of a SIGKILL is known."""
-        measure = self.config.pluginmanager.get_plugin("memlint_measure")
+        measure: Any = self.config.pluginmanager.get_plugin("memlint_measure")
         name = self.name(item)
         self.outcome, self.memory_error = "passed", False
         self.events.write("start", name, measure.gap, self.worker)
@@ -360,6 +372,12 @@ class Unit:
         now = resident_bytes()
         retained = None if now is None or self.resident is None else max(0, now - self.resident)
         self.events.write("finish", int(session.exitstatus), peak, retained)
+
+
+def _is_wanted(name: str, wanted: set[str]) -> bool:
+    """Whether a test, the function without its parameters, or a class or file around it is asked for."""
+    parts = name.partition("[")[0].split("::")
+    return name in wanted or any("::".join(parts[: depth + 1]) in wanted for depth in range(len(parts)))
 
 
 def _outcome(report: pytest.TestReport) -> str:

@@ -1,7 +1,7 @@
 """``memlint measure``: run the suite in isolated processes and measure it.
 
-The supervisor stays small, so what needs the configuration, the file walk and the analysis happens in a short process
-of its own, the survey, that prints files and predictions.
+The supervisor stays small, so what needs the configuration, the file walk and the analysis happens in a short
+process of its own, the survey, that prints files and predictions.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import re
 import shlex
 import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +72,9 @@ class Shard(click.ParamType[tuple[int, int]]):
 
     name = "shard"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"(\d+)/(\d+)", str(value))
@@ -91,25 +91,88 @@ class TroubleError(click.ClickException):
 
 @click.command("measure", epilog=_EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
-@click.option("--test-file", "lists", type=click.File("r", encoding="utf-8"), multiple=True, metavar="LIST", help="Read files or node ids from this file, one a line. Repeatable.")
-@click.option("--unit", type=click.Choice(["file", "test"]), default="file", show_default=True, help="What runs in one process.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=1, metavar="N", help="So many files in one process.")
+@click.option(
+    "--test-file",
+    "lists",
+    type=click.File("r", encoding="utf-8"),
+    multiple=True,
+    metavar="LIST",
+    help="Read files or node ids from this file, one a line. Repeatable.",
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["file", "test"]),
+    default="file",
+    show_default=True,
+    help="What runs in one process.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=1, metavar="N", help="So many files in one process."
+)
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a unit is not fine.")
-@click.option("--limit", type=Size(), metavar="SIZE", help="Memory of a unit's whole process tree, e.g. 2GiB.")
+@click.option(
+    "--limit", type=Size(), metavar="SIZE", help="Memory of a unit's whole process tree, e.g. 2GiB."
+)
 @click.option("--timeout", type=Duration(), metavar="TIME", help="Of a unit: seconds, or 10m.")
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_JOURNAL, show_default=True, metavar="FILE", help="Where everything is recorded.")
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_JOURNAL,
+    show_default=True,
+    metavar="FILE",
+    help="Where everything is recorded.",
+)
 @click.option("--resume", is_flag=True, help="Skip what the journal says is finished.")
-@click.option("--order", type=click.Choice(["suspects", "given", "random"]), default="suspects", show_default=True, help="Which files run first; suspects: heaviest by the static ranking.")
-@click.option("--seed", type=int, metavar="N", help="For --order random; the default is a new one, which is printed.")
-@click.option("-j", "--jobs", type=Jobs(), default="1", metavar="N", help="Units at once; auto: as memory allows.")
-@click.option("--shard", type=Shard(), metavar="I/N", help="Only part I of N of the files; 'memlint merge' joins the journals.")
+@click.option(
+    "--order",
+    type=click.Choice(["suspects", "given", "random"]),
+    default="suspects",
+    show_default=True,
+    help="Which files run first; suspects: heaviest by the static ranking.",
+)
+@click.option(
+    "--seed", type=int, metavar="N", help="For --order random; the default is a new one, which is printed."
+)
+@click.option(
+    "-j", "--jobs", type=Jobs(), default="1", metavar="N", help="Units at once; auto: as memory allows."
+)
+@click.option(
+    "--shard",
+    type=Shard(),
+    metavar="I/N",
+    help="Only part I of N of the files; 'memlint merge' joins the journals.",
+)
 @click.option("--repeat", type=click.IntRange(min=1), default=1, metavar="N", help="Run every unit N times.")
 @click.option("--pytest-args", default="", metavar="ARGS", help="Passed on to pytest.")
-@click.option("--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own.")
-@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="Set in the units' environment. Repeatable.")
-@click.option("--keep-output", type=click.Choice(["always", "failed", "never"]), default="failed", show_default=True, help="Of which units to keep what they printed.")
-@click.option("--meter", type=click.Choice(["auto", "cgroup2", "cgroup1", "sampling", "psutil", "rusage"]), default="auto", show_default=True, help="How memory is measured; see 'memlint doctor'.")
-@click.option("--heartbeat", is_flag=True, help="Plain lines on standard output, also when a unit starts and while it runs.")
+@click.option(
+    "--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own."
+)
+@click.option(
+    "--env",
+    "environment",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set in the units' environment. Repeatable.",
+)
+@click.option(
+    "--keep-output",
+    type=click.Choice(["always", "failed", "never"]),
+    default="failed",
+    show_default=True,
+    help="Of which units to keep what they printed.",
+)
+@click.option(
+    "--meter",
+    type=click.Choice(["auto", "cgroup2", "cgroup1", "sampling", "psutil", "rusage"]),
+    default="auto",
+    show_default=True,
+    help="How memory is measured; see 'memlint doctor'.",
+)
+@click.option(
+    "--heartbeat",
+    is_flag=True,
+    help="Plain lines on standard output, also when a unit starts and while it runs.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only units that are not fine, no summary.")
 @config_options
 def command(**options: Any) -> int:
@@ -118,3 +181,209 @@ def command(**options: Any) -> int:
     PATHS are files, folders or node ids; without any, the suite's testpaths. Results go to the journal.
     """
     return _measure(options)
+
+
+def _measure(options: dict[str, Any]) -> int:
+    from memlint.runner.executor import ExecutorError
+    from memlint.runner.journal import JournalError
+    from memlint.runner.meters.choose import MeterUnavailableError
+    from memlint.runner.run import carry_out
+
+    request = _request(options)
+    if not request.named:
+        raise TroubleError("no test files found")
+    write = _quiet_writer if options["quiet"] else _write
+    try:
+        outcome = carry_out(request, _display(options, write))
+    except (ExecutorError, JournalError, MeterUnavailableError) as error:
+        raise TroubleError(str(error)) from error
+    if not options["quiet"]:
+        from memlint.runner.closing import closing_lines
+
+        for line in closing_lines(outcome.summary, str(options["journal"])):
+            _write(line)
+    if outcome.interrupted:
+        say(f"stopped by {outcome.interrupted}; go on with --resume")
+        return 2
+    return 0 if outcome.summary.fine else 1
+
+
+def _request(options: dict[str, Any]) -> Any:
+    from memlint.runner.run import Request
+
+    surveyed = _survey(options)
+    seed = options["seed"] if options["seed"] is not None else random.randrange(10**6)
+    if options["order"] == "random" and options["seed"] is None:
+        say(f"order is random with --seed {seed}")
+    if options["unit"] == "test" and options["batch_size"] > 1:
+        raise click.UsageError("--unit test and --batch-size exclude each other")
+    return Request(
+        named=surveyed.named,
+        predictions=surveyed.predictions,
+        root=Path.cwd(),
+        python=options["python"],
+        journal=options["journal"],
+        argv=tuple(sys.argv[1:]),
+        order=options["order"],
+        seed=seed,
+        shard=options["shard"],
+        batch_size=options["batch_size"],
+        repeat=options["repeat"],
+        by_test=options["unit"] == "test",
+        fail_fast=options["fail_fast"],
+        limit=options["limit"],
+        timeout=options["timeout"],
+        jobs=options["jobs"],
+        resume=options["resume"],
+        pytest_args=_pytest_args(options["pytest_args"]),
+        environment=tuple(_variables(options["environment"])),
+        keep_output=options["keep_output"],
+        meter=options["meter"],
+    )
+
+
+def _pytest_args(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--pytest-args") from error
+
+
+def _variables(pairs: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
+        yield name, value
+
+
+def _display(options: dict[str, Any], write: Callable[[str], None]) -> Any:
+    from memlint.runner.display import Lines
+
+    if (
+        options["heartbeat"]
+        or options["quiet"]
+        or not sys.stdout.isatty()
+        or os.environ.get("TERM") == "dumb"
+    ):
+        return Lines(write, heartbeat=options["heartbeat"])
+    from rich.console import Console
+
+    from memlint.runner.live import LiveView
+
+    return LiveView(Console())
+
+
+def _write(line: str) -> None:
+    """One line now: a log may be all that survives. A reader that went away does not stop the run."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def _quiet_writer(line: str) -> None:
+    if " PASSED " not in line and " NO_TESTS " not in line:
+        _write(line)
+
+
+# ---------------------------------------------------------------------------------------------- survey
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What there is to run, and what the static ranking expects of it."""
+
+    named: tuple[str, ...]
+    predictions: dict[str, int]  # file → likely peak in bytes
+
+
+def _survey(options: dict[str, Any]) -> Surveyed:
+    """Ask a short process for the files and their predictions.
+
+    Raises TroubleError when a path does not exist or the configuration cannot be obeyed.
+    """
+    question = {
+        "paths": _named(options),
+        "config": str(options["config"]) if options["config"] else None,
+        "isolated": options["isolated"],
+        "rank": options["order"] == "suspects" or options["jobs"] is None,
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", _SURVEY],
+        input=json.dumps(question).encode(),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if answer.returncode:
+        raise TroubleError("the files could not be surveyed (see above)")
+    found = json.loads(answer.stdout)
+    if found["errors"]:
+        raise TroubleError("; ".join(found["errors"]))
+    if found["unranked"]:
+        say(f"no static ranking ({found['unranked']}): files run in the order given")
+    return Surveyed(tuple(found["named"]), found["predictions"])
+
+
+def _named(options: dict[str, Any]) -> list[str]:
+    from memlint.discovery import parse_test_list
+
+    listed = [name for file in options["lists"] for name in parse_test_list(file.read())]
+    if options["lists"] and not listed and not options["paths"]:
+        raise TroubleError("the list names no test")
+    return [*options["paths"], *listed]
+
+
+def survey() -> None:
+    """The survey's own process: a question on standard input, an answer on standard output, both JSON."""
+    question = json.load(sys.stdin)
+    answer = _answer(question["paths"], question["config"], question["isolated"], question["rank"])
+    json.dump(answer, sys.stdout)
+
+
+def _answer(paths: list[str], config: str | None, isolated: bool, ranked: bool) -> dict[str, Any]:
+    from memlint.cli.options import settings_for
+    from memlint.config import ConfigError, Overrides
+
+    try:
+        settings = settings_for(paths, Path(config) if config else None, isolated, Overrides())
+    except ConfigError as error:
+        return {"errors": [str(error)]}
+    named, errors = _files(paths, settings)
+    predictions: dict[str, int] = {}
+    unranked = ""
+    if ranked and named and not errors:
+        try:
+            predictions = _predictions(named, settings)
+        except Exception as error:  # the ranking is a convenience: measuring must not depend on it
+            unranked = f"{type(error).__name__}: {error}"
+    return {"named": named, "errors": errors, "predictions": predictions, "unranked": unranked}
+
+
+def _files(paths: list[str], settings: Any) -> tuple[list[str], list[str]]:
+    """Test files in the order given, folders walked; node ids stay as they are."""
+    from memlint.discovery import Role, discover
+
+    named: dict[str, None] = {}
+    errors: list[str] = []
+    everything: list[str | None] = [None]  # the suite's own testpaths
+    for path in paths or everything:
+        found = discover([path] if path else [], settings)
+        errors += [f"{error.path}: {error.message}" for error in found.errors]
+        if path and "::" in path and not os.path.lexists(path):
+            file = found.files[0].path if found.files else path.partition("::")[0]
+            named["::".join([file, path.partition("::")[2]])] = None
+            continue
+        is_file = path is not None and Path(path).is_file()
+        named.update((file.path, None) for file in found.files if is_file or file.role is Role.TEST)
+        if is_file and not found.files:
+            named[Path(os.path.relpath(path or "")).as_posix()] = None  # named by hand: excludes do not count
+    return list(named), errors
+
+
+def _predictions(named: list[str], settings: Any) -> dict[str, int]:
+    from memlint import pipeline
+    from memlint.runner.units import file_of
+
+    files = tuple(dict.fromkeys(file_of(name) for name in named))
+    result = pipeline.rank(pipeline.Request(paths=files, settings=settings, root=settings.working_dir))
+    return {suspect.path: suspect.peak.likely for suspect in result.files}

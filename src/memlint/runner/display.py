@@ -54,7 +54,13 @@ def printable(text: str) -> str:
 class Lines:
     """One line a unit; with ``heartbeat`` also when one begins, and every 30 s while it runs."""
 
-    def __init__(self, write: Callable[[str], None], *, heartbeat: bool = False, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        heartbeat: bool = False,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._write = write
         self._heartbeat = heartbeat
         self._now = now
@@ -75,7 +81,9 @@ class Lines:
         self._last_beat = self._now()
         for glimpse in running:
             where = printable(glimpse.test or glimpse.unit.name)
-            self._write(f"[{done}/{total}] running {glimpse.seconds:.0f} s {format_bytes(glimpse.held_bytes)} {where}")
+            self._write(
+                f"[{done}/{total}] running {glimpse.seconds:.0f} s {format_bytes(glimpse.held_bytes)} {where}"
+            )
 
     def ended(self, end: UnitEnd, done: int, total: int) -> None:
         """The unit's line."""

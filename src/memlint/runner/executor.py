@@ -1,11 +1,11 @@
-"""The one interface behind which a unit runs. This machine's is ``local``; one on a distributed engine is a file more."""
+"""The one interface behind which a unit runs. This machine's is ``local``; another engine's is one file more."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, Union
+from typing import Protocol
 
 from memlint.runner.journal import Leftover, TestEnd, TestStart
 from memlint.runner.units import Unit
@@ -53,7 +53,7 @@ class JobEnd:
     pid: int | None = None
 
 
-Event = Union[TestStart, TestEnd, JobEnd]
+Event = TestStart | TestEnd | JobEnd
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """Outlives the supervisor by a moment: when its standard input closes, it kills what the run left behind.
 
-Started as a script, ``python -I -S guardian.py TAG FOLDER``: TAG is ``NAME=value`` from the units' environment,
-FOLDER the run's control group or "". A line on standard input names a process group to kill as well (``+123``), or
-no longer (``-123``), for systems without /proc.
+Started as a script, ``python -I -S guardian.py TAG FOLDER``: TAG is ``NAME=value`` from the units'
+environment, FOLDER the run's control group or "". A line on standard input names a process group to kill as well
+(``+123``), or no longer (``-123``), for systems without /proc.
 """
+
+# Plain os calls: pathlib would double the start of this process.
+# ruff: noqa: PTH
 
 from __future__ import annotations
 

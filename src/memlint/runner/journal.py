@@ -1,8 +1,8 @@
-"""The journal: what a run did, as JSON Lines, append only. Everything else about a run can be computed from it.
+"""The journal: what a run did, as JSON Lines, append only. All else about a run follows from it.
 
-A start without an end is the unit that was in flight when the run died. ``read`` gives typed records one by one in
-constant memory, ``load`` a whole journal. Unknown kinds and unknown keys are skipped, so older readers read newer
-journals of the same schema. All sizes are bytes, all durations seconds.
+A start without an end is the unit that was in flight when the run died. ``read`` gives typed records one by
+one in constant memory, ``load`` a whole journal. Unknown kinds and unknown keys are skipped, so older readers
+read newer journals of the same schema. All sizes are bytes, all durations seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 SCHEMA = "memlint.journal/1"
 
@@ -84,7 +84,7 @@ class TestStart:
 
 @dataclass(frozen=True, slots=True)
 class TestEnd:
-    """One test. ``peak_bytes`` is that of the pytest process, or of its whole tree where children were larger."""
+    """One test. ``peak_bytes`` is that of its process, or of the whole tree where children made it larger."""
 
     __test__ = False
     kind = "test_end"
@@ -109,7 +109,7 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class UnitEnd:
-    """What became of a unit. ``exit_code`` and ``signal`` are the raw status; ``verdict`` is the judgement."""
+    """What became of a unit: ``exit_code`` and ``signal`` as they were, ``verdict`` as they are judged."""
 
     kind = "unit_end"
     unit: str
@@ -133,11 +133,14 @@ class UnitEnd:
     pid: int | None = None
 
 
-Record = Union[Run, Baseline, UnitStart, TestStart, TestEnd, UnitEnd]
+Record = Run | Baseline | UnitStart | TestStart | TestEnd | UnitEnd
 
 _TYPES: dict[str, type[Any]] = {t.kind: t for t in (Run, Baseline, UnitStart, TestStart, TestEnd, UnitEnd)}
 _NESTED = {"context": Context, "leftover_processes": Leftover}
-_KEYS = {t: {f.metadata.get("key", f.name): f.name for f in fields(t)} for t in (*_TYPES.values(), *_NESTED.values())}
+_KEYS = {
+    t: {f.metadata.get("key", f.name): f.name for f in fields(t)}
+    for t in (*_TYPES.values(), *_NESTED.values())
+}
 
 
 def encode(record: Record) -> bytes:
@@ -203,7 +206,9 @@ class Journal:
     """A whole journal in memory."""
 
     runs: tuple[Run, ...]
-    units: tuple[UnitEnd, ...]  # finished units in order of their end; a repeated unit appears once for each run
+    units: tuple[
+        UnitEnd, ...
+    ]  # finished units in order of their end; a repeated unit appears once for each run
     tests: tuple[TestEnd, ...]
     in_flight: tuple[UnitStart, ...]  # started, never ended
 
@@ -230,30 +235,36 @@ def load(path: Path) -> Journal:
 class Writer:
     """Appends records, one ``write`` each, and holds the journal's lock until closed.
 
-    Raises JournalError when the file cannot be written or another run holds it.
+    Without ``append`` an earlier journal of that name is kept beside it, as ``NAME.previous``. Raises
+    JournalError when the file cannot be written or another run holds it.
     """
 
     def __init__(self, path: Path, *, append: bool) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._fd = _open_locked(path)
+            if append:
+                _cut_torn_line(self._fd)
+            elif os.fstat(self._fd).st_size:
+                path.replace(path.with_name(f"{path.name}.previous"))
+                os.close(self._fd)
+                self._fd = _open_locked(path)
+        except BlockingIOError:
+            raise JournalError(
+                f"another run is writing {path}: wait for it, or name another --journal"
+            ) from None
         except OSError as error:
             raise JournalError(f"cannot write the journal {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._fd)
-            raise JournalError(f"another run is writing {path}: wait for it, or name another --journal") from None
-        if append:
-            _cut_torn_line(self._fd)
-        else:
-            os.ftruncate(self._fd, 0)
 
-    def write(self, record: Record) -> None:
-        """Append one record. A ``UnitEnd`` or ``Run`` is on the disk when this returns."""
+    def write(self, record: Record, *, durable: bool = True) -> None:
+        """Append one record. A ``UnitEnd`` or ``Run`` is then on the disk, unless told otherwise."""
         os.write(self._fd, encode(record))
-        if isinstance(record, (UnitEnd, Run)):
-            os.fsync(self._fd)
+        if durable and isinstance(record, (UnitEnd, Run)):
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        os.fsync(self._fd)
 
     def close(self) -> None:
         """Release the journal."""
@@ -266,6 +277,17 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
         self.close()
+
+
+def _open_locked(path: Path) -> int:
+    """Open for appending and take the lock. Raises BlockingIOError when another process has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _cut_torn_line(fd: int) -> None:

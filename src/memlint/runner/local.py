@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -44,7 +45,8 @@ class LocalExecutor:
         self._memory = memory_bytes()
         self._watched: dict[int, Watched] = {}
         self._count = 0
-        places.spool.mkdir(parents=True, exist_ok=True)
+        for folder in (places.spool, places.output):
+            folder.mkdir(parents=True, exist_ok=True)
         self._plugin_folder = suite.install_plugin(places.spool)
         processes.become_subreaper()
         self._guardian = _start_guardian(run, meters)
@@ -56,7 +58,6 @@ class LocalExecutor:
         tag = f"MEMLINT_UNIT={self._run}-{self._count}"
         spool = self._places.spool / f"{self._count}.events"
         output = self._places.output / f"{self._count:04d}-{_slug(job.unit.name)}.log"
-        output.parent.mkdir(parents=True, exist_ok=True)
         try:
             meter = self._meters.meter(job.limit_bytes, tag, not job.concurrent)
             watched = Watched(job, meter, spool, output, self._memory)
@@ -100,7 +101,9 @@ class LocalExecutor:
             environment["MEMLINT_SELECT"] = str(select_file)
         if self._plugin_folder is not None:
             known = environment.get("PYTHONPATH")
-            environment["PYTHONPATH"] = os.pathsep.join([str(self._plugin_folder), *([known] if known else [])])
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [str(self._plugin_folder), *([known] if known else [])]
+            )
         return environment
 
     def poll(self, seconds: float) -> Iterator[Event]:
@@ -151,6 +154,8 @@ class LocalExecutor:
         self._guardian.wait()
         self._meters.close()
         shutil.rmtree(self._places.spool, ignore_errors=True)
+        with contextlib.suppress(OSError):  # something is kept in it
+            self._places.output.rmdir()
 
     def _tell_guardian(self, line: str) -> None:
         if self._guardian.stdin is not None:
@@ -215,4 +220,3 @@ def _slug(name: str) -> str:
     """A file name that tells which unit it belongs to."""
     stem = name.replace("/", "-").encode(errors="replace").decode()
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)[-80:]
-

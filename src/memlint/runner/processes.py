@@ -47,7 +47,7 @@ def read(path: str) -> bytes:
 def children(pid: int) -> list[int]:
     """Direct children of a process, of all its threads."""
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - names alone, many times a second
     except OSError:
         return []
     return [int(child) for task in tasks for child in read(f"/proc/{pid}/task/{task}/children").split()]
@@ -71,7 +71,10 @@ def alive(pid: int) -> bool:
 def command(pid: int) -> str:
     """The command line of a process, or its name in brackets."""
     line = read(f"/proc/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ")
-    return line.decode(errors="replace")[:500] or f"[{read(f'/proc/{pid}/comm').decode(errors='replace').strip()}]"
+    return (
+        line.decode(errors="replace")[:500]
+        or f"[{read(f'/proc/{pid}/comm').decode(errors='replace').strip()}]"
+    )
 
 
 def tagged(pid: int, tag: bytes) -> bool:

@@ -27,7 +27,8 @@ try:
     spec = importlib.util.find_spec("memlint.pytest_plugin")
 except ImportError:
     spec = None
-print("memlint-probe:" + json.dumps([platform.python_version(), sys.platform, platform.machine(), version, spec and spec.origin]))
+print("memlint-probe:" + json.dumps([platform.python_version(), sys.platform, platform.machine(), version,
+spec and spec.origin]))
 """
 
 
@@ -78,7 +79,9 @@ def find(python: str, root: Path, pytest_args: tuple[str, ...], environment: dic
     """Ask the interpreter what it has. Raises ExecutorError when it does not run or has no pytest."""
     version, system, machine, pytest_version, origin = _probe(python, root, environment)
     if pytest_version is None:
-        raise ExecutorError(f"{python} has no pytest: install it there, or name the suite's own interpreter by --python")
+        raise ExecutorError(
+            f"{python} has no pytest: install it there, or name the suite's own interpreter by --python"
+        )
     same = origin is not None and Path(origin).read_bytes() == _PLUGIN.read_bytes()
     return Suite(
         python=python,

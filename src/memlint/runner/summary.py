@@ -1,4 +1,4 @@
-"""What a journal says in total. Read from the file, so that resumed and merged runs are summed like any other."""
+"""What a journal says in total. Read from the file, so resumed and merged runs are like any other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memlint.runner.journal import Record, Run, TestEnd, UnitEnd, UnitStart
-from memlint.runner.verdicts import FINE
+from memlint.runner.verdicts import EARLY, FINE
 
 SHOWN = 10
 
@@ -25,7 +25,7 @@ class Summary:
     troubled: tuple[UnitEnd, ...]  # every unit whose verdict is not fine
     heaviest_units: tuple[UnitEnd, ...]
     heaviest_tests: tuple[TestEnd, ...]
-    littering: tuple[UnitEnd, ...]  # units that left processes running
+    littering: tuple[UnitEnd, ...]  # units that ended by themselves and left processes running
     in_flight: tuple[str, ...]
 
     @property
@@ -63,7 +63,7 @@ def summarise(records: Iterable[Record]) -> Summary:
         troubled=tuple(unit for unit in units if unit.verdict not in FINE),
         heaviest_units=tuple(heapq.nlargest(SHOWN, units, key=lambda unit: unit.peak_bytes or 0)),
         heaviest_tests=tuple(test for _, test in sorted(tests.values(), key=lambda entry: -entry[0])[:SHOWN]),
-        littering=tuple(unit for unit in units if unit.leftover_processes),
+        littering=tuple(unit for unit in units if unit.leftover_processes and unit.verdict not in EARLY),
         in_flight=tuple(flying),
     )
 

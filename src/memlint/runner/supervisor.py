@@ -15,11 +15,12 @@ from memlint.runner.executor import Event, Executor, Job, JobEnd, Mode
 from memlint.runner.journal import Baseline, Context, UnitEnd, UnitStart, Writer
 from memlint.runner.resume import MOST_TRIALS, Past, key_of
 from memlint.runner.units import Sources, Unit, split, test_units
-from memlint.runner.verdicts import FINE
+from memlint.runner.verdicts import EARLY, FINE
 
 TICK = 0.02  # seconds between two looks at the running units
-SPLIT = frozenset({"oom", "oom_suspected"})  # verdicts after which the rest of a unit's tests gets its own processes
-_EARLY = frozenset({"oom", "oom_suspected", "killed", "terminated", "timeout", "crashed", "interrupted"})
+SPLIT = frozenset(
+    {"oom", "oom_suspected"}
+)  # verdicts after which the rest of a unit's tests gets its own processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,21 @@ class Supervisor:
         self.interrupted = ""  # name of the signal that stopped the run
 
     def run(self, units: Iterable[Unit]) -> None:
-        """Run what the past did not finish. Raises ExecutorError and OSError; running units are killed then."""
+        """Run what the past did not finish. Raises ExecutorError when units cannot be started."""
         with _Interruptions(self._interrupt):
             for unit in units:
                 self._enqueue(unit)
             self._retries_first()
             self._display.begin(self._total)
             while self._waiting or self._executor.running():
+                if self.interrupted:
+                    self._stop()
                 self._admit()
                 for event in self._executor.poll(TICK):
                     self._take(event)
                 self._display.tick(self._executor.running(), self._done, self._total)
 
-    # ----------------------------------------------------------------------------------------------------- before
+    # ------------------------------------------------------------------------------------------ before
 
     def _key(self, unit: Unit) -> Any:
         return key_of(unit, self._sources.hash(unit), self._plan.context, self._plan.limit_bytes)
@@ -105,7 +108,9 @@ class Supervisor:
         self._waiting = deque(sorted(self._waiting, key=lambda job: job.unit.trial == 1))
 
     def _quarantine(self, unit: Unit) -> None:
-        evidence = (f"the run died {MOST_TRIALS} times while this unit was in flight; it was not started again",)
+        evidence = (
+            f"the run died {MOST_TRIALS} times while this unit was in flight; it was not started again",
+        )
         self._write_start(unit, None)
         self._end(
             UnitEnd(
@@ -127,7 +132,7 @@ class Supervisor:
             )
         )
 
-    # ---------------------------------------------------------------------------------------------------- running
+    # ----------------------------------------------------------------------------------------- running
 
     def _admit(self) -> None:
         while self._waiting:
@@ -149,7 +154,9 @@ class Supervisor:
         chain = self._sources.conftests(unit.files[0])
         if chain not in self._baselines_begun:
             self._baselines_begun.add(chain)
-            empty = replace(unit, name="baseline", tests=(), files=unit.files[:1], predicted_bytes=None, trial=1)
+            empty = replace(
+                unit, name="baseline", tests=(), files=unit.files[:1], predicted_bytes=None, trial=1
+            )
             self._executor.start(self._job(empty, Mode.BASELINE))
 
     def _start(self, job: Job) -> None:
@@ -166,11 +173,14 @@ class Supervisor:
         self._journal.write(UnitStart(unit.name, unit.members, source, unit.trial, unit.repeat, limit, pid))
 
     def _interrupt(self, name: str) -> None:
+        """Called by a signal's handler, so the loop does the work."""
         self.interrupted = name
+
+    def _stop(self) -> None:
         self._waiting.clear()
         self._executor.stop("interrupt")
 
-    # ----------------------------------------------------------------------------------------------------- events
+    # ------------------------------------------------------------------------------------------ events
 
     def _take(self, event: Event) -> None:
         if not isinstance(event, JobEnd):
@@ -212,8 +222,9 @@ class Supervisor:
 
     def _take_end(self, end: JobEnd) -> None:
         unit = end.job.unit
-        missing = len(end.listed) - len(end.ended) if end.verdict in _EARLY else 0
-        never_ran = (f"{missing} of {len(end.listed)} tests did not run to their end",) if missing > 0 else ()
+        missing = len(end.listed) - len(end.ended) if end.verdict in EARLY else 0
+        cut_short = missing > (1 if end.victim else 0)
+        never_ran = (f"{missing} of {len(end.listed)} tests did not run to their end",) if cut_short else ()
         self._end(
             UnitEnd(
                 unit=unit.name,

@@ -1,4 +1,4 @@
-"""What runs in one process: units, their order, their shards and the hashes by which a resumed run knows them."""
+"""What runs in one process: units, their order and shards, and the hashes by which they are known again."""
 
 from __future__ import annotations
 
@@ -29,15 +29,28 @@ class Unit:
         return self.trial > 1
 
 
-def file_units(files: Sequence[str], predictions: Mapping[str, int], batch_size: int = 1) -> list[Unit]:
-    """One unit a file in the order given, or one for each ``batch_size`` files."""
+def units_of(named: Sequence[str], predictions: Mapping[str, int], batch_size: int = 1) -> list[Unit]:
+    """One unit for each file or node id in the order given, or one for each ``batch_size`` of them."""
     units = []
-    for start in range(0, len(files), batch_size):
-        members = tuple(files[start : start + batch_size])
-        known = [predictions[f] for f in members if f in predictions]
-        name = members[0] if len(members) == 1 else f"{members[0]} +{len(members) - 1}"
-        units.append(Unit(name, members, members, predicted_bytes=max(known) if known else None))
+    for start in range(0, len(named), batch_size):
+        members = tuple(named[start : start + batch_size])
+        files = tuple(dict.fromkeys(file_of(member) for member in members))
+        known = [predictions[f] for f in files if f in predictions]
+        units.append(
+            Unit(
+                name=members[0] if len(members) == 1 else f"{members[0]} +{len(members) - 1}",
+                members=members,
+                files=files,
+                tests=() if files == members else members,  # a file's own name selects all of its tests
+                predicted_bytes=max(known) if known else None,
+            )
+        )
     return units
+
+
+def file_of(name: str) -> str:
+    """The file of a node id; a file's own name is returned as it is."""
+    return name.partition("::")[0]
 
 
 def test_units(parent: Unit, tests: Iterable[str]) -> list[Unit]:
@@ -46,9 +59,10 @@ def test_units(parent: Unit, tests: Iterable[str]) -> list[Unit]:
 
 
 def split(parent: Unit, tests: Sequence[str], ended: Iterable[str], victim: str | None) -> list[Unit]:
-    """Units for what a unit that ran out of memory still owes: its victim alone, then every test that never ended.
+    """Units for what a unit that ran out of memory owes: its victim alone, then every test that never ended.
 
-    Up to 50 tests get a process each; beyond that equal pieces, which are split again should they run out too.
+    Up to 50 tests get a process each; beyond that equal pieces, which are split again should they run out
+    too.
     """
     done = set(ended)
     rest = [test for test in tests if test not in done and test != victim]
@@ -60,27 +74,25 @@ def split(parent: Unit, tests: Sequence[str], ended: Iterable[str], victim: str 
 
 
 def _piece(parent: Unit, tests: tuple[str, ...]) -> Unit:
-    files = tuple(dict.fromkeys(owner for test in tests if (owner := _file_of(test, parent.files))))
+    owners = dict.fromkeys(file_of(test) for test in tests)
+    files = tuple(name for name in parent.files if name in owners)
     name = tests[0] if len(tests) == 1 else f"{tests[0]} +{len(tests) - 1}"
     return replace(parent, name=name, members=tests, files=files or parent.files, tests=tests, trial=1)
 
 
-def _file_of(test: str, files: tuple[str, ...]) -> str | None:
-    path = test.partition("::")[0]
-    return next((f for f in files if f == path), None)
-
-
 def in_order(files: Sequence[str], order: str, predictions: Mapping[str, int], seed: int = 0) -> list[str]:
-    """Files as ``order`` says: ``suspects`` heaviest prediction first, ``given``, or ``random`` by ``seed``.
+    """Files and node ids by ``order``: ``suspects`` (heaviest prediction first), ``given``, ``random`` by ``seed``.
 
-    Files without a prediction go behind those that have one, by path.
+    Those without a prediction go behind those that have one, by path.
     """
     if order == "random":
         shuffled = sorted(files)
         random.Random(seed).shuffle(shuffled)
         return shuffled
     if order == "suspects" and predictions:
-        return sorted(files, key=lambda f: (f not in predictions, -predictions.get(f, 0), f))
+        return sorted(
+            files, key=lambda f: (file_of(f) not in predictions, -predictions.get(file_of(f), 0), f)
+        )
     return list(files)
 
 
@@ -108,7 +120,7 @@ class Sources:
         return f"sha256:{total.hexdigest()[:32]}"
 
     def conftests(self, name: str) -> tuple[str, ...]:
-        """The conftest files from the working directory (or the file system's root) down to the file's folder."""
+        """The conftest files from the working directory (or the root) down to the file's folder."""
         folder = (self.root / name).parent
         if folder not in self._chains:
             self._chains[folder] = self._find(folder)
@@ -119,7 +131,9 @@ class Sources:
         if self.root in above:
             above = above[: above.index(self.root) + 1]
         found = [f / "conftest.py" for f in reversed(above) if (f / "conftest.py").is_file()]
-        return tuple(p.relative_to(self.root).as_posix() if p.is_relative_to(self.root) else str(p) for p in found)
+        return tuple(
+            p.relative_to(self.root).as_posix() if p.is_relative_to(self.root) else str(p) for p in found
+        )
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from memlint.units import format_bytes
 
 FINE = frozenset({"passed", "no_tests"})
-NEAR = 0.8  # of the memory there is: above it, a SIGKILL of unknown origin is suspected to be the OOM killer's
+EARLY = frozenset({"oom", "oom_suspected", "killed", "terminated", "timeout", "crashed", "interrupted"})
+# Of the memory there is: above it, a SIGKILL of unknown origin is suspected to be the OOM killer's.
+NEAR = 0.8
 
 FIELD_WORDS = {
     "SIGTERM": "143 = SIGTERM",
@@ -67,14 +69,14 @@ def _signal_name(number: int) -> str | None:
 
 
 def judge(ending: Ending) -> Judgement:
-    """The verdict on a unit: our own kills first, then memory, then what pytest said, then how the process died."""
+    """The verdict: our own kills first, then memory, then what pytest said, then how the process died."""
     return _ours(ending) or _memory(ending) or _said(ending) or _died(ending)
 
 
 def _ours(ending: Ending) -> Judgement | None:
     if ending.killed_for == "interrupt":
         return Judgement("interrupted", ("stopped by the user",))
-    if ending.killed_for == "timeout":
+    if ending.killed_for == "timeout" and not ending.oom_kills:
         return Judgement("timeout", (f"killed after {ending.timeout:g} s",))
     if ending.killed_for == "limit":
         held, limit = format_bytes(ending.peak_bytes), format_bytes(ending.limit_bytes or 0)
@@ -85,7 +87,8 @@ def _ours(ending: Ending) -> Judgement | None:
 def _memory(ending: Ending) -> Judgement | None:
     if ending.oom_kills:
         limit = f", limit {format_bytes(ending.limit_bytes)}" if ending.limit_bytes else ""
-        return Judgement("oom", (f"control group: oom_kill {ending.oom_kills}{limit}",))
+        hung = (f"then hung, and was killed after {ending.timeout:g} s",) if ending.killed_for else ()
+        return Judgement("oom", (f"control group: oom_kill {ending.oom_kills}{limit}", *hung))
     raised = [text for kind, text in ending.notes if kind == "memory_error"]
     if raised:
         return Judgement("oom", tuple(f"uncaught MemoryError in {text}" for text in raised))
@@ -108,14 +111,20 @@ def _said(ending: Ending) -> Judgement | None:
     collecting = [text for kind, text in ending.notes if kind == "collect_error"]
     stops = [(kind, text) for kind, text in ending.notes if kind in ("internal_error", "exit", "interrupt")]
     if code == 2 and collecting:
-        return Judgement("collection_error", tuple(f"cannot collect {text}" for text in dict.fromkeys(collecting)))
+        return Judgement(
+            "collection_error", tuple(f"cannot collect {text}" for text in dict.fromkeys(collecting))
+        )
     if code == 3:
-        return Judgement("crashed", tuple(f"pytest: {kind}: {text}" for kind, text in stops) or ("pytest: internal error",))
+        return Judgement(
+            "crashed", tuple(f"pytest: {kind}: {text}" for kind, text in stops) or ("pytest: internal error",)
+        )
     if code == 2 and any(kind == "interrupt" for kind, _ in stops):
         return Judgement("interrupted", ("SIGINT that memlint did not send",))
     if any(kind == "exit" for kind, _ in stops):
         return Judgement("failed", tuple(f"pytest.exit: {text}" for kind, text in stops if kind == "exit"))
-    verdict = {0: "passed", 1: "failed", 4: "usage_error", 5: "no_tests"}.get(code if code is not None else -1)
+    verdict = {0: "passed", 1: "failed", 4: "usage_error", 5: "no_tests"}.get(
+        code if code is not None else -1
+    )
     return Judgement(verdict or "failed", () if verdict else (f"pytest ended with exit code {code}",))
 
 
@@ -133,7 +142,9 @@ def _died(ending: Ending) -> Judgement:
         return Judgement("crashed", (f"{killer}{kind}{after}",))
     if ending.finished is not None:
         return Judgement("crashed", (f"exit code {code}, though pytest said {ending.finished}",))
-    return Judgement("crashed", (f"exit code {code} without pytest's last record: the process ended from within",))
+    return Judgement(
+        "crashed", (f"exit code {code} without pytest's last record: the process ended from within",)
+    )
 
 
 def _killed(ending: Ending, after: str) -> Judgement:

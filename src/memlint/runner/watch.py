@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memlint.runner import processes, verdicts
-from memlint.runner.executor import Event, Glimpse, Job, JobEnd
+from memlint.runner.executor import Event, Glimpse, Job, JobEnd, Mode
 from memlint.runner.journal import Leftover, TestEnd, TestStart
 from memlint.runner.meters.base import Meter, Sample
 from memlint.runner.meters.cgroup import fields
@@ -25,14 +26,16 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Watched:
-    """A unit from its start to its end. Made before the process exists, so that it can join the meter's group."""
+    """A unit from its start to its end. Made before its process, which joins the meter's group at birth."""
 
     def __init__(self, job: Job, meter: Meter, spool: Path, output: Path, memory: int) -> None:
         self.job = job
         self.meter = meter
         self.spool = Spool(spool)
         self.output = output
-        self.output_fd = os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.output_fd = os.open(
+            output, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644
+        )
         self._memory = memory
         self._machine_kills = _machine_oom_kills()
         self._pid = 0
@@ -65,7 +68,7 @@ class Watched:
         test = next(iter(self._running.values()), None)
         return Glimpse(self.job.unit, time.monotonic() - self._started, self._sample.held, test)
 
-    # -------------------------------------------------------------------------------------------------- each look
+    # --------------------------------------------------------------------------------------- each look
 
     def look(self) -> Iterator[Event]:
         """Take in events, measure, and enforce what is to be enforced."""
@@ -78,7 +81,7 @@ class Watched:
         for kind, *values in self.spool.events():
             take = getattr(self, f"_on_{kind}", None)
             event = take(*values) if take else None
-            if event is not None:
+            if event is not None and self.job.mode is Mode.RUN:
                 yield event
 
     def _measure(self, suspects: list[str]) -> None:
@@ -113,13 +116,11 @@ class Watched:
     def kill(self, reason: str) -> None:
         """Kill every process of the unit; the first reason given is the one that counts."""
         self._killed_for = self._killed_for or reason
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         processes.kill(self.meter.pids())
 
-    # ----------------------------------------------------------------------------------------------------- events
+    # ------------------------------------------------------------------------------------------ events
 
     def _on_session(self, pid: int, resident: int | None) -> None:
         self._began = True
@@ -145,7 +146,15 @@ class Watched:
         tree = self._trees.pop(worker, 0)
         highest = max(peak, tree)
         return TestEnd(
-            self.job.unit.name, test, outcome, before, highest, after, seconds, tree, memory_error=memory_error
+            self.job.unit.name,
+            test,
+            outcome,
+            before,
+            highest,
+            after,
+            seconds,
+            tree,
+            memory_error=memory_error,
         )
 
     def _on_note(self, kind: str, text: str) -> None:
@@ -156,7 +165,7 @@ class Watched:
         self._finished = exit_status
         self._retained = retained
 
-    # -------------------------------------------------------------------------------------------------------- end
+    # --------------------------------------------------------------------------------------------- end
 
     def bury(self, status: int, maxrss: int, keeps: Callable[[str], bool]) -> Iterator[Event]:
         """The main process is dead: take in the last events, clear away what it left, and judge."""
@@ -194,7 +203,7 @@ class Watched:
         )
 
     def _clear_away(self) -> tuple[Leftover, ...]:
-        """List and kill what still runs. After a kill of ours nothing is listed: it had no chance to clean up."""
+        """List and kill what still runs. After a kill of ours nothing is listed: it could not clean up."""
         pids = self._after_grace()
         found = () if self._killed_for else tuple(Leftover(pid, processes.command(pid)) for pid in pids)
         deadline = time.monotonic() + BURIAL

@@ -29,7 +29,7 @@ class Meter(Protocol):
 
     @property
     def peak(self) -> int | None:
-        """Highest memory of the unit so far, of all its processes together. None when nothing was measured."""
+        """Highest memory of all processes of the unit together so far; None when not measured."""
 
     def enter(self) -> None:
         """Called in the unit's process before it becomes Python: join whatever is measured."""
@@ -41,7 +41,7 @@ class Meter(Protocol):
         """Look now."""
 
     def note_process_peak(self, size: int) -> None:
-        """The exact peak of one process, as the plugin or the kernel's accounting of a dead process reports it."""
+        """The exact peak of one process, by the plugin or the kernel's accounting of the dead."""
 
     def pids(self) -> list[int]:
         """Processes of the unit that are alive now, the main one included."""

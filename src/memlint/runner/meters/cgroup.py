@@ -1,8 +1,8 @@
 """Control groups, version 2 and 1: the kernel counts every process of the unit, and holds it to its limit.
 
-The kernel's own peak counts page cache too, so it cannot be reported as it is. Each sample therefore splits the
-present usage into what is held (anonymous and shared memory) and the rest; when the kernel's peak rose since the
-sample before, the height of that spike is the peak less the rest.
+The kernel's own peak counts page cache too, so it cannot be reported as it is. Each sample therefore splits
+the present usage into what is held (anonymous and shared memory) and the rest; when the kernel's peak rose
+since the sample before, the height of that spike is the peak less the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Version:
         return int(text) if text.isdigit() and int(text) < self.unlimited else None
 
 
-V2 = Version("cgroup2", "memory.max", "memory.peak", "memory.current", "memory.events", b"anon", b"shmem", b"file")
+V2 = Version(
+    "cgroup2", "memory.max", "memory.peak", "memory.current", "memory.events", b"anon", b"shmem", b"file"
+)
 V1 = Version(
     "cgroup1",
     "memory.limit_in_bytes",
@@ -176,7 +178,9 @@ class Groups:
 
 def tightest(version: Version, home: Path) -> int | None:
     """The lowest limit of a group and of those above it."""
-    found = [version.limit_of(folder) for folder in (home, *home.parents) if (folder / version.limit).exists()]
+    found = [
+        version.limit_of(folder) for folder in (home, *home.parents) if (folder / version.limit).exists()
+    ]
     return min((limit for limit in found if limit is not None), default=None)
 
 
@@ -241,7 +245,7 @@ def _discard(parent: Path) -> None:
 
 
 def _delegate(home: Path) -> None:
-    """Enable the memory controller for groups below ours; version 2 wants us in a leaf of our own for that."""
+    """Enable the memory controller below our group; version 2 wants us in a leaf of our own for that."""
     if b"memory" not in processes.read(f"{home}/cgroup.controllers").split():
         raise OSError(f"cgroup2: the memory controller is not available in {home}")
     if b"memory" in processes.read(f"{home}/cgroup.subtree_control").split():

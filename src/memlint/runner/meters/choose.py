@@ -19,7 +19,7 @@ NAMES = ("cgroup2", "cgroup1", "sampling", "psutil", "rusage")  # best first
 _VERSIONS = {"cgroup2": cgroup.V2, "cgroup1": cgroup.V1}
 
 
-class MeterUnavailable(Exception):
+class MeterUnavailableError(Exception):
     """The meter asked for does not work here; the message says why."""
 
 
@@ -53,7 +53,7 @@ class Meters:
 def choose(run: str, wanted: str = "auto") -> Meters:
     """The best meter that works here, or the one asked for.
 
-    Raises MeterUnavailable when the one asked for does not work.
+    Raises MeterUnavailableError when the one asked for does not work.
     """
     refused: list[str] = []
     for name in NAMES if wanted == "auto" else (wanted,):
@@ -61,7 +61,7 @@ def choose(run: str, wanted: str = "auto") -> Meters:
             return Meters(name, _OPENERS[name](run), tuple(refused))
         except OSError as error:
             refused.append(str(error))
-    raise MeterUnavailable("; ".join(refused))
+    raise MeterUnavailableError("; ".join(refused))
 
 
 def _opener(name: str) -> Callable[[str], cgroup.Groups | None]:

@@ -1,8 +1,8 @@
 """Sampling /proc: needs no rights, sees what lives longer than the time between two looks.
 
-For each process the resident memory now, or its high-water mark where that moved since the look before, so spikes
-between two looks count. Where several processes live, pages they share count once (proportional set size), which the
-kernel computes page by page; it is asked again only after ten times as long as it took.
+For each process the resident memory now, or its high-water mark where that moved since the look before, so
+spikes between two looks count. Where several processes live, pages they share count once (proportional set
+size), which the kernel computes page by page; it is asked again only after ten times as long as it took.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _SHARED_DUTY = 10
 
 
 class SamplingMeter:
-    """The process tree of one unit. Orphans are found among our own children, by descent seen or by their tag."""
+    """The process tree of one unit; its orphans are those of our own children that descend from it."""
 
     name = "sampling"
     enforces_limit = False
 
     def __init__(self, tag: str, strangers: bool) -> None:
-        """``tag`` is the unit's environment variable; ``strangers``: no other unit runs, so every orphan is ours."""
+        """``tag``: the unit's environment variable; ``strangers``: no other unit runs, every orphan is its."""
         self.peak: int | None = None
         self._tag = tag.encode()
         self._strangers = strangers

@@ -1,0 +1,114 @@
+"""A run from its request to its summary: the one function that the command line calls."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from memlint.runner import journal, resume, suite
+from memlint.runner.admission import admission
+from memlint.runner.display import Display
+from memlint.runner.journal import Run, Writer
+from memlint.runner.local import LocalExecutor, Places
+from memlint.runner.meters import choose
+from memlint.runner.summary import Summary, summarise
+from memlint.runner.supervisor import Plan, Supervisor
+from memlint.runner.units import Sources, Unit, in_order, shard_of, units_of
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run, and how. Sizes in bytes, times in seconds."""
+
+    named: tuple[str, ...]  # files and node ids, POSIX and relative to ``root``
+    predictions: Mapping[str, int]  # file → likely peak
+    root: Path
+    python: str
+    journal: Path
+    argv: tuple[str, ...] = ()
+    order: str = "given"
+    seed: int = 0
+    shard: tuple[int, int] | None = None
+    batch_size: int = 1
+    repeat: int = 1
+    by_test: bool = False
+    fail_fast: bool = False
+    limit: int | None = None
+    timeout: float | None = None
+    jobs: int | None = 1  # None: as memory allows
+    resume: bool = False
+    pytest_args: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    keep_output: str = "failed"
+    meter: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves besides its journal."""
+
+    summary: Summary
+    interrupted: str  # name of the signal that stopped it, or ""
+    refused_meters: tuple[str, ...]  # why a better meter is not used
+
+
+def plan_units(request: Request) -> list[Unit]:
+    """The units of a run in their order."""
+    named = list(request.named)
+    if request.shard is not None:
+        named = shard_of(named, *request.shard)
+    named = in_order(named, request.order, request.predictions, request.seed)
+    units = units_of(named, request.predictions, request.batch_size)
+    return [replace(unit, repeat=number + 1) for number in range(request.repeat) for unit in units]
+
+
+def carry_out(request: Request, display: Display) -> Outcome:
+    """Run everything.
+
+    Raises ExecutorError, MeterUnavailableError or JournalError when the job cannot be done.
+    """
+    run = uuid.uuid4().hex[:12]
+    found = suite.find(request.python, request.root, request.pytest_args, dict(request.environment))
+    meters = choose.choose(run, request.meter)
+    try:
+        interrupted = _run(run, request, found, meters, display)
+    finally:
+        meters.close()
+    return Outcome(summarise(journal.read(request.journal)), interrupted, meters.refused)
+
+
+def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, display: Display) -> str:
+    context = found.context(meters.name, choose.memory_bytes())
+    past = resume.remember(request.journal, context) if request.resume else resume.Past()
+    units = plan_units(request)
+    with Writer(request.journal, append=request.resume) as writer:
+        writer.write(_first_record(run, request, context))
+        folder = request.journal.absolute().parent
+        places = Places(folder / f"spool-{run}", folder / "output" / run, request.keep_output)
+        executor = LocalExecutor(run, found, meters, places)
+        plan = Plan(context, request.limit, request.timeout, request.by_test, request.fail_fast)
+        sources = Sources(request.root)
+        supervisor = Supervisor(
+            plan, executor, writer, display, admission(request.jobs, units), sources, past
+        )
+        try:
+            supervisor.run(units)
+        finally:
+            display.close()
+            executor.close()
+    return supervisor.interrupted
+
+
+def _first_record(run: str, request: Request, context: journal.Context) -> Run:
+    return Run(
+        schema=journal.SCHEMA,
+        run=run,
+        context=context,
+        argv=request.argv,
+        shard="{}/{}".format(*request.shard) if request.shard else None,
+        limit_bytes=request.limit,
+        started=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
