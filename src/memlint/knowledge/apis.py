@@ -30,7 +30,7 @@ class Condition(Struct):
     endswith: list[str] | None = None
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
     is_none: bool | None = None  # a literal None is (not) passed, where that differs from leaving it out
-    name: list[str] | None = None  # it, or an item of the list it is, is one of these names: "subprocess.PIPE"
+    name: list[str] | None = None  # it, or an item of its list, is one of these: "subprocess.PIPE"
     # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
     kind: list[str] | None = None
 
@@ -57,7 +57,7 @@ class Makes(Struct):
     range: list[str] | None = None  # [start, stop, step] as of builtins.range
     like: str | None = None  # as large as this argument
     outer: list[str] | None = None  # elements of the first × elements of the second …
-    pairs: list[str] | None = None  # rows of the first × rows of the second (cdist, cross join), item_bytes each
+    pairs: list[str] | None = None  # rows of the first × rows of the second (cdist), item_bytes each
     repeat: str | None = None  # this argument …
     times: Operand | None = None  # … this many times
     sum: str | None = None  # the items of this sequence argument together
