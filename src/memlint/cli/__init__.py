@@ -14,6 +14,9 @@ from memlint import __version__
 COMMANDS = {
     "lint": "Find memory risks in test code (the default command).",
     "rank": "Order test files by the peak memory predicted for them.",
+    "measure": "Run the suite in isolated processes and measure its memory.",
+    "merge": "Join the journals of several machines or shards.",
+    "doctor": "Say what of memory this machine can measure and limit.",
     "rules": "List the rules.",
     "explain": "Say what a rule is about, why, and what to do instead.",
     "config": "Show every setting and where it comes from.",

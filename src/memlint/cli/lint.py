@@ -17,6 +17,7 @@ from memlint.cli.options import (
     paths_argument,
     run_options,
     say,
+    say_nothing_found,
     settings_for,
     targets,
     terminal_options,
@@ -194,6 +195,8 @@ def _lint(job: Job) -> LintResult:
     from memlint import baseline, pipeline
     from memlint.discovery import is_excluded
 
+    if job.nothing_named:
+        say_nothing_found(job.targets)
     if job.nothing_named or (job.stdin and is_excluded(job.stdin[0], job.settings)):
         return LintResult((), (), Summary(files=0, findings=0))
     result = pipeline.lint(job.request())
@@ -205,9 +208,21 @@ def _lint(job: Job) -> LintResult:
         say(f"{count} findings written to {known}")
     if known:
         result = baseline.apply(known, result, job.settings, job.targets.paths)
+    _hint_at_command(job.targets.paths)
     if not result.summary.files and not result.errors:
-        say("no test code found in " + (", ".join(job.targets.paths) or "the testpaths"))
+        say_nothing_found(job.targets)
     return result
+
+
+def _hint_at_command(paths: tuple[str, ...]) -> None:
+    """A misspelt command is taken for a path; say so."""
+    from memlint.cli import COMMANDS
+    from memlint.knowledge.selectors import did_you_mean
+
+    if paths and paths[0].isalpha() and not Path(paths[0]).exists():
+        hint = did_you_mean(paths[0], COMMANDS)
+        if hint:
+            say(f"there is no file or folder {paths[0]!r}{hint.replace('mean ', 'mean the command ')}")
 
 
 def _baseline_file(job: Job) -> Path | None:

@@ -109,6 +109,14 @@ def targets(paths: Sequence[str], lists: Iterable[Any]) -> Targets:
     return Targets((*paths, *listed), bool(paths or texts))
 
 
+def say_nothing_found(named: Targets) -> None:
+    """Tell the user that there was no test code, which is rarely what was meant."""
+    if named.paths:
+        say(f"no test code found in {', '.join(named.paths)}")
+    else:
+        say("the list of paths is empty" if named.named else "no test code found in the testpaths")
+
+
 def _read_list(file: Any) -> str:
     try:
         return str(file.read())

@@ -105,6 +105,7 @@ def render_context(
         source_line=source_lines(settings.working_dir, stdin),
         root=settings.working_dir,
         show_suppressed=settings.level is Level.AUDIT,
+        top=options.get("top"),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from memlint.cli.options import (
     output_option,
     paths_argument,
     run_options,
-    say,
+    say_nothing_found,
     settings_for,
     targets,
     terminal_options,
@@ -64,14 +63,10 @@ def command(**options: Any) -> int:
     empty = named.named and not named.paths
     result = RankResult((), ()) if empty else pipeline.rank(request)
     if not result.files and not result.errors:
-        say("no test code found in " + (", ".join(named.paths) or "the testpaths"))
+        say_nothing_found(named)
     reporter = get_rank_reporter(options["format_"])
     write_output(
-        reporter.render(_heaviest(result, options["top"]), render_context(settings, options)),
+        reporter.render(result, render_context(settings, options)),
         options["output"],
     )
     return 2 if result.errors else 0
-
-
-def _heaviest(result: RankResult, top: int | None) -> RankResult:
-    return replace(result, files=result.files[:top], tests=result.tests[:top])
