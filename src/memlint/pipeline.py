@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import os
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.lifetimes import Lifetimes
+from memlint.analysis.project import Module, Project
+from memlint.analysis.project_resources import ProjectResources
+from memlint.analysis.suite import Suite
+from memlint.cache import FactsCache
 from memlint.config import Settings
-from memlint.model import Level, LintResult, RankResult
+from memlint.discovery import Role, ancestor_conftests, discover, is_excluded, role_of
+from memlint.facts import FileFacts
+from memlint.knowledge.index import ApiIndex, api_index
+from memlint.knowledge.rulebook import Rule, load_rulebook
+from memlint.model import (
+    Confidence,
+    ErrorRecord,
+    Finding,
+    Level,
+    LintResult,
+    RankResult,
+    RuleInfo,
+    Severity,
+    Status,
+    Summary,
+)
+from memlint.reading import Wanted, read_facts
+from memlint.rules.engine import Engine
+from memlint.suppression import apply_suppressions
+
+_SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|factories|factory|conftest)(_|$)")
+_TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +55,242 @@ class Request:
     stdin: tuple[str, bytes] | None = None  # (file name, content) of a buffer given on standard input
     cores: int | None = None  # cores of the machine the suite will run on
     root: Path | None = None  # working directory; paths in results are relative to it
+    progress: Callable[[int, int], None] | None = None  # told how many files of how many are lowered
 
 
 def lint(request: Request) -> LintResult:
     """Return the findings of every status, with suppressions applied; the baseline is the caller's."""
-    raise NotImplementedError
+    from memlint.ranking import rank_files
+
+    run = _Run(request)
+    findings = run.findings()
+    suspects = rank_files(run.engine, run.linted(), findings, run.cores)[:5]
+    counts = Counter(finding.status for finding in findings)
+    summary = Summary(
+        len(run.linted()), counts[Status.ACTIVE], counts[Status.HIDDEN], counts[Status.SUPPRESSED], counts[Status.BASELINED]
+    )
+    run.cache.write()
+    return LintResult(tuple(findings), run.all_errors(), summary, run.rule_infos(), tuple(suspects))
 
 
 def rank(request: Request) -> RankResult:
     """Return every linted test file and its tests, heaviest first."""
-    raise NotImplementedError
+    from memlint.ranking import rank_files, rank_tests
+
+    run = _Run(request)
+    findings = run.findings()
+    files = rank_files(run.engine, run.linted(), findings, run.cores)
+    tests = rank_tests(run.engine, run.linted(), findings, run.cores)
+    run.cache.write()
+    return RankResult(tuple(files), tuple(tests), run.all_errors())
+
+
+class _Disk:
+    """The file system below the working directory, asked once a path."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.size = lru_cache(maxsize=None)(self._size)
+        self.is_dir = lru_cache(maxsize=None)(self._is_dir)
+        self.matches = lru_cache(maxsize=None)(self._matches)
+
+    def _size(self, path: str) -> int | None:
+        try:
+            stat = os.stat(self.root / path)
+        except (OSError, ValueError):
+            return None
+        return stat.st_size if not os.path.isdir(self.root / path) else None
+
+    def _is_dir(self, path: str) -> bool:
+        try:
+            return os.path.isdir(self.root / path)
+        except ValueError:
+            return False
+
+    def _matches(self, pattern: str) -> list[str]:
+        try:
+            found = sorted(self.root.glob(pattern))
+        except (ValueError, NotImplementedError, OSError):
+            return []
+        return [path.relative_to(self.root).as_posix() for path in found[:1000]]
+
+
+class _Run:
+    """One run: the files read, the project they make, and the rules over it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.settings = request.settings
+        self.root = request.root or request.settings.working_dir
+        self.cores = request.cores or request.settings.cores or 2
+        self.rules: dict[str, Rule] = dict(load_rulebook(self.settings.extra_rules).rules)
+        self.index: ApiIndex = api_index(self.settings.extra_rules)
+        self.errors: list[ErrorRecord] = []
+        self.cache = FactsCache(self.settings.cache_dir if request.cache else None)
+        self.disk = _Disk(self.root)
+        self.interesting = _interest(self.index)
+        self.support: dict[str, bool] = {}
+        files = self._read()
+        self.project = Project(files, self.disk, self._load)
+        self._add_conftests()
+        evaluator = Evaluator(self.project, self.index, self.cores)
+        self.suite = Suite(evaluator)
+        lifetimes = Lifetimes(self.suite, ProjectResources(evaluator))
+        self.engine = Engine(self.suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _read(self) -> list[FileFacts]:
+        if self.request.stdin is not None:
+            from memlint.syntax.source import lower_file
+
+            name, content = self.request.stdin
+            path = Path(os.path.relpath(self.root / name, self.root)).as_posix()
+            facts = [lower_file(path, content)]
+        else:
+            found = discover(self.request.paths, self.settings, self.root)
+            self.errors += found.errors
+            wanted = [Wanted(file.path, file.file) for file in found.files]
+            facts, unread = read_facts(wanted, self.cache, self.request.jobs, self.request.progress)
+            self.errors += [ErrorRecord(item.path, 0, item.message) for item in unread]
+        for item in facts:
+            self.errors += [ErrorRecord(item.path, p.line, p.message, p.code) for p in item.problems]
+        return facts
+
+    def _add_conftests(self) -> None:
+        wanted: dict[str, None] = {}
+        for path in list(self.project.modules):
+            wanted.update(dict.fromkeys(ancestor_conftests(path)))
+        for path in wanted:
+            if path not in self.project.modules and self.disk.size(path) is not None:
+                facts = self._facts_of(path)
+                if facts is not None:
+                    self.project.add(facts, linted=False)
+
+    def _facts_of(self, path: str) -> FileFacts | None:
+        facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1)
+        return facts[0] if facts else None
+
+    def _load(self, path: str) -> FileFacts | None:
+        """A further file that the suite imports: test support always, product code when it may acquire something."""
+        support = self._is_support(path)
+        self.support[path] = support
+        if not support and not self._may_matter(path):
+            return None
+        return self._facts_of(path)
+
+    def _is_support(self, path: str) -> bool:
+        if role_of(path, self.settings) is not Role.PRODUCT:
+            return True
+        stem = posixpath.basename(path).removesuffix(".py")
+        return bool(_SUPPORT_NAMES.search(stem)) or bool(_TESTING_IMPORT.search(self._content(path)))
+
+    def _may_matter(self, path: str) -> bool:
+        return bool(self.interesting.search(self._content(path)))
+
+    @lru_cache(maxsize=4)  # noqa: B019 (a run lives as long as its process)
+    def _content(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()[:1_000_000]
+        except OSError:
+            return b""
+
+    # --- checking ---------------------------------------------------------------------------------------------------
+
+    def linted(self) -> list[Module]:
+        """The modules that are reported on, in order of path."""
+        return sorted((m for m in self.project.modules.values() if m.linted), key=lambda module: module.path)
+
+    def findings(self) -> list[Finding]:
+        """Findings of every status in order."""
+        out: list[Finding] = []
+        done: set[str] = set()
+        while True:
+            todo = [module for module in self._reportable() if module.path not in done]
+            if not todo:
+                break
+            for module in todo:
+                done.add(module.path)
+                out += self._check(module)
+        return sorted(out, key=lambda finding: finding.sort_key)
+
+    def _reportable(self) -> list[Module]:
+        for path, module in list(self.project.modules.items()):
+            if not module.linted and self.support.get(path) and not is_excluded(path, self.settings):
+                module.linted = not path.startswith("..")
+        return self.linted()
+
+    def _check(self, module: Module) -> list[Finding]:
+        active = self.settings.active_codes(module.path)
+        try:
+            found = self.engine.check(module, active)
+        except Exception as error:  # one file's crash must not take the others' findings away
+            if os.environ.get("MEMLINT_DEBUG"):
+                raise
+            message = f"memlint failed on it ({type(error).__name__}: {error}); please report this. It was not checked."
+            self.errors.append(ErrorRecord(module.path, 0, message))
+            return []
+        found = apply_suppressions(found, module.facts, self.rules, active)
+        return self._fingerprinted([self._levelled(finding) for finding in found], module)
+
+    def _levelled(self, finding: Finding) -> Finding:
+        if finding.status is Status.ACTIVE and not self.request.level.admits(finding.confidence):
+            return replace(finding, status=Status.HIDDEN)
+        return finding
+
+    def _fingerprinted(self, findings: list[Finding], module: Module) -> list[Finding]:
+        if not findings:
+            return findings
+        lines = self._lines(module)
+        seen: Counter[tuple[str, str, str]] = Counter()
+        out = []
+        for finding in findings:
+            place = finding.location
+            source = " ".join(" ".join(lines[place.line - 1 : max(place.line, place.end_line)]).split())
+            key = (finding.code, finding.symbol, source)
+            text = "\0".join([finding.code, finding.location.path, finding.symbol, source, str(seen[key])])
+            seen[key] += 1
+            out.append(replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]))
+        return out
+
+    def _lines(self, module: Module) -> list[str]:
+        if self.request.stdin is not None and module.path in self.project.modules and len(self.project.modules) == 1:
+            content = self.request.stdin[1]
+        else:
+            try:
+                content = (self.root / module.path).read_bytes()
+            except OSError:
+                content = b""
+        return content.decode("utf-8", "replace").splitlines()
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def all_errors(self) -> tuple[ErrorRecord, ...]:
+        """What could not be checked, in order of place."""
+        return tuple(sorted(set(self.errors), key=lambda error: (error.path, error.line, error.message)))
+
+    def rule_infos(self) -> tuple[RuleInfo, ...]:
+        """The rules as reports need them."""
+        return tuple(
+            RuleInfo(
+                rule.code,
+                rule.name,
+                rule.family,
+                Severity(rule.severity),
+                Confidence(rule.confidence),
+                rule.summary,
+                rule.why,
+                rule.fix,
+                tuple(rule.references),
+            )
+            for _, rule in sorted(self.rules.items())
+        )
+
+
+@lru_cache(maxsize=2)
+def _interest(index: ApiIndex) -> re.Pattern[bytes]:
+    """What product code must hold to be worth parsing: the module of something that is acquired."""
+    modules = {
+        name.split(".")[0] for name, entries in index.calls.items() for entry in entries if entry.acquire or entry.load
+    } - {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
+    return re.compile(rb"^\s*(?:import|from)\s+(?:%s)\b" % "|".join(sorted(modules)).encode(), re.MULTILINE)

@@ -216,7 +216,7 @@ def over_budget(item: pytest.Item, added: int) -> str:
 
 
 class Heaviest:
-    """What ``pytest --memlint`` prints at the end; under xdist in the controller, from the workers' reports."""
+    """What ``pytest --memlint`` prints at the end; under xdist in the controller."""
 
     def __init__(self, top: int) -> None:
         self.top = top

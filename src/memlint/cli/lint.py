@@ -23,6 +23,7 @@ from memlint.cli.options import (
     terminal_options,
 )
 from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.progress import Progress, shown_progress
 from memlint.model import Level, LintResult, Severity, Summary
 from memlint.report import FORMATS, get_reporter
 
@@ -71,13 +72,20 @@ class Job:
     cache: bool
     write_baseline: str | None  # the file, "" for the configured one, None for none
     reason: str | None  # of the suppression comments that are to be added
+    quiet: bool
 
     @property
     def nothing_named(self) -> bool:
         """The user named a list of paths, and it is empty."""
         return self.targets.named and not self.targets.paths and self.stdin is None
 
-    def request(self) -> Request:
+    def check(self) -> LintResult:
+        from memlint import pipeline
+
+        with shown_progress(self.quiet) as progress:
+            return pipeline.lint(self.request(progress))
+
+    def request(self, progress: Progress | None) -> Request:
         from memlint.pipeline import Request
 
         return Request(
@@ -89,6 +97,7 @@ class Job:
             stdin=self.stdin,
             cores=self.settings.cores,
             root=self.settings.working_dir,
+            progress=progress,
         )
 
 
@@ -163,6 +172,7 @@ def _job(options: dict[str, Any]) -> Job:
         cache=not options["no_cache"],
         write_baseline=options["write_baseline"],
         reason=_reason(options, stdin),
+        quiet=options["quiet"],
     )
 
 
@@ -192,14 +202,14 @@ def _reason(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str | N
 
 
 def _lint(job: Job) -> LintResult:
-    from memlint import baseline, pipeline
+    from memlint import baseline
     from memlint.discovery import is_excluded
 
     if job.nothing_named:
         say_nothing_found(job.targets)
     if job.nothing_named or (job.stdin and is_excluded(job.stdin[0], job.settings)):
         return LintResult((), (), Summary(files=0, findings=0))
-    result = pipeline.lint(job.request())
+    result = job.check()
     if job.reason is not None:
         result = _add_ignores(job, result, job.reason)
     known = _baseline_file(job)
@@ -235,7 +245,6 @@ def _baseline_file(job: Job) -> Path | None:
 
 def _add_ignores(job: Job, result: LintResult, reason: str) -> LintResult:
     """Write the comments, then check again: what is reported is what now holds."""
-    from memlint import pipeline
     from memlint.fixes.add_ignore import add_ignores
 
     added = add_ignores(result.active, reason, job.settings.working_dir)
@@ -244,7 +253,7 @@ def _add_ignores(job: Job, result: LintResult, reason: str) -> LintResult:
         say(f"{path}: unchanged: {message}")
     if added.refused:
         raise TroubleError("not every finding could be given a comment")
-    return pipeline.lint(job.request())
+    return job.check()
 
 
 def _exit_code(result: LintResult, fail_on: Severity, exit_zero: bool) -> int:

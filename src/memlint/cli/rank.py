@@ -17,6 +17,7 @@ from memlint.cli.options import (
     terminal_options,
 )
 from memlint.cli.output import render_context, write_output
+from memlint.cli.progress import shown_progress
 from memlint.model import RankResult
 from memlint.report import RANK_FORMATS, get_rank_reporter
 
@@ -51,17 +52,19 @@ def command(**options: Any) -> int:
     named = targets(options["paths"], options["lists"])
     overrides = Overrides(cores=options["cores"])
     settings = settings_for(named.paths, options["config"], options["isolated"], overrides)
-    request = pipeline.Request(
-        paths=named.paths,
-        settings=settings,
-        level=settings.level,
-        jobs=options["jobs"],
-        cache=not options["no_cache"],
-        cores=settings.cores,
-        root=settings.working_dir,
-    )
-    empty = named.named and not named.paths
-    result = RankResult((), ()) if empty else pipeline.rank(request)
+    with shown_progress(options["quiet"]) as progress:
+        request = pipeline.Request(
+            paths=named.paths,
+            settings=settings,
+            level=settings.level,
+            jobs=options["jobs"],
+            cache=not options["no_cache"],
+            cores=settings.cores,
+            root=settings.working_dir,
+            progress=progress,
+        )
+        empty = named.named and not named.paths
+        result = RankResult((), ()) if empty else pipeline.rank(request)
     if not result.files and not result.errors:
         say_nothing_found(named)
     reporter = get_rank_reporter(options["format_"])

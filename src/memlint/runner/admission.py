@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from memlint.runner.executor import Glimpse, Job, Mode
 from memlint.runner.meters.choose import free_bytes
@@ -31,7 +32,7 @@ class Admission:
         if len(running) >= self.slots or any(self._alone(glimpse.unit) for glimpse in running):
             return None
         spare = HEADROOM * self.free() - sum(_still_to_come(glimpse) for glimpse in running)
-        for position, job in enumerate(waiting[:LOOKAHEAD]):
+        for position, job in enumerate(islice(waiting, LOOKAHEAD)):
             if job.mode is not Mode.RUN:
                 need: int | None = _SMALL
             elif self._alone(job.unit):

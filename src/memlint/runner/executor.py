@@ -1,4 +1,4 @@
-"""The one interface behind which a unit runs. This machine's is ``local``; another engine's is one file more."""
+"""The one interface behind which a unit runs. ``local`` is this machine's."""
 
 from __future__ import annotations
 

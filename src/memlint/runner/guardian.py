@@ -1,12 +1,12 @@
 """Outlives the supervisor by a moment: when its standard input closes, it kills what the run left behind.
 
 Started as a script, ``python -I -S guardian.py TAG FOLDER``: TAG is ``NAME=value`` from the units'
-environment, FOLDER the run's control group or "". A line on standard input names a process group to kill as well
+environment, FOLDER the run's control group or "". A line on standard input names a process group to kill too
 (``+123``), or no longer (``-123``), for systems without /proc.
 """
 
 # Plain os calls: pathlib would double the start of this process.
-# ruff: noqa: PTH
+# ruff: noqa: PTH106, PTH112, PTH118, PTH123, PTH208
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _piece(parent: Unit, tests: tuple[str, ...]) -> Unit:
 
 
 def in_order(files: Sequence[str], order: str, predictions: Mapping[str, int], seed: int = 0) -> list[str]:
-    """Files and node ids by ``order``: ``suspects`` (heaviest prediction first), ``given``, ``random`` by ``seed``.
+    """Files and node ids by ``order``: ``suspects`` (heaviest first), ``given``, ``random`` by ``seed``.
 
     Those without a prediction go behind those that have one, by path.
     """

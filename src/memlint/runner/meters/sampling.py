@@ -23,7 +23,7 @@ class SamplingMeter:
     enforces_limit = False
 
     def __init__(self, tag: str, strangers: bool) -> None:
-        """``tag``: the unit's environment variable; ``strangers``: no other unit runs, every orphan is its."""
+        """``tag``: the unit's environment variable; ``strangers``: every orphan is its."""
         self.peak: int | None = None
         self._tag = tag.encode()
         self._strangers = strangers

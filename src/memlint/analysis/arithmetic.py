@@ -1,0 +1,331 @@
+"""Operators on abstract values: numbers, shapes, sequences, texts and paths."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from collections.abc import Sequence as Items
+
+from memlint import facts as f
+from memlint.analysis.values import (
+    INFINITE,
+    ONE,
+    UNKNOWN,
+    Data,
+    Iterator,
+    Literal,
+    Num,
+    Obj,
+    PathValue,
+    Ref,
+    Sequence,
+    Value,
+    join,
+    product,
+)
+
+_LARGEST = 1e300
+_SHARED = Literal(None)  # what many slots refer to is paid once: a further slot costs its pointer alone
+_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+
+
+def binary(op: str, left: Value, right: Value) -> Value:
+    """``left op right``."""
+    if isinstance(left, Num) and isinstance(right, Num):
+        return _numbers(op, left, right)
+    if isinstance(left, Data) or isinstance(right, Data):
+        return _data(op, left, right)
+    if op == "*":
+        return _repeat(left, right)
+    if op == "+":
+        return _add(left, right)
+    if op == "/" and isinstance(left, PathValue):
+        return join_path(left, right)
+    if op == "%" and isinstance(left, Literal) and isinstance(left.value, str):
+        return UNKNOWN
+    return UNKNOWN
+
+
+def unary(op: str, value: Value) -> Value:
+    """``op value``."""
+    if op == "-" and isinstance(value, Num):
+        return Num(-value.high, -value.low)
+    if isinstance(value, Data):
+        return value
+    return value if op == "+" else UNKNOWN
+
+
+def _numbers(op: str, a: Num, b: Num) -> Value:
+    if op == "+":
+        return a + b
+    if op == "-":
+        return Num(a.low - b.high, a.high - b.low)
+    if op == "*":
+        return a * b
+    corners = [_number(op, x, y) for x in {a.low, a.high} for y in {b.low, b.high}]
+    known = [corner for corner in corners if corner is not None]
+    return Num(min(known), max(known)) if len(known) == len(corners) else UNKNOWN
+
+
+def _number(op: str, x: float, y: float) -> float | None:
+    try:
+        if op == "/":
+            return x / y
+        if op == "//":
+            return x // y
+        if op == "%":
+            return x % y
+        if op == "**":
+            return x**y if y * math.log10(max(abs(x), 1)) < 300 else _LARGEST
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return None
+        if op == "<<":
+            return int(x) << int(y) if 0 <= y < 900 else _LARGEST
+        if op == ">>":
+            return int(x) >> int(y)
+        return {"&": int(x) & int(y), "|": int(x) | int(y), "^": int(x) ^ int(y)}.get(op)
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+
+
+def _repeat(left: Value, right: Value) -> Value:
+    if isinstance(left, Num):
+        left, right = right, left
+    if not isinstance(right, Num):
+        return UNKNOWN
+    times = Num(max(0, right.low), max(0, right.high))
+    if isinstance(left, Literal) and isinstance(left.value, str):
+        size = times.scaled(left.length)
+        if size.high <= 200 and size.exact and times.exact and left.length == len(left.value):
+            return Literal(left.value * int(times.low), int(size.low), left.is_bytes)
+        kind = "bytes" if left.is_bytes else "str"
+        return Data(kind, f"builtins.{kind}", size, (size,), 1.0)
+    if isinstance(left, Sequence):
+        if left.items is not None and times.exact and len(left.items) * times.low <= 64:
+            repeated = left.items * int(times.low)
+            return Sequence(left.kind, repeated, Num(len(repeated), len(repeated)), left.element)
+        length = left.length * times if left.length is not None else None
+        # the elements are shared, so each further one costs a pointer
+        return Sequence(left.kind, None, length, _SHARED)
+    return UNKNOWN
+
+
+def _add(left: Value, right: Value) -> Value:
+    if isinstance(left, Sequence) and isinstance(right, Sequence):
+        if left.items is not None and right.items is not None and len(left.items) + len(right.items) <= 200:
+            items = left.items + right.items
+            return Sequence(left.kind, items, Num(len(items), len(items)), join([left.element, right.element]))
+        if left.length is None or right.length is None:
+            return Sequence(left.kind, None, None, join([left.element, right.element]))
+        return Sequence(left.kind, None, left.length + right.length, join([left.element, right.element]))
+    if _texts(left) and (_texts(right) or right is UNKNOWN):
+        return concatenate_text([left, right])
+    return UNKNOWN
+
+
+def _texts(value: Value) -> bool:
+    return isinstance(value, PathValue) or (isinstance(value, Literal) and isinstance(value.value, str))
+
+
+def concatenate_text(parts: Items[Value]) -> Value:
+    """An f-string or a sum of strings: a path when it begins with one, a literal when all is known."""
+    if not parts:
+        return Literal("", 0)
+    head = parts[0]
+    rest = [_as_text(part) for part in parts[1:]]
+    tail = "".join(text for text in rest if text is not None) if None not in rest else None
+    if isinstance(head, PathValue):
+        text = head.text + tail if head.text is not None and tail is not None else None
+        return PathValue(head.base, text, True)
+    first = _as_text(head)
+    if first is None:
+        return UNKNOWN
+    if tail is None:
+        base = "url" if "://" in first else "absolute" if first.startswith("/") else ""
+        return PathValue(base, None, True) if base else UNKNOWN
+    return Literal((first + tail)[:200], len(first + tail))
+
+
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, Literal) and isinstance(value.value, str) and len(value.value) == value.length:
+        return value.value
+    if isinstance(value, Num) and value.exact and float(value.low).is_integer() and abs(value.low) < 1e15:
+        return str(int(value.low))
+    return None
+
+
+def as_path(value: Value) -> PathValue | None:
+    """The path that a string or path value is."""
+    if isinstance(value, PathValue):
+        return value
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        text = value.value if len(value.value) == value.length else None
+        if text is None:
+            return PathValue("cwd", None)
+        if "://" in text:
+            return PathValue("url", text)
+        return PathValue("absolute" if text.startswith(("/", "~")) or text[1:3] == ":\\" else "cwd", text)
+    return None
+
+
+def join_path(base: Value, *parts: Value) -> Value:
+    """``base / part`` and ``os.path.join``."""
+    path = as_path(base)
+    if path is None:
+        return UNKNOWN
+    text = path.text
+    for part in parts:
+        more = as_path(part)
+        if more is not None and more.base == "absolute":
+            path, text = more, more.text
+        elif text is None or more is None or more.text is None:
+            text = None
+        else:
+            text = posixpath.normpath(posixpath.join(text, more.text))
+    return PathValue(path.base, text, path.is_string)
+
+
+# --- arrays ---------------------------------------------------------------------------------------------------------
+
+
+def _data(op: str, left: Value, right: Value) -> Value:
+    if isinstance(left, Data) and left.kind in {"bytes", "str", "list"} or isinstance(right, Data) and right.kind in {"bytes", "str", "list"}:
+        return _text_data(op, left, right)
+    if op == "@":
+        return _matmul(left, right)
+    a, b = (left, right) if isinstance(left, Data) else (right, left)
+    assert isinstance(a, Data)
+    item = 1.0 if op in _COMPARISONS else max(a.item, b.item if isinstance(b, Data) else 0.0)
+    shape = a.shape
+    if isinstance(b, Data):
+        shape = broadcast(a.shape, b.shape) if a.shape is not None and b.shape is not None else None
+        if shape is None and (a.bytes is None or b.bytes is None):
+            return Data(a.kind, a.type)
+    if shape is not None:
+        return Data(a.kind, a.type, product(shape).scaled(item), shape, item)
+    if a.bytes is None:
+        return Data(a.kind, a.type)
+    return Data(a.kind, a.type, a.bytes, None, item)
+
+
+def _text_data(op: str, left: Value, right: Value) -> Value:
+    sizes = [value.bytes if isinstance(value, Data) else Num(value.length, value.length) if isinstance(value, Literal) else None for value in (left, right)]
+    text = left if isinstance(left, Data) else right
+    assert isinstance(text, Data)
+    if op == "+":
+        size = sizes[0] + sizes[1] if sizes[0] is not None and sizes[1] is not None else None
+        return Data(text.kind, text.type, size, (size,) if size is not None else None, 1.0)
+    times = right if isinstance(right, Num) else left
+    if op == "*" and isinstance(times, Num) and text.bytes is not None:
+        return Data(text.kind, text.type, text.bytes * times, (text.bytes * times,), 1.0)
+    return UNKNOWN
+
+
+def broadcast(a: tuple[Num, ...], b: tuple[Num, ...]) -> tuple[Num, ...]:
+    """The shape of an elementwise operation, by numpy's broadcasting rule."""
+    width = max(len(a), len(b))
+    left, right = (ONE,) * (width - len(a)) + a, (ONE,) * (width - len(b)) + b
+    return tuple(y if x == ONE else x if y == ONE else Num(min(x.low, y.low), max(x.high, y.high)) for x, y in zip(left, right, strict=True))
+
+
+def _matmul(left: Value, right: Value) -> Value:
+    if isinstance(left, Data) and isinstance(right, Data) and left.shape and right.shape:
+        item = max(left.item, right.item)
+        shape = left.shape[:-1] + (right.shape[:-2] + right.shape[-1:] if len(right.shape) > 1 else ())
+        return Data(left.kind, left.type, product(shape).scaled(item), shape, item)
+    some = left if isinstance(left, Data) else right
+    assert isinstance(some, Data)
+    return Data(some.kind, some.type)
+
+
+# --- containers -----------------------------------------------------------------------------------------------------
+
+
+def length_of(value: Value) -> Num | None:
+    """``len(value)``."""
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return Num(value.length, value.length)
+    if isinstance(value, (Sequence, Iterator)):
+        return value.length
+    if isinstance(value, Data):
+        if value.shape:
+            return value.shape[0]
+        return value.bytes if value.kind in {"bytes", "str"} else None
+    return None
+
+
+def iterate(value: Value) -> Iterator:
+    """What looping over a value gives."""
+    if isinstance(value, Iterator):
+        return value
+    if isinstance(value, Sequence):
+        if value.kind == "dict":
+            return Iterator(value.length, join(value.keys[:20]) if value.keys else UNKNOWN)
+        return Iterator(value.length, value.element)
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return Iterator(Num(value.length, value.length), Literal("x", 1))
+    if isinstance(value, Data):
+        return Iterator(length_of(value), _row(value))
+    if isinstance(value, Obj) and isinstance(value.type, str) and value.type in {"builtins.file"}:
+        return Iterator(None, UNKNOWN, unbounded=True, why="a file")
+    if isinstance(value, Ref):
+        return Iterator(None)
+    return Iterator(None)
+
+
+def _row(value: Data) -> Value:
+    if value.kind == "frame" or not value.shape:
+        return UNKNOWN
+    if value.kind == "range":
+        return Num(0, value.shape[0].high)
+    if len(value.shape) == 1:
+        return Num(-INFINITE, INFINITE) if value.kind != "str" else Literal("x", 1)
+    rest = value.shape[1:]
+    return Data(value.kind, value.type, product(rest).scaled(value.item), rest, value.item)
+
+
+def subscript(base: Value, index: Items[Value], nodes: Items[f.Expr]) -> Value:
+    """``base[index]``."""
+    first = index[0] if index else UNKNOWN
+    if isinstance(base, Sequence):
+        return _item(base, first, nodes)
+    if isinstance(base, Data):
+        return _view(base, index, nodes)
+    if isinstance(base, Literal) and isinstance(nodes[0], f.Slice):
+        return UNKNOWN
+    if isinstance(base, Ref):
+        return Ref(base.name) if base.name.startswith("typing.") else UNKNOWN
+    return UNKNOWN
+
+
+def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
+    if isinstance(nodes[0], f.Slice):
+        if base.length is None:
+            return Sequence(base.kind, None, None, base.element)
+        return Sequence(base.kind, None, Num(0, base.length.high), base.element)
+    if base.items is not None and isinstance(first, Num) and first.exact and base.kind != "dict":
+        position = int(first.low)
+        if -len(base.items) <= position < len(base.items):
+            return base.items[position]
+    if base.kind == "dict" and base.keys is not None and base.items is not None:
+        for key, value in zip(base.keys, base.items, strict=True):
+            if key == first and first is not UNKNOWN:
+                return value
+    return base.element
+
+
+def _view(base: Data, index: Items[Value], nodes: Items[f.Expr]) -> Value:
+    if base.kind in {"frame", "bytes", "str"} or base.shape is None:
+        return Data(base.kind if isinstance(nodes[0], f.Slice) else "array", base.type) if base.kind != "str" else UNKNOWN
+    if all(isinstance(node, f.Slice) and node.lower is None and node.upper is None for node in nodes):
+        return base
+    kept = [axis for axis, node in zip(base.shape, nodes, strict=False) if isinstance(node, f.Slice)]
+    shape = tuple(kept) + base.shape[len(nodes) :]
+    if any(isinstance(node, f.Const) and node.value is None for node in nodes):
+        return Data(base.kind, base.type)
+    if not shape:
+        return UNKNOWN
+    if any(isinstance(node, f.Slice) and (node.lower or node.upper) for node in nodes):
+        bound = product(base.shape).scaled(base.item)
+        return Data(base.kind, base.type, Num(0, bound.high), None, base.item)
+    return Data(base.kind, base.type, product(shape).scaled(base.item), shape, base.item)

@@ -1,0 +1,448 @@
+"""Calls: which function is called, what its table entry says, and what the project's own functions return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+
+from memlint import facts as f
+from memlint.analysis import arithmetic, sizes
+from memlint.analysis.execute import Execution
+from memlint.analysis.models import MODELS
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.types import type_name
+from memlint.analysis.values import (
+    MOCKED,
+    NONE,
+    UNKNOWN,
+    ClassValue,
+    Data,
+    FunctionValue,
+    Iterator,
+    LambdaValue,
+    Literal,
+    Method,
+    Mocked,
+    Num,
+    Obj,
+    PathValue,
+    Ref,
+    Sequence,
+    Value,
+    join,
+)
+from memlint.knowledge.apis import CallEntry, Condition
+
+_MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
+_MAX_CALLS = 400  # calls followed from one body
+_CONTEXT_MANAGERS = {"contextmanager", "contextlib.contextmanager", "asynccontextmanager", "contextlib.asynccontextmanager"}
+
+
+class CallEvaluation(Execution):
+    """Evaluates calls."""
+
+    def call(self, node: f.Call, frame: Frame) -> Value:
+        """The result of a call; leaves a site where a table or the project knows the function."""
+        func = self.eval(node.func, frame)
+        args: list[Value] = []
+        keywords: dict[str, Value] = {}
+        for arg in node.args:
+            value = self.eval(arg.value, frame)
+            if arg.keyword is not None:
+                keywords[arg.keyword] = value
+            elif arg.star == "*":
+                args.extend(value.items if isinstance(value, Sequence) and value.items is not None else (UNKNOWN,))
+            elif not arg.star:
+                args.append(value)
+        return self.apply(func, args, keywords, frame, node)
+
+    def call_value(self, func: Value, args: list[Value], keywords: dict[str, Value], frame: Frame) -> Value:
+        """The result of calling a value that no expression calls."""
+        return self.apply(func, args, keywords, frame, None)
+
+    def apply(
+        self, func: Value, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+    ) -> Value:
+        """Call ``func``; ``node`` is the call's expression, if there is one to record."""
+        if isinstance(func, Ref):
+            return self.call_library(func.name, UNKNOWN, args, keywords, frame, node)
+        if isinstance(func, Method):
+            return self._call_method(func, args, keywords, frame, node)
+        if isinstance(func, FunctionValue):
+            return self._call_function(func, args, keywords, frame, node)
+        if isinstance(func, ClassValue):
+            return self._instantiate(func, args, keywords, frame, node)
+        if isinstance(func, LambdaValue):
+            return self._call_lambda(func, args, frame)
+        if isinstance(func, Obj) and "__call__" in func.attrs:
+            return self.apply(func.attrs["__call__"], args, keywords, frame, node)
+        if isinstance(func, Obj) and isinstance(func.type, ClassValue):
+            called = self.class_member(func.type, "__call__", func)
+            return self.apply(called, args, keywords, frame, node) if called is not None else UNKNOWN
+        if isinstance(func, Obj) and isinstance(func.type, str):
+            return self.call_library(f"{func.type}.__call__", func, args, keywords, frame, node)
+        return MOCKED if isinstance(func, Mocked) else UNKNOWN
+
+    # --- libraries --------------------------------------------------------------------------------------------------
+
+    def _call_method(
+        self, func: Method, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+    ) -> Value:
+        name = type_name(func.receiver)
+        if name is None and isinstance(func.receiver, Obj) and isinstance(func.receiver.type, ClassValue):
+            name = self.external_base(func.receiver.type)
+        return self.call_library(f"{name or '?'}.{func.attr}", func.receiver, args, keywords, frame, node)
+
+    def call_library(
+        self,
+        name: str,
+        receiver: Value,
+        args: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+        node: f.Call | None,
+    ) -> Value:
+        """The result of a library's function or method."""
+        model = MODELS.get(name) or MODELS.get("*." + name.rpartition(".")[2] if name.startswith("?") else "")
+        modelled = model(self, receiver, args, keywords) if model is not None else None
+        entries = self.index.calls.get(name, ())
+        if not entries:
+            if node is not None and name in self.index.releasers:
+                self._note(node, name, (), {"*": Sequence("tuple", tuple(args), None)}, UNKNOWN, receiver, frame)
+            return modelled if modelled is not None else _instance(name)
+        at = node.at if node is not None else f.NOWHERE
+        return self.apply_entries(node, at, name, tuple(entries), receiver, args, keywords, frame, modelled)
+
+    def apply_entries(
+        self,
+        node: f.Expr | None,
+        at: f.Span,
+        name: str,
+        entries: tuple[CallEntry, ...],
+        receiver: Value,
+        args: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+        modelled: Value | None,
+    ) -> Value:
+        """Apply those entries of a table whose conditions hold, and record the site."""
+        bound: dict[str, Value] = {}
+        holding: list[CallEntry] = []
+        for entry in entries:
+            own = bind(entry, receiver, args, keywords)
+            if self.holds(entry, own):
+                holding.append(entry)
+                bound = {**own, **bound}
+        mocked = is_mocked(name, frame)
+        result = MOCKED if mocked else self._result(name, tuple(holding), bound, receiver, modelled)
+        if node is not None:
+            site = self._note(node, name, tuple(holding), bound, result, receiver, frame, at)
+            site.mocked = mocked
+            if isinstance(result, Obj) and result.origin is None:
+                result = Obj(result.type, result.attrs, site)
+                site.result = result
+        return result
+
+    def _note(
+        self,
+        node: f.Expr,
+        name: str,
+        entries: tuple[CallEntry, ...],
+        bound: dict[str, Value],
+        result: Value,
+        receiver: Value,
+        frame: Frame,
+        at: f.Span | None = None,
+    ) -> Site:
+        where = at if at is not None else node.at  # type: ignore[union-attr]
+        return frame.note(node=node, at=where, name=name, entries=entries, args=bound, result=result, receiver=receiver)
+
+    def _result(
+        self, name: str, entries: tuple[CallEntry, ...], bound: dict[str, Value], receiver: Value, modelled: Value | None
+    ) -> Value:
+        made: Value | None = None
+        returned: Value | None = None
+        for entry in entries:
+            if entry.makes is not None and made is None:
+                type_ = entry.returns if entry.returns and entry.returns != "self" else ""
+                made = sizes.make(entry.makes, bound, type_) or Data(entry.makes.kind, type_)
+            if entry.endless:
+                made = Iterator(Num(float("inf"), float("inf")), UNKNOWN, endless=True, why=name)
+            elif entry.unbounded and entry.returns is None:
+                made = Iterator(None, UNKNOWN, unbounded=True, why=name)
+            if entry.load is not None and made is None:
+                made = self.loaded(entry, bound)
+            if entry.returns is not None and returned is None:
+                returned = self._returned(entry.returns, receiver)
+        if isinstance(made, Data) and made.bytes is None and modelled is not None:
+            made = None
+        if made is not None and modelled is None:
+            return made
+        if modelled is not None:
+            return modelled
+        return returned if returned is not None else _instance(name)
+
+    def _returned(self, name: str, receiver: Value) -> Value:
+        if name == "self":
+            return receiver
+        if name == "item of self":
+            return arithmetic.iterate(receiver).element
+        plain: dict[str, Value] = {
+            "builtins.list": Sequence("list", None, None),
+            "builtins.dict": Sequence("dict", None, None),
+            "builtins.set": Sequence("set", None, None),
+            "builtins.str": UNKNOWN,
+            "builtins.bytes": UNKNOWN,
+            "builtins.int": UNKNOWN,
+            "pathlib.Path": PathValue("", None),
+        }
+        found = plain.get(name)
+        return found if found is not None else Obj(name)
+
+    def loaded(self, entry: CallEntry, bound: dict[str, Value]) -> Value | None:
+        """What a load gives: data of a size that the file decides, where it can be weighed."""
+        load = entry.load
+        if load is None or load.what not in {"table", "array"}:
+            return None
+        kind = "frame" if load.what == "table" else "array"
+        return Data(kind, entry.returns or "")
+
+    def holds(self, entry: CallEntry, bound: dict[str, Value]) -> bool:
+        """Whether an entry's conditions are met by the call's arguments."""
+        return all(_met(condition, bound) for condition in entry.when) and not any(
+            _met(condition, bound) for condition in entry.unless
+        )
+
+    # --- the project ------------------------------------------------------------------------------------------------
+
+    def _call_function(
+        self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+    ) -> Value:
+        if is_mocked(f"{func.module.name}.{func.function.name}", frame):
+            return MOCKED
+        inner = self._inner_frame(func, frame)
+        result: Value = UNKNOWN
+        if inner is not None:
+            self.bind_params(func.function, func.receiver, args, keywords, inner)
+            self.exec_block(f.body_of(func.function), inner)
+            result = self.outcome(func.function, inner)
+        if node is not None:
+            bound = {"*": Sequence("tuple", tuple(args), None), **keywords}
+            site = self._note(node, f"{func.module.name}.{func.function.name}", (), bound, result, func.receiver or UNKNOWN, frame)
+            site.callee = func
+            site.inner = tuple(inner.sites) if inner is not None else ()
+        return result
+
+    def _inner_frame(self, func: FunctionValue, frame: Frame) -> Frame | None:
+        if frame.depth >= _MAX_DEPTH:
+            return None
+        outer: Frame | None = frame
+        while outer is not None:
+            if outer.function is func.function:
+                return None  # recursion
+            outermost, outer = outer, outer.caller
+        budget = outermost.env.get("\0calls", Num(0, 0))
+        assert isinstance(budget, Num)
+        if budget.low >= _MAX_CALLS:
+            return None
+        outermost.env["\0calls"] = Num(budget.low + 1, budget.low + 1)
+        inner = Frame(func.module, func.function.name, func.function, func.owner, func.frame, caller=frame)
+        inner.depth = frame.depth + 1
+        inner.mocked = set(frame.mocked)
+        return inner
+
+    def outcome(self, function: f.Function, inner: Frame) -> Value:
+        """What a call of ``function`` gives, once its body was run in ``inner``."""
+        if function.yields:
+            element = join(inner.yields)
+            if any(isinstance(d, f.Name) and d.path in _CONTEXT_MANAGERS for d, _ in function.decorators):
+                return Obj("contextlib.contextmanager", {"__enter__": element})
+            endless = any(not _leaves(site.node.body) for site in inner.endless)
+            length = None if endless or inner.endless else _yield_count(function)
+            return Iterator(length, element, endless=endless, why=f"{function.name}()")
+        return join(inner.returns) if inner.returns else NONE
+
+    def bind_params(
+        self, function: f.Function, receiver: Value | None, args: Items[Value], keywords: dict[str, Value], inner: Frame
+    ) -> None:
+        """Bind the parameters of ``function`` in its frame."""
+        positional = list(args)
+        if receiver is not None:
+            positional.insert(0, receiver)
+        for param in function.params:
+            if param.kind == "*":
+                inner.env[param.name] = Sequence("tuple", tuple(positional), Num(len(positional), len(positional)))
+                positional = []
+            elif param.kind == "**":
+                inner.env[param.name] = Sequence("dict", None, None)
+            elif param.kind == "positional" and positional:
+                inner.env[param.name] = positional.pop(0)
+            elif param.name in keywords:
+                inner.env[param.name] = keywords[param.name]
+            elif param.default is not None:
+                scratch = Frame(inner.module, "", parent=inner.parent, where="default")
+                inner.env[param.name] = self.eval(param.default, scratch)
+            else:
+                inner.env[param.name] = self.annotated(param.annotation, inner)
+
+    def annotated(self, annotation: f.Expr | None, frame: Frame) -> Value:
+        """What an annotation tells of a parameter: an instance of a type that a table knows as a resource."""
+        if not isinstance(annotation, f.Name):
+            return UNKNOWN
+        value = self.eval(annotation, Frame(frame.module, "", where="module"))
+        if isinstance(value, Ref) and value.name in self.index.resources:
+            return Obj(value.name)
+        return UNKNOWN
+
+    def _instantiate(
+        self, cls: ClassValue, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+    ) -> Value:
+        made = Obj(cls)
+        init = self.class_member(cls, "__init__", made)
+        if isinstance(init, FunctionValue):
+            inner = self._inner_frame(init, frame)
+            if inner is not None:
+                self.bind_params(init.function, made, args, keywords, inner)
+                self.exec_block(f.body_of(init.function), inner)
+        else:
+            self._fill_fields(cls, made, args, keywords)
+        if node is not None:
+            bound = {"*": Sequence("tuple", tuple(args), None), **keywords}
+            site = self._note(node, f"{cls.module.name}.{cls.cls.name}", (), bound, made, UNKNOWN, frame)
+            site.callee = cls
+        return made
+
+    def _fill_fields(self, cls: ClassValue, made: Obj, args: list[Value], keywords: dict[str, Value]) -> None:
+        """A dataclass, named tuple or attrs class: annotated fields in order."""
+        fields = [
+            target.path
+            for owner in self.mro(cls)
+            for statement in owner.cls.body
+            if isinstance(statement, f.Assign) and statement.annotation is not None
+            for target in statement.targets
+            if isinstance(target, f.Name)
+        ]
+        for name, value in zip(fields, args, strict=False):
+            made.attrs[name] = value
+        made.attrs.update(keywords)
+
+    def _call_lambda(self, func: LambdaValue, args: list[Value], frame: Frame) -> Value:
+        outer = func.frame
+        if frame.depth >= _MAX_DEPTH:
+            return UNKNOWN
+        inner = Frame(outer.module, outer.symbol, outer.function, outer.owner, outer, caller=frame, depth=frame.depth + 1)
+        inner.where = outer.where
+        inner.env.update(zip(func.node.params, args, strict=False))
+        return self.eval(func.node.body, inner)
+
+    # --- names without evaluation -----------------------------------------------------------------------------------
+
+    def call_site_names(self, node: f.Expr, frame: Frame) -> tuple[str, str]:
+        """Qualified name of a call's function and of its first argument, without recording anything."""
+        if not isinstance(node, f.Call):
+            return "", ""
+        func = self.quiet_eval(node.func, frame)
+        name = func.name if isinstance(func, Ref) else node.func.path if isinstance(node.func, f.Name) else ""
+        first = node.args[0].value if node.args else None
+        if isinstance(first, f.Seq) and first.items:
+            first = first.items[0]
+        return name, first.path.rpartition(".")[2] if isinstance(first, f.Name) else ""
+
+
+def bind(entry: CallEntry, receiver: Value, args: Items[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+    """Arguments by the names of the entry's parameters; ``self``, and ``*`` for all positional ones."""
+    bound: dict[str, Value] = {"self": receiver, "*": Sequence("tuple", tuple(args), Num(len(args), len(args)))}
+    for name, default in entry.defaults.items():
+        bound[name] = Literal(default, len(default)) if isinstance(default, str) else Literal(default) if isinstance(default, bool) else Num(default, default)
+    bound.update(zip(entry.params, args, strict=False))
+    bound.update(keywords)
+    return bound
+
+
+def _met(condition: Condition, bound: dict[str, Value]) -> bool:
+    value = bound.get(condition.param)
+    passed = value is not None and value != NONE
+    if condition.given is not None and condition.given != passed:
+        return False
+    if condition.is_none is not None and condition.is_none != (value == NONE):
+        return False
+    tests = (
+        (condition.equals, lambda wanted: value is not None and _plain(value) in wanted and _plain(value) is not None),
+        (condition.not_equals, lambda wanted: value is not None and _plain(value) is not None and _plain(value) not in wanted),
+        (condition.contains, lambda wanted: any(part in text for text in _texts(value) for part in wanted)),
+        (condition.startswith, lambda wanted: any(text.startswith(tuple(wanted)) for text in _texts(value))),
+        (condition.endswith, lambda wanted: any(text.endswith(tuple(wanted)) for text in _texts(value))),
+        (condition.name, lambda wanted: any(name in wanted for name in _names(value))),
+        (condition.kind, lambda wanted: value is not None and bool(kinds(value) & set(wanted))),
+    )
+    return all(test(wanted) for wanted, test in tests if wanted is not None)
+
+
+def kinds(value: Value) -> set[str]:
+    """Abstract kinds of a value, as conditions name them."""
+    found = sizes.kind_of(value)
+    if isinstance(value, Iterator):
+        found = {"endless"} if value.endless else {"iterator"}
+    return found
+
+
+def _plain(value: Value) -> str | int | float | bool | None:
+    if isinstance(value, Literal):
+        return value.value
+    if isinstance(value, Num) and value.exact:
+        return value.low
+    if isinstance(value, PathValue):
+        return value.text
+    return None
+
+
+def _texts(value: Value | None) -> list[str]:
+    if isinstance(value, Sequence) and value.items is not None:
+        return [text for item in value.items for text in _texts(item)]
+    plain = _plain(value) if value is not None else None
+    return [plain] if isinstance(plain, str) else []
+
+
+def _names(value: Value | None) -> list[str]:
+    if isinstance(value, Sequence) and value.items is not None:
+        return [name for item in value.items for name in _names(item)]
+    return [value.name] if isinstance(value, Ref) else []
+
+
+def is_mocked(name: str, frame: Frame) -> bool:
+    """Whether the body has replaced this callable, or something it belongs to, by a fake."""
+    return any(
+        name == fake or name.startswith(f"{fake}.") or fake.endswith(f".{name}") for fake in frame.mocked
+    )
+
+
+def _instance(name: str) -> Value:
+    """The result of an unknown library callable: an instance, when its name looks like a class."""
+    last = name.rpartition(".")[2]
+    if last[:1].isupper() and not last.isupper() and not name.startswith("?"):
+        return Obj(name)
+    if name.endswith(("MagicMock", "Mock", "create_autospec")):
+        return MOCKED
+    return UNKNOWN
+
+
+def _leaves(body: tuple[f.Stmt, ...]) -> bool:
+    """Whether a loop's body can end the loop."""
+    for statement in body:
+        if isinstance(statement, (f.Return, f.Raise)) or (isinstance(statement, f.Jump) and statement.kind == "break"):
+            return True
+        inner = [getattr(statement, name, ()) for name in ("body", "orelse", "final")]
+        handlers = [handler.body for handler in getattr(statement, "handlers", ())]
+        if not isinstance(statement, (f.FunctionDef, f.ClassDef)) and any(_leaves(block) for block in [*inner, *handlers]):
+            return True
+    return False
+
+
+def _yield_count(function: f.Function) -> Num | None:
+    """Yields of a generator without loops; None with them."""
+    body = f.body_of(function)
+    if any(isinstance(statement, (f.For, f.While, f.If, f.Try, f.With)) for statement in body):
+        return None
+    found = sum(isinstance(s, f.ExprStmt) and isinstance(s.value, f.Yield) and not s.value.is_from for s in body)
+    return Num(found, found)
+
+

@@ -1,0 +1,334 @@
+"""The abstract evaluator: what an expression's value is, as far as the source tells.
+
+Every expression is evaluated at most once for a body; what matters for memory is left behind as sites.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from memlint import facts as f
+from memlint.analysis import arithmetic
+from memlint.analysis.calls import CallEvaluation
+from memlint.analysis.sites import Frame
+from memlint.analysis.types import type_name
+from memlint.analysis.values import (
+    MOCKED,
+    NONE,
+    ONE,
+    UNKNOWN,
+    ClassValue,
+    Data,
+    Iterator,
+    LambdaValue,
+    Literal,
+    Method,
+    Mocked,
+    ModuleValue,
+    Num,
+    Obj,
+    PathValue,
+    Ref,
+    Sequence,
+    Value,
+    join,
+)
+
+class Evaluator(CallEvaluation):
+    """Evaluates expressions of the project's modules; knows libraries by their API tables."""
+
+    # --- names ----------------------------------------------------------------------------------------------------
+
+    def lookup(self, name: str, frame: Frame) -> Value:
+        """The value of a bare name, by Python's scoping rules."""
+        scope: Frame | None = frame
+        while scope is not None:
+            value = scope.env.get(name)
+            if value is not None:
+                return self.imported(value)
+            if scope.function is not None and name in scope.function.binds and name not in scope.globals:
+                return UNKNOWN
+            scope = scope.parent
+        env = self.module_env(frame.module)
+        value = env.get(name)
+        if value is not None:
+            return self.imported(value)
+        for star in frame.module.stars:
+            value = self.module_env(star).get(name)
+            if value is not None:
+                return self.imported(value)
+        return Ref(f"builtins.{name}")
+
+    def attribute(self, base: Value, attr: str, frame: Frame) -> Value:
+        """The value of ``base.attr``."""
+        if isinstance(base, Ref):
+            return self.external(f"{base.name}.{attr}", frame)
+        if isinstance(base, ModuleValue):
+            return self.member(base.module, attr)
+        if isinstance(base, Obj):
+            return self._object_attribute(base, attr)
+        if isinstance(base, ClassValue):
+            return self.class_member(base, attr, None) or UNKNOWN
+        if isinstance(base, Data):
+            return _data_attribute(base, attr)
+        if isinstance(base, PathValue):
+            return _path_attribute(base, attr)
+        if isinstance(base, Mocked):
+            return MOCKED
+        return Method(base, attr)
+
+    def _object_attribute(self, base: Obj, attr: str) -> Value:
+        if attr in base.attrs:
+            return base.attrs[attr]
+        if isinstance(base.type, ClassValue):
+            found = self.class_member(base.type, attr, base)
+            if found is not None:
+                return found
+            external = self.external_base(base.type)
+            return Method(Obj(external), attr) if external else Method(base, attr)
+        returned = self.index.calls.get(f"{base.type}.{attr}")
+        if returned is None and base.type in {"pytest.Config", "unittest.mock.Mock"}:
+            return UNKNOWN
+        return Method(base, attr)
+
+    # --- expressions ----------------------------------------------------------------------------------------------
+
+    def eval(self, node: f.Expr | None, frame: Frame) -> Value:
+        """The value of an expression."""
+        if node is None:
+            return NONE
+        handler = _HANDLERS.get(type(node))
+        return handler(self, node, frame) if handler is not None else UNKNOWN
+
+    def _const(self, node: f.Const, frame: Frame) -> Value:
+        value = node.value
+        if value is None or isinstance(value, bool):
+            return Literal(value)
+        return Num(value, value)
+
+    def _text(self, node: f.Text, frame: Frame) -> Value:
+        return Literal(node.value, node.length, node.is_bytes)
+
+    def _name(self, node: f.Name, frame: Frame) -> Value:
+        path = node.path
+        bound = frame.env.get(path) if "." in path else None
+        if bound is not None:
+            return bound  # an attribute that this body itself has assigned
+        first, *rest = path.split(".")
+        if path == "__file__":
+            return PathValue("module", posixpath.basename(frame.module.path), True)
+        value = self.lookup(first, frame)
+        for attr in rest:
+            value = self.attribute(value, attr, frame)
+        return value
+
+    def _attr(self, node: f.Attr, frame: Frame) -> Value:
+        return self.attribute(self.eval(node.base, frame), node.attr, frame)
+
+    def _call(self, node: f.Call, frame: Frame) -> Value:
+        return self.call(node, frame)
+
+    def _binary(self, node: f.Binary, frame: Frame) -> Value:
+        left, right = self.eval(node.left, frame), self.eval(node.right, frame)
+        result = arithmetic.binary(node.op, left, right)
+        if isinstance(result, (Data, Sequence)) and node.op in {"*", "@", "+", "-", "/", "**", "//", "&", "|"}:
+            frame.note(
+                node=node,
+                at=node.at,
+                name=f"operator {node.op}",
+                entries=(),
+                args={"left": left, "right": right},
+                result=result,
+                receiver=UNKNOWN,
+            )
+        return result
+
+    def _unary(self, node: f.Unary, frame: Frame) -> Value:
+        value = self.eval(node.value, frame)
+        return arithmetic.unary(node.op, value)
+
+    def _compare(self, node: f.Compare, frame: Frame) -> Value:
+        left = self.eval(node.left, frame)
+        for op, right in node.rest:
+            value = self.eval(right, frame)
+            if isinstance(left, Data):
+                return arithmetic.binary(op, left, value)
+            left = value
+        return UNKNOWN
+
+    def _bool(self, node: f.BoolOp, frame: Frame) -> Value:
+        left, right = self.eval(node.left, frame), self.eval(node.right, frame)
+        return join([left, right]) if node.op == "or" else right
+
+    def _ifexp(self, node: f.IfExp, frame: Frame) -> Value:
+        self.eval(node.test, frame)
+        return join([self.eval(node.body, frame), self.eval(node.orelse, frame)])
+
+    def _seq(self, node: f.Seq, frame: Frame) -> Value:
+        items: list[Value] = []
+        length: Num | None = Num(0, 0)
+        starred = False
+        for item in node.items:
+            if not isinstance(item, f.Star):
+                items.append(self.eval(item, frame))
+                length = length + ONE if length is not None else None
+                continue
+            inner = self.eval(item.value, frame)
+            if isinstance(inner, Sequence) and inner.items is not None:
+                items.extend(inner.items)
+                length = length + Num(len(inner.items), len(inner.items)) if length is not None else None
+            else:
+                starred = True
+                more = arithmetic.length_of(inner)
+                length = length + more if length is not None and more is not None else None
+        element = join(items[:20])
+        return Sequence(node.kind, None if starred else tuple(items), length, element)
+
+    def _mapping(self, node: f.Mapping, frame: Frame) -> Value:
+        keys: list[Value] = []
+        values: list[Value] = []
+        for key, item in node.items:
+            value = self.eval(item, frame)
+            if key is None:
+                return Sequence("dict", None, None)
+            keys.append(self.eval(key, frame))
+            values.append(value)
+        return Sequence("dict", tuple(values), Num(len(values), len(values)), join(values[:20]), tuple(keys))
+
+    def _comp(self, node: f.Comp, frame: Frame) -> Value:
+        inner = Frame(
+            frame.module,
+            frame.symbol,
+            frame.function,
+            frame.owner,
+            frame,
+            caller=frame.caller,
+            depth=frame.depth,
+            where=frame.where,
+        )
+        inner.loops, inner.loop_lengths, inner.raises = list(frame.loops), list(frame.loop_lengths), frame.raises
+        inner.sites, inner.statement, inner.mocked = frame.sites, frame.statement, frame.mocked
+        inner.growths, inner.endless = frame.growths, frame.endless
+        length: Num | None = ONE
+        endless = unbounded = False
+        sources: list[Value] = []
+        for clause in node.clauses:
+            source = arithmetic.iterate(self.eval(clause.iter, inner))
+            sources.append(source)
+            filtered = bool(clause.ifs)
+            step = Num(0, source.length.high) if filtered and source.length is not None else source.length
+            length = length * step if length is not None and step is not None else None
+            endless = endless or source.endless
+            unbounded = unbounded or source.unbounded
+            inner.loops.append(source)
+            inner.loop_lengths.append(source.length)
+            self.assign(clause.target, source.element, inner)
+            for test in clause.ifs:
+                self.eval(test, inner)
+        element = self.eval(node.element, inner)
+        if node.value is not None:
+            value = self.eval(node.value, inner)
+            element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
+        if node.kind == "generator":
+            return Iterator(length, element, endless, unbounded, "generator expression")
+        result = Sequence(node.kind, None, length, element)
+        frame.note(
+            node=node,
+            at=node.at,
+            name=f"{node.kind} comprehension",
+            entries=(),
+            args={"element": element, "source": Iterator(length, element, endless, unbounded)},
+            result=result,
+            receiver=sources[0] if sources else UNKNOWN,
+        )
+        return result
+
+    def _subscript(self, node: f.Subscript, frame: Frame) -> Value:
+        base = self.eval(node.base, frame)
+        index = [self.eval(item, frame) for item in node.index]
+        result = arithmetic.subscript(base, index, node.index)
+        name = type_name(base)
+        entries = tuple(self.index.calls.get(f"{name}.__getitem__", ())) if name else ()
+        if entries:
+            result = self.apply_entries(node, node.at, f"{name}.__getitem__", entries, base, [], {}, frame, result)
+        return result
+
+    def _slice(self, node: f.Slice, frame: Frame) -> Value:
+        for part in (node.lower, node.upper, node.step):
+            if part is not None:
+                self.eval(part, frame)
+        return UNKNOWN
+
+    def _lambda(self, node: f.Lambda, frame: Frame) -> Value:
+        return LambdaValue(node, frame)
+
+    def _await(self, node: f.Await, frame: Frame) -> Value:
+        return self.eval(node.value, frame)
+
+    def _yield(self, node: f.Yield, frame: Frame) -> Value:
+        value = self.eval(node.value, frame)
+        if node.is_from:
+            value = arithmetic.iterate(value).element
+        frame.yields.append(value)
+        return UNKNOWN
+
+    def _star(self, node: f.Star, frame: Frame) -> Value:
+        return self.eval(node.value, frame)
+
+    def _walrus(self, node: f.Walrus, frame: Frame) -> Value:
+        value = self.eval(node.value, frame)
+        self.assign(node.target, value, frame)
+        return value
+
+    def _fstring(self, node: f.FString, frame: Frame) -> Value:
+        parts = [self.eval(part, frame) for part in node.parts]
+        return arithmetic.concatenate_text(parts)
+
+
+def _data_attribute(base: Data, attr: str) -> Value:
+    if attr in {"values", "T", "data", "array"}:
+        return base
+    if attr in {"size", "nbytes"}:
+        found = base.count if attr == "size" else base.bytes
+        return found or UNKNOWN
+    if attr == "shape" and base.shape is not None:
+        return Sequence("tuple", base.shape, Num(len(base.shape), len(base.shape)), join(base.shape))
+    if attr in {"index", "columns"} and base.shape is not None and len(base.shape) == 2:
+        rows = base.shape[0 if attr == "index" else 1]
+        return Data("array", "pandas.Index", rows.scaled(8), (rows,))
+    return Method(base, attr)
+
+
+def _path_attribute(base: PathValue, attr: str) -> Value:
+    if attr == "parent" and base.text is not None:
+        return PathValue(base.base, posixpath.dirname(base.text))
+    if attr in {"name", "stem", "suffix"}:
+        return UNKNOWN
+    return Method(base, attr)
+
+
+_HANDLERS: dict[type, Callable[[Evaluator, Any, Frame], Value]] = {
+    f.Const: Evaluator._const,
+    f.Text: Evaluator._text,
+    f.Name: Evaluator._name,
+    f.Attr: Evaluator._attr,
+    f.Call: Evaluator._call,
+    f.Binary: Evaluator._binary,
+    f.Unary: Evaluator._unary,
+    f.Compare: Evaluator._compare,
+    f.BoolOp: Evaluator._bool,
+    f.IfExp: Evaluator._ifexp,
+    f.Seq: Evaluator._seq,
+    f.Mapping: Evaluator._mapping,
+    f.Comp: Evaluator._comp,
+    f.Subscript: Evaluator._subscript,
+    f.Slice: Evaluator._slice,
+    f.Lambda: Evaluator._lambda,
+    f.Await: Evaluator._await,
+    f.Yield: Evaluator._yield,
+    f.Star: Evaluator._star,
+    f.Walrus: Evaluator._walrus,
+    f.FString: Evaluator._fstring,
+}

@@ -1,0 +1,450 @@
+"""Running statements abstractly: names are bound, branches joined, loops taken once with their length remembered."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from memlint import facts as f
+from memlint.analysis import arithmetic
+from memlint.analysis.names import NameResolution
+from memlint.analysis.sites import Frame, Growth, LoopSite
+from memlint.analysis.values import (
+    ONE,
+    UNKNOWN,
+    ClassValue,
+    Data,
+    FunctionValue,
+    Imported,
+    Iterator,
+    Literal,
+    ModuleValue,
+    Num,
+    Obj,
+    PathValue,
+    Ref,
+    Sequence,
+    Value,
+    join,
+    truth,
+)
+
+_GROWING = {"append": 1, "add": 1, "extend": 0, "insert": 1, "appendleft": 1, "update": 0, "put": 1, "write": 1}
+_CONTAINERS = {"list", "set", "dict", "deque"}
+
+
+class Execution(NameResolution):
+    """Runs statements."""
+
+    @abstractmethod
+    def call_site_names(self, node: f.Expr, frame: Frame) -> tuple[str, str]:
+        """Qualified name of a call's function and of its first argument, without recording anything."""
+
+    def exec_block(self, body: tuple[f.Stmt, ...], frame: Frame) -> bool:
+        """Run statements; whether control never comes out at the end."""
+        for statement in body:
+            frame.statement = statement.line
+            handler = _HANDLERS.get(type(statement))
+            if handler is not None and handler(self, statement, frame):
+                return True
+        return False
+
+    # --- assignments ------------------------------------------------------------------------------------------------
+
+    def assign(self, target: f.Expr, value: Value, frame: Frame) -> None:
+        """Bind the names of a target."""
+        if isinstance(target, f.Name):
+            self._assign_name(target.path, value, frame)
+        elif isinstance(target, f.Seq):
+            self._unpack(target, value, frame)
+        elif isinstance(target, f.Star):
+            self.assign(target.value, Sequence("list", None, None), frame)
+        elif isinstance(target, f.Subscript):
+            self._assign_item(target, value, frame)
+
+    def _assign_name(self, path: str, value: Value, frame: Frame) -> None:
+        frame.env[path] = value
+        frame.created[path] = len(frame.loop_lengths)
+        base, _, attr = path.rpartition(".")
+        if not base:
+            if path in frame.globals:
+                self.module_env(frame.module)[path] = value
+            return
+        holder = self.eval(f.Name(base), frame)
+        if isinstance(holder, Obj):
+            holder.attrs[attr] = value
+
+    def _unpack(self, target: f.Seq, value: Value, frame: Frame) -> None:
+        items = value.items if isinstance(value, Sequence) and value.kind != "dict" else None
+        if items is not None and len(items) == len(target.items):
+            for inner, item in zip(target.items, items, strict=True):
+                self.assign(inner, item, frame)
+            return
+        element = arithmetic.iterate(value).element
+        for inner in target.items:
+            self.assign(inner, element, frame)
+
+    def _assign_item(self, target: f.Subscript, value: Value, frame: Frame) -> None:
+        base = self.eval(target.base, frame)
+        for index in target.index:
+            self.eval(index, frame)
+        grows = isinstance(base, Sequence) and base.kind == "dict"
+        if isinstance(target.base, f.Name) and grows:
+            self.grow(target.base.path, base, value, "[]=", target.at, frame)
+
+    def grow(self, name: str, base: Value, element: Value, how: str, at: f.Span, frame: Frame) -> None:
+        """A container takes an element in, as often as the loops inside which it was not made run."""
+        depth = frame.created.get(name, 0)
+        if len(frame.loop_lengths) <= depth:
+            count: Num | None = ONE
+        else:
+            count = _times(frame.loop_lengths[depth:])
+            frame.growths.append(
+                Growth(at, name, how, count, element, frame, frame.where, frame.statement, frame.loops[-1])
+            )
+        if isinstance(base, Sequence):
+            self._lengthen(name, base, element, count, frame)
+
+    def _lengthen(self, name: str, base: Sequence, element: Value, count: Num | None, frame: Frame) -> None:
+        length = base.length + count if base.length is not None and count is not None else None
+        items = base.items + (element,) if base.items is not None and count == ONE and base.kind != "dict" else None
+        grown = Sequence(base.kind, items, length, join([base.element, element]) if base.element is not UNKNOWN else element)
+        created = frame.created.get(name, 0)
+        if name in frame.env or "." in name:
+            frame.env[name] = grown
+            frame.created[name] = created
+
+    def _assign_statement(self, node: f.Assign, frame: Frame) -> bool:
+        if node.value is None:
+            return False
+        value = self.eval(node.value, frame)
+        for target in node.targets:
+            self.assign(target, value, frame)
+        return False
+
+    def _augmented(self, node: f.AugAssign, frame: Frame) -> bool:
+        current = self.eval(node.target, frame)
+        value = self.eval(node.value, frame)
+        if not isinstance(node.target, f.Name):
+            return False
+        name = node.target.path
+        in_loop = len(frame.loop_lengths) > frame.created.get(name, 0)
+        if isinstance(current, Sequence) and node.op == "+":
+            iterated = arithmetic.iterate(value)
+            if in_loop:
+                self.grow(name, current, iterated.element, "+=", (node.line, 1, node.line, 1), frame)
+                return False
+        result = UNKNOWN if in_loop and not isinstance(current, Data) else arithmetic.binary(node.op, current, value)
+        depth = frame.created.get(name, 0)
+        self.assign(node.target, result, frame)
+        frame.created[name] = depth
+        return False
+
+    # --- simple statements ------------------------------------------------------------------------------------------
+
+    def _expression(self, node: f.ExprStmt, frame: Frame) -> bool:
+        value = self.eval(node.value, frame)
+        call = node.value.value if isinstance(node.value, f.Await) else node.value
+        if isinstance(call, f.Call) and isinstance(call.func, f.Name):
+            self._mutation(call, frame)
+        return isinstance(value, Ref) and value.name == "typing.NoReturn"
+
+    def _mutation(self, call: f.Call, frame: Frame) -> None:
+        assert isinstance(call.func, f.Name)
+        name, _, attr = call.func.path.rpartition(".")
+        if name and attr in _GROWING and call.args:
+            base = self.eval(f.Name(name), frame)
+            if isinstance(base, Sequence) and base.kind in _CONTAINERS:
+                element = self.quiet_eval(call.args[-1].value, frame)
+                if not _GROWING[attr]:
+                    element = arithmetic.iterate(element).element
+                self.grow(name, base, element, attr, call.at, frame)
+            elif isinstance(base, Sequence) and attr in {"clear", "pop", "popitem", "popleft", "remove"}:
+                frame.env[name] = base
+        if attr in {"clear", "pop", "popleft", "popitem"} and name in frame.env:
+            frame.created[name] = len(frame.loop_lengths)
+        if attr in {"setattr", "object", "patch"}:
+            self._patched(call, frame)
+
+    def quiet_eval(self, node: f.Expr, frame: Frame) -> Value:
+        """Evaluate once more without recording sites twice."""
+        kept = len(frame.sites)
+        value = self.eval(node, frame)
+        del frame.sites[kept:]
+        return value
+
+    def _patched(self, call: f.Call, frame: Frame) -> None:
+        """``monkeypatch.setattr(subprocess, "Popen", fake)`` and ``mocker.patch("subprocess.Popen")``."""
+        first = self.quiet_eval(call.args[0].value, frame) if call.args else UNKNOWN
+        second = self.quiet_eval(call.args[1].value, frame) if len(call.args) > 1 else UNKNOWN
+        attr = second.value if isinstance(second, Literal) and isinstance(second.value, str) else None
+        if isinstance(first, Literal) and isinstance(first.value, str):
+            frame.mocked.add(first.value)
+        elif isinstance(first, Ref) and attr is not None:
+            frame.mocked.add(f"{first.name}.{attr}")
+        elif isinstance(first, ModuleValue) and attr is not None:
+            frame.mocked.add(f"{first.module.name}.{attr}")
+
+    def _return(self, node: f.Return, frame: Frame) -> bool:
+        frame.returns.append(self.eval(node.value, frame))
+        return True
+
+    def _raise(self, node: f.Raise, frame: Frame) -> bool:
+        self.eval(node.value, frame)
+        return True
+
+    def _assert(self, node: f.Assert, frame: Frame) -> bool:
+        self.eval(node.test, frame)
+        self._length_asserted(node.test, frame)
+        return False
+
+    def _length_asserted(self, test: f.Expr, frame: Frame) -> None:
+        """``assert len(x) == 5_000_000`` tells how long ``x`` is when nothing else does."""
+        if not (isinstance(test, f.Compare) and len(test.rest) == 1 and test.rest[0][0] == "=="):
+            return
+        left, right = test.left, test.rest[0][1]
+        for call, number in ((left, right), (right, left)):
+            if isinstance(call, f.Call) and isinstance(call.func, f.Name) and call.func.path == "len" and call.args:
+                name = call.args[0].value
+                length = self.quiet_eval(number, frame)
+                if isinstance(name, f.Name) and isinstance(length, Num) and length.exact:
+                    self._learn_length(name.path, length, frame)
+
+    def _learn_length(self, name: str, length: Num, frame: Frame) -> None:
+        value = frame.env.get(name)
+        if isinstance(value, Sequence) and value.length is None:
+            learnt = Sequence(value.kind, None, length, value.element)
+            frame.env[name] = learnt
+            for site in frame.sites:
+                if site.result is value:
+                    site.result = learnt
+
+    def _delete(self, node: f.Del, frame: Frame) -> bool:
+        for target in node.targets:
+            if isinstance(target, f.Name):
+                frame.env[target.path] = UNKNOWN
+        return False
+
+    def _declare(self, node: f.Declare, frame: Frame) -> bool:
+        if node.kind == "global":
+            frame.globals.update(node.names)
+        return False
+
+    def _jump(self, node: f.Jump, frame: Frame) -> bool:
+        return node.kind != "pass"
+
+    def _import(self, node: f.Import, frame: Frame) -> bool:
+        module = frame.module
+        for local, name in node.bindings:
+            if name == "*":
+                self._star_import(node, frame)
+            elif node.is_from:
+                frame.env[local] = Imported(module, node.module, node.level, name)
+            else:
+                frame.env[local] = Imported(module, name, 0, None)
+        return False
+
+    def _star_import(self, node: f.Import, frame: Frame) -> None:
+        found = (
+            self.project.find_relative(node.module, node.level, frame.module)
+            if node.level
+            else self._project_module(node.module, frame.module)
+        )
+        if found is not None and found is not frame.module:
+            frame.module.stars.append(found)
+
+    # --- definitions ------------------------------------------------------------------------------------------------
+
+    def _function_def(self, node: f.FunctionDef, frame: Frame) -> bool:
+        function = node.function
+        outer = frame.where
+        frame.where = "decorator" if outer in {"module", "class"} else outer
+        for decorator, line in function.decorators:
+            frame.statement = line
+            self.eval(decorator, frame)
+        frame.where = "default" if outer in {"module", "class"} else outer
+        for param in function.params:
+            if param.default is not None:
+                self.eval(param.default, frame)
+        frame.where = outer
+        closure = frame if frame.function is not None else None
+        value = FunctionValue(function, frame.module, frame.owner if closure is None else None, None, closure)
+        frame.env[function.name] = value
+        if closure is not None:
+            frame.nested.append(value)
+        return False
+
+    def _class_def(self, node: f.ClassDef, frame: Frame) -> bool:
+        value = ClassValue(node.cls, frame.module)
+        for decorator, _ in node.cls.decorators:
+            self.eval(decorator, frame)
+        frame.env[node.cls.name] = value
+        inner = self.class_frame(value)
+        frame.sites.extend(inner.sites)
+        return False
+
+    # --- compound statements ----------------------------------------------------------------------------------------
+
+    def _if(self, node: f.If, frame: Frame) -> bool:
+        if _is_main_guard(node.test):
+            return False  # not run when pytest imports the module
+        known = truth(self.eval(node.test, frame))
+        if known is not None and not node.orelse:
+            return self.exec_block(node.body, frame) if known else False
+        before = frame.env
+        frame.env = dict(before)
+        ends = self.exec_block(node.body, frame)
+        taken = frame.env
+        frame.env = dict(before)
+        ends_else = self.exec_block(node.orelse, frame)
+        if ends and ends_else:
+            return bool(node.orelse)
+        if ends:
+            return False
+        frame.env = taken if ends_else else _merge(taken, frame.env)
+        return False
+
+    def _for(self, node: f.For, frame: Frame) -> bool:
+        value = self.eval(node.iter, frame)
+        source = arithmetic.iterate(value)
+        if source.endless:
+            frame.endless.append(LoopSite("endless", node, frame, frame.where, node.line))
+        self._loop(node.body, source, source.length, frame, node.target)
+        self.exec_block(node.orelse, frame)
+        return False
+
+    def _while(self, node: f.While, frame: Frame) -> bool:
+        always = truth(self.eval(node.test, frame)) is True
+        if always:
+            frame.endless.append(LoopSite("while-true", node, frame, frame.where, node.line))
+        self._loop(node.body, Iterator(None, UNKNOWN), None, frame, None)
+        self.exec_block(node.orelse, frame)
+        return False
+
+    def _loop(
+        self, body: tuple[f.Stmt, ...], source: Iterator, length: Num | None, frame: Frame, target: f.Expr | None
+    ) -> None:
+        for name in _rebound_numbers(body):
+            if isinstance(frame.env.get(name), Num):
+                frame.env[name] = UNKNOWN
+        frame.loops.append(source)
+        frame.loop_lengths.append(length)
+        if target is not None:
+            self.assign(target, source.element, frame)
+        before = dict(frame.env)
+        if self.exec_block(body, frame):
+            frame.env = _merge(before, frame.env)
+        frame.loops.pop()
+        frame.loop_lengths.pop()
+
+    def _try(self, node: f.Try, frame: Frame) -> bool:
+        before = dict(frame.env)
+        ends = self.exec_block(node.body, frame)
+        if not ends:
+            self.exec_block(node.orelse, frame)
+        after = frame.env
+        for handler in node.handlers:
+            frame.env = {**before, **after}
+            if not self.exec_block(handler.body, frame):
+                after = _merge(after, frame.env)
+                ends = False
+        frame.env = after
+        return self.exec_block(node.final, frame) or ends
+
+    def _with(self, node: f.With, frame: Frame) -> bool:
+        raises = len(frame.raises)
+        for context, target in node.items:
+            name, first = self.call_site_names(context, frame)
+            value = self.eval(context, frame)
+            if name.rpartition(".")[2] in {"raises", "assertRaises", "assertRaisesRegex", "RaisesGroup"}:
+                frame.raises.append(first)
+            if name.startswith(("unittest.mock.patch", "mock.patch")) and isinstance(context, f.Call):
+                self._patched(context, frame)
+            if target is not None:
+                self.assign(target, self.entered(value, frame), frame)
+        ends = self.exec_block(node.body, frame)
+        expected = len(frame.raises) > raises
+        del frame.raises[raises:]
+        return ends and not expected
+
+    def entered(self, value: Value, frame: Frame) -> Value:
+        """What ``with value as`` binds."""
+        if isinstance(value, Obj):
+            if "__enter__" in value.attrs:
+                return value.attrs["__enter__"]
+            if value.type == "tempfile.TemporaryDirectory":
+                return PathValue("tmp", "", True)
+            if isinstance(value.type, ClassValue):
+                enter = self.class_member(value.type, "__enter__", value)
+                if isinstance(enter, FunctionValue):
+                    return self.call_value(enter, [], {}, frame)
+        return value
+
+    def _match(self, node: f.Match, frame: Frame) -> bool:
+        self.eval(node.subject, frame)
+        before = frame.env
+        after = dict(before)
+        for case in node.cases:
+            frame.env = dict(before)
+            if not self.exec_block(case, frame):
+                after = _merge(after, frame.env)
+        frame.env = after
+        return False
+
+
+def _times(lengths: list[Num | None]) -> Num | None:
+    total: Num | None = ONE
+    for length in lengths:
+        total = total * length if total is not None and length is not None else None
+    return total
+
+
+def _merge(a: dict[str, Value], b: dict[str, Value]) -> dict[str, Value]:
+    """The names after two branches have met."""
+    out = dict(a)
+    for name, value in b.items():
+        other = a.get(name)
+        out[name] = value if other is None or other is value else join([other, value])
+    return out
+
+
+def _is_main_guard(test: f.Expr) -> bool:
+    return isinstance(test, f.Compare) and isinstance(test.left, f.Name) and test.left.path == "__name__"
+
+
+def _rebound_numbers(body: tuple[f.Stmt, ...]) -> set[str]:
+    """Names that a loop's body computes from their former value."""
+    out: set[str] = set()
+    for statement in body:
+        if isinstance(statement, f.AugAssign) and isinstance(statement.target, f.Name):
+            out.add(statement.target.path)
+        elif isinstance(statement, f.Assign) and isinstance(statement.value, f.Binary):
+            out.update(target.path for target in statement.targets if isinstance(target, f.Name))
+        for name in ("body", "orelse"):
+            inner = getattr(statement, name, None)
+            if isinstance(inner, tuple):
+                out |= _rebound_numbers(inner)
+    return out
+
+
+_HANDLERS: dict[type, Callable[[Execution, Any, Frame], bool]] = {
+    f.Assign: Execution._assign_statement,
+    f.AugAssign: Execution._augmented,
+    f.ExprStmt: Execution._expression,
+    f.Return: Execution._return,
+    f.Raise: Execution._raise,
+    f.Assert: Execution._assert,
+    f.Del: Execution._delete,
+    f.Declare: Execution._declare,
+    f.Jump: Execution._jump,
+    f.Import: Execution._import,
+    f.If: Execution._if,
+    f.For: Execution._for,
+    f.While: Execution._while,
+    f.Try: Execution._try,
+    f.With: Execution._with,
+    f.Match: Execution._match,
+    f.FunctionDef: Execution._function_def,
+    f.ClassDef: Execution._class_def,
+}

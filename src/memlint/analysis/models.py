@@ -1,0 +1,334 @@
+"""Functions of Python itself whose result the evaluator follows exactly."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from memlint.analysis import arithmetic
+from memlint.analysis.objects import dtype_bytes
+from memlint.analysis.sizes import range_length
+from memlint.analysis.values import (
+    MOCKED,
+    UNKNOWN,
+    Data,
+    Iterator,
+    Literal,
+    Num,
+    PathValue,
+    Sequence,
+    Value,
+    join,
+    product,
+    text_of,
+)
+
+Model = Callable[[Any, Value, list[Value], dict[str, Value]], Value | None]
+
+
+def _range(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    length = range_length(args)
+    top = length.high if length is not None else float("inf")
+    return Iterator(length, Num(0, top) if length is not None else UNKNOWN, why="range")
+
+
+def _len(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    found = arithmetic.length_of(args[0]) if args else None
+    return found if found is not None and found.high != float("inf") else UNKNOWN
+
+
+def _container(kind: str) -> Model:
+    def model(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
+        if not args:
+            items = tuple(keywords.values())
+            return Sequence(kind, items, Num(len(items), len(items)), join(items))
+        source = args[0]
+        if isinstance(source, Sequence):
+            return Sequence(kind, source.items, source.length, source.element, source.keys)
+        iterated = arithmetic.iterate(source)
+        return Sequence(kind, None, iterated.length, iterated.element)
+
+    return model
+
+
+def _same_length(element: Callable[[list[Iterator], list[Value], Any], Value], *, skip: int = 0) -> Model:
+    def model(evaluator: Any, _: Value, args: list[Value], __: dict[str, Value]) -> Value:
+        sources = [arithmetic.iterate(arg) for arg in args[skip:]]
+        lengths = [source.length for source in sources if not source.endless]
+        known = [length for length in lengths if length is not None]
+        shortest = Num(min(n.low for n in known), min(n.high for n in known)) if known else None
+        endless = bool(sources) and all(source.endless for source in sources)
+        unbounded = not known and any(source.unbounded for source in sources)
+        return Iterator(shortest, element(sources, args, evaluator), endless, unbounded)
+
+    return model
+
+
+def _pairs(sources: list[Iterator], _: list[Value], __: Any) -> Value:
+    items = tuple(source.element for source in sources)
+    return Sequence("tuple", items, Num(len(items), len(items)), join(items))
+
+
+def _enumerated(sources: list[Iterator], _: list[Value], __: Any) -> Value:
+    source = sources[0] if sources else Iterator(None)
+    top = source.length.high if source.length is not None else float("inf")
+    return Sequence("tuple", (Num(0, top), source.element), Num(2, 2))
+
+
+def _mapped(sources: list[Iterator], args: list[Value], evaluator: Any) -> Value:
+    from memlint.analysis.sites import Frame
+
+    if not args or not evaluator.module_frames:
+        return UNKNOWN
+    outer = next(iter(evaluator.module_frames.values()))
+    scratch = Frame(outer.module, "", depth=2)
+    result: Value = evaluator.call_value(args[0], [source.element for source in sources], {}, scratch)
+    return result
+
+
+def _kept(sources: list[Iterator], _: list[Value], __: Any) -> Value:
+    return sources[0].element if sources else UNKNOWN
+
+
+def _filter(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    source = arithmetic.iterate(args[1]) if len(args) > 1 else Iterator(None)
+    length = Num(0, source.length.high) if source.length is not None else None
+    return Iterator(length, source.element, source.endless, source.unbounded)
+
+
+def _iter(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    if len(args) == 2:
+        return Iterator(None, UNKNOWN, unbounded=True, why="iter(callable, sentinel)")
+    return arithmetic.iterate(args[0]) if args else UNKNOWN
+
+
+def _islice(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    source = arithmetic.iterate(args[0]) if args else Iterator(None)
+    stop = args[2] if len(args) > 2 else args[1] if len(args) > 1 else UNKNOWN
+    if not isinstance(stop, Num):
+        return Iterator(source.length, source.element, source.endless, source.unbounded)
+    high = min(stop.high, source.length.high) if source.length is not None else stop.high
+    return Iterator(Num(0 if source.length is None else min(stop.low, source.length.low), high), source.element)
+
+
+def _extreme(choose: Callable[[list[float]], float]) -> Model:
+    def model(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+        items = args[0].items if len(args) == 1 and isinstance(args[0], Sequence) else tuple(args)
+        numbers = [item for item in items or () if isinstance(item, Num)]
+        if not numbers or len(numbers) < len(items or ()):
+            return UNKNOWN
+        return Num(choose([n.low for n in numbers]), choose([n.high for n in numbers]))
+
+    return model
+
+
+def _number(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    value = args[0] if args else Num(0, 0)
+    if isinstance(value, Num):
+        return value
+    text = text_of(value)
+    try:
+        return Num(float(text), float(text)) if text is not None else UNKNOWN
+    except ValueError:
+        return UNKNOWN
+
+
+def _integer(evaluator: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
+    value = _number(evaluator, receiver, args, keywords)
+    if isinstance(value, Num) and abs(value.low) != float("inf") and abs(value.high) != float("inf"):
+        return Num(int(value.low), int(value.high))
+    return value
+
+
+def _str(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
+    value = args[0] if args else Literal("", 0)
+    if isinstance(value, PathValue):
+        return PathValue(value.base, value.text, True)
+    if isinstance(value, Num) and value.exact:
+        return arithmetic.concatenate_text([Literal("", 0), value])
+    return value if isinstance(value, Literal) else None
+
+
+def _path(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    if not args:
+        return PathValue("cwd", "")
+    joined = arithmetic.join_path(args[0], *args[1:])
+    return PathValue(joined.base, joined.text) if isinstance(joined, PathValue) else UNKNOWN
+
+
+def _join(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    parts = args if not isinstance(receiver, PathValue) else [receiver, *args]
+    joined = arithmetic.join_path(parts[0], *parts[1:]) if parts else UNKNOWN
+    return PathValue(joined.base, joined.text, True) if isinstance(joined, PathValue) else UNKNOWN
+
+
+def _dirname(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    path = arithmetic.as_path(args[0]) if args else None
+    if path is None or path.text is None:
+        return UNKNOWN
+    return PathValue(path.base, posixpath.dirname(path.text), True)
+
+
+def _same_path(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    value = args[0] if args else receiver
+    return arithmetic.as_path(value) or UNKNOWN
+
+
+def _with_name(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    path = arithmetic.as_path(receiver)
+    if path is None or path.text is None or not args:
+        return UNKNOWN
+    return arithmetic.join_path(PathValue(path.base, posixpath.dirname(path.text)), args[0])
+
+
+def _environment(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    default = args[1] if len(args) > 1 else UNKNOWN
+    if isinstance(default, (Num, Literal)) and default != Literal(None):
+        text = text_of(default)
+        return default if text is None or "/" not in text else PathValue("env", None, True)
+    return PathValue("env", None, True)
+
+
+def _cores(evaluator: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:
+    return Num(evaluator.cores, evaluator.cores)
+
+
+def _temporary(_: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:
+    return PathValue("tmp", "", True)
+
+
+def _mock(_: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:
+    return MOCKED
+
+
+def _reshape(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
+    from memlint.analysis.sizes import dimensions
+
+    if not isinstance(receiver, Data):
+        return None
+    shape: tuple[Num, ...] = ()
+    for arg in args:
+        shape += dimensions(arg) or ()
+    count = receiver.count
+    negative = any(isinstance(arg, Num) and arg.low < 0 for arg in args)
+    if shape and not negative and all(axis.low > 0 for axis in shape):
+        return Data(receiver.kind, receiver.type, receiver.bytes, shape, receiver.item)
+    known = product(tuple(axis for axis in shape if axis.low > 0))
+    if count is not None and shape and known.low > 0:
+        free = count.scaled(1 / known.high)
+        filled = tuple(axis if axis.low > 0 else free for axis in shape)
+        return Data(receiver.kind, receiver.type, receiver.bytes, filled, receiver.item)
+    return Data(receiver.kind, receiver.type, receiver.bytes, None, receiver.item)
+
+
+def _astype(_: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:
+    if not isinstance(receiver, Data):
+        return None
+    wanted = args[0] if args else keywords.get("dtype", UNKNOWN)
+    item = dtype_bytes(wanted)
+    if item is None or receiver.bytes is None:
+        return receiver
+    size = receiver.bytes.scaled(item / receiver.item) if receiver.item else receiver.bytes
+    return Data(receiver.kind, receiver.type, size, receiver.shape, item)
+
+
+def _transparent(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    return args[0] if args else UNKNOWN
+
+
+def _prod(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    items = args[0].items if args and isinstance(args[0], Sequence) else None
+    numbers = tuple(item for item in items or () if isinstance(item, Num))
+    return product(numbers) if items is not None and len(numbers) == len(items) else UNKNOWN
+
+
+def _param(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    return Sequence("param", tuple(args), Num(len(args), len(args)), join(args))
+
+
+def _items(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> Value | None:
+    if not isinstance(receiver, Sequence):
+        return None
+    pair = Sequence("tuple", (join(receiver.keys or ()), receiver.element), Num(2, 2))
+    return Iterator(receiver.length, pair)
+
+
+def _values(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> Value | None:
+    return Iterator(receiver.length, receiver.element) if isinstance(receiver, Sequence) else None
+
+
+MODELS: dict[str, Model] = {
+    "builtins.range": _range,
+    "builtins.len": _len,
+    "builtins.list": _container("list"),
+    "builtins.tuple": _container("tuple"),
+    "builtins.set": _container("set"),
+    "builtins.frozenset": _container("set"),
+    "builtins.sorted": _container("list"),
+    "builtins.dict": _container("dict"),
+    "collections.deque": _container("deque"),
+    "collections.OrderedDict": _container("dict"),
+    "collections.defaultdict": lambda *_: Sequence("dict", None, Num(0, 0)),
+    "builtins.enumerate": _same_length(_enumerated),
+    "builtins.zip": _same_length(_pairs),
+    "builtins.map": _same_length(_mapped, skip=1),
+    "builtins.reversed": _same_length(_kept),
+    "tqdm.tqdm": _same_length(_kept),
+    "builtins.filter": _filter,
+    "builtins.iter": _iter,
+    "itertools.islice": _islice,
+    "builtins.min": _extreme(min),
+    "builtins.max": _extreme(max),
+    "builtins.int": _integer,
+    "builtins.float": _number,
+    "builtins.round": _integer,
+    "builtins.abs": _number,
+    "math.floor": _integer,
+    "math.ceil": _integer,
+    "math.prod": _prod,
+    "numpy.prod": _prod,
+    "numpy.int64": _integer,
+    "builtins.str": _str,
+    "os.fspath": _str,
+    "os.fsdecode": _str,
+    "pathlib.Path": _path,
+    "pathlib.PurePath": _path,
+    "pathlib.PosixPath": _path,
+    "os.path.join": _join,
+    "posixpath.join": _join,
+    "pathlib.Path.joinpath": _join,
+    "os.path.dirname": _dirname,
+    "os.path.abspath": _same_path,
+    "os.path.realpath": _same_path,
+    "os.path.normpath": _same_path,
+    "os.path.expanduser": _same_path,
+    "pathlib.Path.resolve": _same_path,
+    "pathlib.Path.absolute": _same_path,
+    "pathlib.Path.expanduser": _same_path,
+    "pathlib.Path.as_posix": _same_path,
+    "pathlib.Path.with_name": _with_name,
+    "os.getenv": _environment,
+    "os.environ.get": _environment,
+    "os.cpu_count": _cores,
+    "multiprocessing.cpu_count": _cores,
+    "tempfile.mkdtemp": _temporary,
+    "tempfile.mktemp": _temporary,
+    "tempfile.gettempdir": _temporary,
+    "unittest.mock.Mock": _mock,
+    "unittest.mock.MagicMock": _mock,
+    "unittest.mock.AsyncMock": _mock,
+    "unittest.mock.create_autospec": _mock,
+    "mock.Mock": _mock,
+    "mock.MagicMock": _mock,
+    "numpy.ndarray.reshape": _reshape,
+    "torch.Tensor.reshape": _reshape,
+    "torch.Tensor.view": _reshape,
+    "numpy.ndarray.astype": _astype,
+    "torch.Tensor.to": _astype,
+    "contextlib.closing": _transparent,
+    "pytest.param": _param,
+    "weakref.ref": lambda *_: UNKNOWN,
+    "builtins.dict.items": _items,
+    "builtins.dict.values": _values,
+}

@@ -1,0 +1,152 @@
+"""The modules of a suite, and what their imports mean."""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from memlint import facts as f
+from memlint.analysis.values import Value
+
+
+class Disk(Protocol):
+    """What analyses may ask of the file system. Paths are POSIX, relative to the working directory."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None when it is not there."""
+
+    def matches(self, pattern: str) -> list[str]:
+        """The files that a glob pattern names."""
+
+    def is_dir(self, path: str) -> bool:
+        """Whether there is such a folder."""
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """A file of the project with its place in the package tree."""
+
+    facts: f.FileFacts
+    name: str  # dotted, from the topmost package
+    linted: bool = True
+    env: dict[str, Value] | None = None  # its globals, once evaluated
+    evaluating: bool = False
+    stars: list[Module] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """POSIX path relative to the working directory."""
+        return self.facts.path
+
+    @property
+    def folder(self) -> str:
+        """The folder it lies in."""
+        return posixpath.dirname(self.facts.path)
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is an ``__init__.py``."""
+        return posixpath.basename(self.facts.path) == "__init__.py"
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+
+class Project:
+    """All modules read so far, and a way to get more."""
+
+    def __init__(
+        self,
+        files: Iterable[f.FileFacts],
+        disk: Disk,
+        loader: Callable[[str], f.FileFacts | None] | None = None,
+    ) -> None:
+        """``loader`` returns the facts of a further file of the project, or None when it is not worth reading."""
+        self.disk = disk
+        self.loader = loader
+        self.modules: dict[str, Module] = {}
+        self._packages: dict[str, bool] = {}
+        self._found: dict[tuple[str, str], Module | None] = {}
+        for facts in files:
+            self.add(facts)
+
+    def add(self, facts: f.FileFacts, linted: bool = True) -> Module:
+        """Take a file in."""
+        module = Module(facts, self.module_name(facts.path), linted)
+        self.modules[facts.path] = module
+        return module
+
+    def module_name(self, path: str) -> str:
+        """The dotted name of a file, counted from the topmost folder that is a package."""
+        folder, file = posixpath.split(path)
+        parts = [] if file == "__init__.py" else [file.removesuffix(".py")]
+        while folder and self._is_package(folder):
+            folder, name = posixpath.split(folder)
+            parts.append(name)
+        return ".".join(reversed(parts)) or file.removesuffix(".py")
+
+    def _is_package(self, folder: str) -> bool:
+        known = self._packages.get(folder)
+        if known is None:
+            known = self.disk.size(posixpath.join(folder, "__init__.py")) is not None
+            self._packages[folder] = known
+        return known
+
+    def find(self, name: str, importer: Module) -> Module | None:
+        """The project's module ``name`` as seen from ``importer``; None for a library's."""
+        key = (importer.folder, name)
+        if key not in self._found:
+            self._found[key] = self._search(name, importer)
+        return self._found[key]
+
+    def has_root(self, name: str, importer: Module) -> bool:
+        """Whether a top-level name may belong to the project: a file or folder of that name lies above the importer."""
+        folder = importer.folder
+        while True:
+            for base in (folder, posixpath.join(folder, "src")):
+                stem = posixpath.join(base, name)
+                if self.disk.is_dir(stem) or self.disk.size(f"{stem}.py") is not None:
+                    return True
+            if not folder or folder == "/":
+                return False
+            folder = posixpath.dirname(folder)
+
+    def find_relative(self, module: str, level: int, importer: Module) -> Module | None:
+        """The module of ``from ..module import``."""
+        folder = importer.folder
+        for _ in range(level - 1):
+            folder = posixpath.dirname(folder)
+        return self._at(posixpath.join(folder, *module.split(".")) if module else folder)
+
+    def _search(self, name: str, importer: Module) -> Module | None:
+        first = name.partition(".")[0]
+        if first in sys.stdlib_module_names and "." not in name and first not in {"test"}:
+            return None
+        relative = name.replace(".", "/")
+        folder = importer.folder
+        while True:
+            for base in (folder, posixpath.join(folder, "src")):
+                if base == importer.folder and self._is_package(folder):
+                    continue  # inside a package, siblings are not importable by their bare names
+                found = self._at(posixpath.join(base, relative))
+                if found is not None:
+                    return found
+            if not folder or folder == "/":
+                return None
+            folder = posixpath.dirname(folder)
+
+    def _at(self, stem: str) -> Module | None:
+        for path in (f"{stem}.py", posixpath.join(stem, "__init__.py")):
+            module = self.modules.get(path)
+            if module is not None:
+                return module
+            if self.loader is not None and self.disk.size(path) is not None:
+                facts = self.loader(path)
+                if facts is not None:
+                    return self.add(facts, linted=False)
+        return None

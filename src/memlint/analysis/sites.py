@@ -1,0 +1,117 @@
+"""What evaluation leaves behind: the calls and other expressions that matter for memory, with what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from memlint import facts as f
+from memlint.analysis.project import Module
+from memlint.analysis.values import ONE, UNKNOWN, ClassValue, Num, Value
+from memlint.knowledge.apis import CallEntry
+
+Where = Literal["module", "class", "default", "decorator", "body"]
+
+
+@dataclass(eq=False, slots=True)
+class Site:
+    """One evaluated expression. ``name`` is the qualified name of what is called."""
+
+    node: f.Expr
+    at: f.Span
+    name: str
+    entries: tuple[CallEntry, ...]
+    args: dict[str, Value]
+    result: Value
+    receiver: Value
+    frame: Frame
+    where: Where
+    repeats: Num | None  # how often the enclosing loops run it; None when not known
+    raises: str | None  # the exception that an enclosing pytest.raises expects
+    mocked: bool = False
+    statement: int = 0  # line of the statement it stands in
+    consumer: str = ""  # what takes the result at once: "del", "return", a callee's name
+    inner: tuple[Site, ...] = ()  # sites of the project's function that it calls
+    callee: Value = UNKNOWN
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.at[0]
+
+
+@dataclass(eq=False, slots=True)
+class LoopSite:
+    """A loop without a bound that can be seen, or one that grows something."""
+
+    kind: Literal["while-true", "endless"]
+    node: f.While | f.For
+    frame: Frame
+    where: Where
+    statement: int
+
+
+@dataclass(eq=False, slots=True)
+class Growth:
+    """A container that a loop fills: ``count`` elements in the end."""
+
+    at: f.Span
+    name: str
+    how: str  # append, add, "[]="
+    count: Num | None
+    element: Value
+    frame: Frame
+    where: Where
+    statement: int
+    source: Value = UNKNOWN  # what the innermost loop iterates over
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """The execution of one body: its names and what was met while evaluating it."""
+
+    module: Module
+    symbol: str
+    function: f.Function | None = None
+    owner: ClassValue | None = None
+    parent: Frame | None = None  # the enclosing function's frame
+    env: dict[str, Value] = field(default_factory=dict)
+    caller: Frame | None = None
+    depth: int = 0
+    where: Where = "body"
+    loops: list[Value] = field(default_factory=list)  # what the enclosing loops iterate over
+    loop_lengths: list[Num | None] = field(default_factory=list)
+    raises: list[str] = field(default_factory=list)
+    mocked: set[str] = field(default_factory=set)
+    created: dict[str, int] = field(default_factory=dict)  # name → depth of loops where it was bound
+    sites: list[Site] = field(default_factory=list)
+    growths: list[Growth] = field(default_factory=list)
+    endless: list[LoopSite] = field(default_factory=list)
+    returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
+    statement: int = 0
+    globals: set[str] = field(default_factory=set)
+    nested: list[Value] = field(default_factory=list)  # functions defined in it
+
+    @property
+    def repeats(self) -> Num | None:
+        """How often the innermost loop body runs; None when that is not known."""
+        total: Num | None = ONE
+        for length in self.loop_lengths:
+            if length is None or total is None:
+                return None
+            total = total * length
+        return total
+
+    def note(self, **fields: Any) -> Site:
+        """Record a site met here."""
+        site = Site(
+            frame=self,
+            where=self.where,
+            repeats=self.repeats,
+            raises=self.raises[-1] if self.raises else None,
+            statement=self.statement,
+            **fields,
+        )
+        self.sites.append(site)
+        return site

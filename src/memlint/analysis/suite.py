@@ -1,0 +1,519 @@
+"""The suite as pytest and unittest see it: tests, fixtures, set-up methods, and what each test is given."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from memlint import facts as f
+from memlint.analysis import arithmetic
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.project import Module
+from memlint.analysis.sites import Frame
+from memlint.analysis.values import (
+    ONE,
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    Literal,
+    Num,
+    Obj,
+    PathValue,
+    Ref,
+    Sequence,
+    Value,
+    join,
+    product,
+    text_of,
+)
+
+Role = OneOf["test", "fixture", "setup", "teardown", "hook", "helper", "method"]
+SCOPES = ("function", "class", "module", "package", "session")
+SETUP = {
+    "setUp": "function",
+    "asyncSetUp": "function",
+    "setup_method": "function",
+    "setup": "function",
+    "setUpClass": "class",
+    "setup_class": "class",
+    "setUpTestData": "class",
+    "setUpModule": "module",
+    "setup_module": "module",
+    "setup_function": "function",
+}
+TEARDOWN = {
+    "setUp": ("tearDown", "asyncTearDown", "tearDownClass", "teardown_method", "doCleanups"),
+    "asyncSetUp": ("asyncTearDown", "tearDown"),
+    "setup_method": ("teardown_method", "teardown", "teardown_class", "tearDown"),
+    "setup": ("teardown", "teardown_method", "tearDown"),
+    "setUpClass": ("tearDownClass",),
+    "setUpTestData": ("tearDownClass",),
+    "setup_class": ("teardown_class", "tearDownClass"),
+    "setUpModule": ("tearDownModule", "teardown_module"),
+    "setup_module": ("teardown_module", "tearDownModule"),
+    "setup_function": ("teardown_function",),
+}
+TEARDOWN_NAMES = frozenset(name for names in TEARDOWN.values() for name in names)
+_FIXTURE_NAMES = {"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture", "anyio.pytest_plugin.fixture"}
+_UNITTEST = ("unittest.TestCase", "unittest.IsolatedAsyncioTestCase", "django.test.TestCase", "twisted.trial.unittest.TestCase")
+BUILTIN_FIXTURES: dict[str, Value] = {
+    "tmp_path": PathValue("tmp", ""),
+    "tmpdir": PathValue("tmp", ""),
+    "tmp_path_factory": Obj("pytest.TempPathFactory"),
+    "tmpdir_factory": Obj("pytest.TempPathFactory"),
+    "monkeypatch": Obj("pytest.MonkeyPatch"),
+    "request": Obj("pytest.FixtureRequest"),
+    "mocker": Obj("pytest_mock.MockerFixture"),
+    "capsys": Obj("pytest.CaptureFixture"),
+    "caplog": Obj("pytest.LogCaptureFixture"),
+    "pytester": Obj("pytest.Pytester"),
+    "testdir": Obj("pytest.Pytester"),
+}
+
+
+@dataclass(eq=False, slots=True)
+class Mark:
+    """A pytest mark on a test: its name and the values it was given."""
+
+    name: str
+    args: tuple[Value, ...]
+    keywords: dict[str, Value]
+    line: int
+    nodes: tuple[f.Arg, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Body:
+    """A function of test code, with its role in the suite."""
+
+    function: f.Function
+    module: Module
+    role: Role
+    owner: ClassValue | None = None
+    outer: tuple[str, ...] = ()  # names of the enclosing class and functions of a nested one
+    within: Frame | None = None  # the frame that a nested function closes over
+    frame: Frame | None = None  # its evaluation, once asked for
+
+    @property
+    def symbol(self) -> str:
+        """``TestX.test_y``."""
+        parts = [*((self.owner.cls.name,) if self.owner else ()), *self.outer, self.function.name]
+        return ".".join(parts)
+
+    @property
+    def nodeid(self) -> str | None:
+        """The pytest node id without parameters; None for what is no test."""
+        if self.role != "test":
+            return None
+        parts = [self.module.path, *((self.owner.cls.name,) if self.owner else ()), self.function.name]
+        return "::".join(parts)
+
+
+@dataclass(eq=False, slots=True)
+class Fixture:
+    """A pytest fixture."""
+
+    name: str
+    body: Body
+    scope: str
+    autouse: bool
+    params: Sequence | None
+    line: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether it outlives the test that asked for it."""
+        return self.scope != "function"
+
+
+@dataclass(eq=False, slots=True)
+class ModuleSuite:
+    """What one module defines."""
+
+    module: Module
+    bodies: list[Body] = field(default_factory=list)
+    fixtures: dict[str, Fixture] = field(default_factory=dict)
+    classes: list[ClassValue] = field(default_factory=list)
+
+
+class Suite:
+    """All of the suite, linked; evaluates a body when somebody asks for it."""
+
+    def __init__(self, evaluator: Evaluator, python_functions: tuple[str, ...] = ("test",)) -> None:
+        self.evaluator = evaluator
+        self.project = evaluator.project
+        self.prefixes = python_functions
+        self._suites: dict[str, ModuleSuite] = {}
+        self._values: dict[int, Value] = {}
+        self._running: set[int] = set()
+        self._nested: dict[int, list[Body]] = {}
+
+    # --- modules ----------------------------------------------------------------------------------------------------
+
+    def of(self, module: Module) -> ModuleSuite:
+        """The tests, fixtures and classes of a module."""
+        suite = self._suites.get(module.path)
+        if suite is None:
+            suite = ModuleSuite(module)
+            self._suites[module.path] = suite
+            frame = self.evaluator.module_frame(module)
+            self._collect(module.facts.body, frame, None, suite)
+        return suite
+
+    def _collect(self, body: tuple[f.Stmt, ...], frame: Frame, owner: ClassValue | None, suite: ModuleSuite) -> None:
+        for statement in body:
+            if isinstance(statement, f.FunctionDef):
+                self._collect_function(statement.function, frame, owner, suite)
+            elif isinstance(statement, f.ClassDef):
+                value = frame.env.get(statement.cls.name)
+                if not isinstance(value, ClassValue) or value.cls is not statement.cls:
+                    value = ClassValue(statement.cls, suite.module)
+                suite.classes.append(value)
+                self._collect(statement.cls.body, self.evaluator.class_frame(value), value, suite)
+            else:
+                for name in ("body", "orelse", "final"):
+                    inner = getattr(statement, name, None)
+                    if isinstance(inner, tuple):
+                        self._collect(inner, frame, owner, suite)
+
+    def _collect_function(
+        self, function: f.Function, frame: Frame, owner: ClassValue | None, suite: ModuleSuite
+    ) -> None:
+        fixture = self._fixture_mark(function, suite.module)
+        role = "fixture" if fixture is not None else self._role(function, owner, suite.module)
+        body = Body(function, suite.module, role, owner)
+        suite.bodies.append(body)
+        if fixture is not None:
+            made = self._fixture(body, fixture)
+            suite.fixtures[made.name] = made
+
+    def _role(self, function: f.Function, owner: ClassValue | None, module: Module) -> Role:
+        name = function.name
+        if name in SETUP:
+            return "setup"
+        if name in TEARDOWN_NAMES:
+            return "teardown"
+        if name.startswith("pytest_"):
+            return "hook"
+        if name.startswith(self.prefixes) and (owner is None or self.is_test_class(owner)):
+            return "test"
+        return "helper" if owner is None else "method"
+
+    def is_test_class(self, value: ClassValue) -> bool:
+        """Whether pytest collects the class: ``Test*``, or a TestCase."""
+        return value.cls.name.startswith("Test") or self.is_unittest(value)
+
+    def is_unittest(self, value: ClassValue) -> bool:
+        """Whether the class is a unittest TestCase."""
+        return any(name in _UNITTEST or name.endswith("TestCase") for name in self.evaluator.external_bases(value))
+
+    # --- fixtures ---------------------------------------------------------------------------------------------------
+
+    def _fixture_mark(self, function: f.Function, module: Module) -> Mark | None:
+        for decorator, line in function.decorators:
+            call = decorator if isinstance(decorator, f.Call) else None
+            target = call.func if call is not None else decorator
+            if not isinstance(target, f.Name) or not target.path.endswith("fixture"):
+                continue
+            value = self.evaluator.eval(target, Frame(module, "", where="decorator"))
+            if isinstance(value, Ref) and value.name in _FIXTURE_NAMES:
+                return self._mark(value.name, call, line, module)
+        return None
+
+    def _mark(self, name: str, call: f.Call | None, line: int, module: Module, owner: ClassValue | None = None) -> Mark:
+        args: list[Value] = []
+        keywords: dict[str, Value] = {}
+        parent = self.evaluator.class_frame(owner) if owner is not None else None
+        scratch = Frame(module, "", where="decorator", parent=parent)
+        for arg in call.args if call is not None else ():
+            value = self.evaluator.eval(arg.value, scratch)
+            if arg.keyword is not None:
+                keywords[arg.keyword] = value
+            elif not arg.star:
+                args.append(value)
+        return Mark(name, tuple(args), keywords, line, call.args if call is not None else ())
+
+    def _fixture(self, body: Body, mark: Mark) -> Fixture:
+        name = text_of(mark.keywords.get("name", UNKNOWN)) or body.function.name
+        scope = text_of(mark.keywords.get("scope", mark.args[0] if mark.args else UNKNOWN)) or "function"
+        autouse = mark.keywords.get("autouse") == Literal(True)
+        params = mark.keywords.get("params")
+        return Fixture(
+            name, body, scope, autouse, params if isinstance(params, Sequence) else None, mark.line
+        )
+
+    def fixture(self, name: str, module: Module, owner: ClassValue | None = None) -> Fixture | None:
+        """The fixture that a test of this module and class is given under ``name``."""
+        for candidate in self._fixture_sources(module, owner):
+            found = candidate.get(name)
+            if found is not None:
+                return found
+        return self._imported_fixture(name, module)
+
+    def _fixture_sources(self, module: Module, owner: ClassValue | None) -> Iterator[dict[str, Fixture]]:
+        if owner is not None:
+            for cls in self.evaluator.mro(owner):
+                own = self.of(cls.module)
+                yield {n: x for n, x in own.fixtures.items() if x.body.owner is not None and x.body.owner.cls is cls.cls}
+        yield {n: x for n, x in self.of(module).fixtures.items() if x.body.owner is None}
+        for conftest in self.conftests(module):
+            yield self.of(conftest).fixtures
+            for plugin in self._plugins(conftest):
+                yield self.of(plugin).fixtures
+        for plugin in self._plugins(module):
+            yield self.of(plugin).fixtures
+
+    def conftests(self, module: Module) -> Iterator[Module]:
+        """The conftest modules above a module, nearest first."""
+        folder = module.folder
+        while True:
+            path = posixpath.join(folder, "conftest.py")
+            conftest = self.project.modules.get(path)
+            if conftest is not None and conftest is not module:
+                yield conftest
+            if not folder or folder == "/":
+                return
+            folder = posixpath.dirname(folder)
+
+    def _plugins(self, module: Module) -> Iterator[Module]:
+        named = self.evaluator.module_env(module).get("pytest_plugins")
+        items = named.items if isinstance(named, Sequence) and named.items else (named,) if named else ()
+        for item in items:
+            name = text_of(item)
+            found = self.project.find(name, module) if name else None
+            if found is not None:
+                yield found
+
+    def _imported_fixture(self, name: str, module: Module) -> Fixture | None:
+        for source in [module, *self.conftests(module)]:
+            value = self.evaluator.member(source, name)
+            if isinstance(value, FunctionValue):
+                own = self.of(value.module).fixtures
+                found = next((x for x in own.values() if x.body.function is value.function), None)
+                if found is not None:
+                    return found
+        return None
+
+    def autouse(self, module: Module, owner: ClassValue | None = None) -> list[Fixture]:
+        """The autouse fixtures in reach of a module's tests."""
+        seen: dict[str, Fixture] = {}
+        for source in self._fixture_sources(module, owner):
+            for name, fixture in source.items():
+                if fixture.autouse:
+                    seen.setdefault(name, fixture)
+        return list(seen.values())
+
+    def requested(self, body: Body) -> list[Fixture]:
+        """The fixtures that a test or fixture asks for, by parameter or by ``usefixtures``."""
+        names = [param.name for param in body.function.params if param.default is None]
+        for mark in self.marks(body):
+            if mark.name == "usefixtures":
+                names += [text for text in map(text_of, mark.args) if text]
+        found = [self.fixture(name, body.module, body.owner) for name in names]
+        return [fixture for fixture in found if fixture is not None and fixture.body is not body]
+
+    def fixture_value(self, fixture: Fixture) -> Value:
+        """What a fixture gives to a test."""
+        key = id(fixture)
+        if key not in self._values:
+            self._values[key] = UNKNOWN  # a fixture that asks for itself, through others
+            frame = self.evaluate(fixture.body)
+            given = frame.yields or frame.returns
+            self._values[key] = join(given) if given else UNKNOWN
+        return self._values[key]
+
+    # --- marks ------------------------------------------------------------------------------------------------------
+
+    def marks(self, body: Body) -> list[Mark]:
+        """All marks of a body: its own, its class's and its module's."""
+        out = [m for m in self._decorator_marks(body.function.decorators, body.module, body.owner)]
+        if body.owner is not None:
+            for cls in self.evaluator.mro(body.owner):
+                out += self._decorator_marks(cls.cls.decorators, cls.module, None)
+                out += self._named_marks(self.evaluator.class_frame(cls).env.get("pytestmark"))
+        out += self._named_marks(self.evaluator.module_env(body.module).get("pytestmark"))
+        return out
+
+    def _decorator_marks(
+        self, decorators: tuple[tuple[f.Expr, int], ...], module: Module, owner: ClassValue | None
+    ) -> Iterator[Mark]:
+        for decorator, line in decorators:
+            call = decorator if isinstance(decorator, f.Call) else None
+            target = call.func if call is not None else decorator
+            if not isinstance(target, f.Name):
+                continue
+            value = self.evaluator.eval(target, Frame(module, "", where="decorator"))
+            name = value.name if isinstance(value, Ref) else value.type if isinstance(value, Obj) else ""
+            if isinstance(name, str) and name.startswith("pytest.mark."):
+                yield self._mark(name.removeprefix("pytest.mark."), call, line, module, owner)
+            elif isinstance(name, str) and name:
+                yield Mark(name, (), {}, line)
+
+    @staticmethod
+    def _named_marks(value: Value | None) -> list[Mark]:
+        items = value.items if isinstance(value, Sequence) and value.items is not None else (value,) if value else ()
+        names = [item.name if isinstance(item, Ref) else item.type if isinstance(item, Obj) else "" for item in items]
+        return [
+            Mark(name.removeprefix("pytest.mark."), (), {}, 0)
+            for name in names
+            if isinstance(name, str) and name.startswith("pytest.mark.")
+        ]
+
+    def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
+        """Argument names and values of every parametrize mark."""
+        out = []
+        for mark in self.marks(body):
+            if mark.name != "parametrize":
+                continue
+            names = mark.args[0] if mark.args else mark.keywords.get("argnames", UNKNOWN)
+            values = mark.args[1] if len(mark.args) > 1 else mark.keywords.get("argvalues", UNKNOWN)
+            out.append((_argument_names(names), values, mark))
+        return out
+
+    def cases(self, body: Body) -> Num | None:
+        """How many cases a test has by its parametrize marks and its fixtures' params; None when not known."""
+        counts: list[Num] = []
+        for _, values, _ in self.parametrized(body):
+            length = arithmetic.iterate(values).length
+            if length is None:
+                return None
+            counts.append(length)
+        for fixture in self.requested(body):
+            if fixture.params is not None and fixture.params.length is not None:
+                counts.append(fixture.params.length)
+        return product(tuple(counts)) if counts else ONE
+
+    # --- evaluation -------------------------------------------------------------------------------------------------
+
+    def evaluate(self, body: Body) -> Frame:
+        """The frame of a body's evaluation, with its parameters bound to what the suite gives it."""
+        if body.frame is not None:
+            return body.frame
+        frame = Frame(body.module, body.symbol, body.function, body.owner, body.within)
+        if body.within is not None:
+            frame.mocked |= body.within.mocked
+        body.frame = frame
+        self._bind(body, frame)
+        self.evaluator.exec_block(f.body_of(body.function), frame)
+        return frame
+
+    def nested(self, body: Body) -> list[Body]:
+        """The functions defined inside a body."""
+        frame = self.evaluate(body)
+        key = id(body)
+        if key not in self._nested:
+            outer = (*body.outer, *((body.owner.cls.name,) if body.owner else ()), body.function.name)
+            self._nested[key] = [
+                Body(value.function, body.module, "helper", None, outer, value.frame)
+                for value in frame.nested
+                if isinstance(value, FunctionValue)
+            ]
+        return self._nested[key]
+
+    def _bind(self, body: Body, frame: Frame) -> None:
+        params = body.function.params
+        frame.mocked |= self._mocked(body)
+        given = self._given(body)
+        for position, param in enumerate(params):
+            if position == 0 and body.owner is not None and param.name in {"self", "cls"}:
+                frame.env[param.name] = self._instance(body.owner)
+            elif param.name in given:
+                frame.env[param.name] = given[param.name]
+            elif body.role in {"test", "fixture"} and param.default is None:
+                frame.env[param.name] = self._fixture_given(param.name, body)
+            elif param.default is not None:
+                frame.env[param.name] = self.evaluator.eval(param.default, Frame(body.module, "", where="default"))
+            else:
+                frame.env[param.name] = self.evaluator.annotated(param.annotation, frame)
+
+    def _instance(self, owner: ClassValue) -> Obj:
+        """``self`` of a test: with the attributes that its set-up methods give it."""
+        key = id(owner.cls)
+        known = self._values.get(key)
+        if isinstance(known, Obj):
+            return known
+        made = Obj(owner)
+        self._values[key] = made
+        for cls in self.evaluator.mro(owner):
+            for body in self.of(cls.module).bodies:
+                if body.role == "setup" and body.owner is not None and body.owner.cls is cls.cls:
+                    self.evaluate(body)
+                    inner = self._values.get(id(cls.cls))
+                    if isinstance(inner, Obj) and inner is not made:
+                        made.attrs.update(inner.attrs)
+        return made
+
+    def _given(self, body: Body) -> dict[str, Value]:
+        """Arguments by parametrize."""
+        out: dict[str, Value] = {}
+        if body.role != "test":
+            return out
+        for names, values, mark in self.parametrized(body):
+            if mark.keywords.get("indirect", Literal(False)) != Literal(False):
+                continue
+            source = arithmetic.iterate(values)
+            items = values.items if isinstance(values, Sequence) and values.items is not None else (source.element,)
+            rows = items[:50]
+            for position, name in enumerate(names):
+                columns = [_column(row, position, len(names)) for row in rows]
+                out[name] = join(columns)
+        return out
+
+    def _fixture_given(self, name: str, body: Body) -> Value:
+        if body.role == "fixture" and name == "request":
+            fixture = next((x for x in self.of(body.module).fixtures.values() if x.body is body), None)
+            param = fixture.params.element if fixture is not None and fixture.params is not None else UNKNOWN
+            return Obj("pytest.FixtureRequest", {"param": param})
+        fixture = self.fixture(name, body.module, body.owner)
+        if fixture is not None and fixture.body is not body:
+            return self.fixture_value(fixture)
+        return BUILTIN_FIXTURES.get(name, UNKNOWN)
+
+    def _mocked(self, body: Body) -> set[str]:
+        """Names replaced by ``@patch`` decorators and by the fixtures in reach."""
+        out: set[str] = set()
+        for decorator, _ in body.function.decorators:
+            if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "patch" in decorator.func.path:
+                out |= _patched_name(decorator)
+        if body.owner is not None:
+            for decorator, _ in body.owner.cls.decorators:
+                if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "patch" in decorator.func.path:
+                    out |= _patched_name(decorator)
+        if body.role in {"test", "fixture"} and id(body) not in self._running:
+            self._running.add(id(body))
+            used = [*self.requested(body), *self.autouse(body.module, body.owner)]
+            for fixture in used:
+                if fixture.body is not body and "patch" in fixture.body.function.mentions:
+                    out |= self.evaluate(fixture.body).mocked
+            self._running.discard(id(body))
+        return out
+
+
+def _patched_name(decorator: f.Call) -> set[str]:
+    first = decorator.args[0].value if decorator.args else None
+    second = decorator.args[1].value if len(decorator.args) > 1 else None
+    if isinstance(first, f.Text):
+        return {first.value}
+    if isinstance(first, f.Name) and isinstance(second, f.Text):
+        return {f"{first.path}.{second.value}"}
+    return set()
+
+
+def _argument_names(value: Value) -> tuple[str, ...]:
+    text = text_of(value)
+    if text is not None:
+        return tuple(name.strip() for name in text.split(",") if name.strip())
+    if isinstance(value, Sequence) and value.items is not None:
+        return tuple(text_of(item) or "" for item in value.items)
+    return ()
+
+
+def _column(row: Value, position: int, width: int) -> Value:
+    if width == 1:
+        return row.items[0] if isinstance(row, Sequence) and row.kind == "param" and row.items else row
+    if isinstance(row, Sequence) and row.items is not None and position < len(row.items):
+        return row.items[position]
+    return UNKNOWN
+

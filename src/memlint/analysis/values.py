@@ -1,0 +1,285 @@
+"""Abstract values: what is known of a Python value without running anything."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memlint import facts as f
+    from memlint.analysis.project import Module
+
+INFINITE = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Nothing is known. Every other value is a subclass."""
+
+
+UNKNOWN = Value()
+
+
+@dataclass(frozen=True, slots=True)
+class Num(Value):
+    """A number between ``low`` and ``high``."""
+
+    low: float
+    high: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one known number."""
+        return self.low == self.high
+
+    def __add__(self, other: Num) -> Num:
+        return Num(self.low + other.low, self.high + other.high)
+
+    def __mul__(self, other: Num) -> Num:
+        return _spanning(
+            _product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)
+        )
+
+    def scaled(self, factor: float) -> Num:
+        """This many times ``factor``."""
+        return Num(_product(self.low, factor), _product(self.high, factor))
+
+
+def _product(a: float, b: float) -> float:
+    return 0 if a == 0 or b == 0 else a * b  # 0 × infinity is 0: an empty thing stays empty
+
+
+def _spanning(numbers: Any) -> Num:
+    found = list(numbers)
+    return Num(min(found), max(found))
+
+
+ONE = Num(1, 1)
+NONE_OR_MORE = Num(0, INFINITE)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Value):
+    """None, a bool, or a string whose text is known (perhaps cut, see ``length``)."""
+
+    value: bool | str | None
+    length: int = 0
+    is_bytes: bool = False
+
+
+NONE = Literal(None)
+
+
+@dataclass(frozen=True, slots=True)
+class PathValue(Value):
+    """A path. ``base`` is "module" (beside the file that computes it), "cwd", "absolute", "tmp", "url", "env" or "".
+
+    ``text`` is relative to the base; None when the rest is not known.
+    """
+
+    base: str
+    text: str | None
+    is_string: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ref(Value):
+    """Something of a library, by its qualified name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleValue(Value):
+    """A module of the project."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Imported(Value):
+    """A name that an import has bound; what it means is found out when somebody asks."""
+
+    importer: Module
+    module: str  # absolute, or relative when level > 0
+    level: int
+    attr: str | None  # None for the module itself
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionValue(Value):
+    """A function of the project, perhaps bound to a receiver."""
+
+    function: f.Function
+    module: Module
+    owner: ClassValue | None = None
+    receiver: Value | None = None
+    frame: Any = None  # the frame that a nested function closes over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LambdaValue(Value):
+    """A lambda."""
+
+    node: f.Lambda
+    frame: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassValue(Value):
+    """A class of the project."""
+
+    cls: f.Class
+    module: Module
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Obj(Value):
+    """An instance. ``type`` is a qualified library type, or the project's class."""
+
+    type: str | ClassValue
+    attrs: dict[str, Value] = field(default_factory=dict)
+    origin: Any = None  # the Site that made it
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Value):
+    """A method of a library object: ``type.attr`` and its receiver."""
+
+    receiver: Value
+    attr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Value):
+    """An array, frame, buffer, image …: elements and their bytes.
+
+    ``shape`` holds a Num a dimension where known; ``bytes`` is the whole size.
+    """
+
+    kind: str
+    type: str
+    bytes: Num | None = None
+    shape: tuple[Num, ...] | None = None
+    item: float = 8.0  # bytes an element
+    temporaries: float = 0.0  # bytes alive beside it while it was made, a byte of it
+    why: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> Num | None:
+        """Number of elements."""
+        if self.shape is not None:
+            return product(self.shape)
+        return self.bytes.scaled(1 / self.item) if self.bytes is not None and self.item else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Value):
+    """A list, tuple, set or dict: its items where all are known, else their number and a typical one."""
+
+    kind: str
+    items: tuple[Value, ...] | None
+    length: Num | None
+    element: Value = UNKNOWN
+    keys: tuple[Value, ...] | None = None  # of a dict
+
+
+@dataclass(frozen=True, slots=True)
+class Iterator(Value):
+    """Something to loop over. ``length`` None means not known; ``unbounded`` a source that may be huge."""
+
+    length: Num | None
+    element: Value = UNKNOWN
+    endless: bool = False
+    unbounded: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mocked(Value):
+    """A mock: calling it makes and acquires nothing."""
+
+
+MOCKED = Mocked()
+
+
+def product(numbers: tuple[Num, ...]) -> Num:
+    """The product of all; one for none."""
+    total = ONE
+    for number in numbers:
+        total = total * number
+    return total
+
+
+def total(numbers: Any) -> Num | None:
+    """The sum of all; None when one is not known."""
+    out = Num(0, 0)
+    for number in numbers:
+        if number is None:
+            return None
+        out = out + number
+    return out
+
+
+def join(values: Any) -> Value:
+    """What is known when the value may be any of these."""
+    found = [value for value in values]
+    if not found:
+        return UNKNOWN
+    first = found[0]
+    if all(value is first or value == first for value in found[1:]):
+        return first
+    present = [value for value in found if value != NONE and value is not UNKNOWN]
+    if len(present) < len(found) and present:
+        return join(present)  # "x or None": the interesting one
+    if all(isinstance(value, Num) for value in present):
+        return Num(min(v.low for v in present), max(v.high for v in present))
+    if all(isinstance(value, Data) for value in present):
+        return _join_data(present)
+    if all(isinstance(value, Sequence) for value in present):
+        return _join_sequences(present)
+    return max(present, key=_interest) if present else UNKNOWN
+
+
+def _join_data(found: list[Any]) -> Data:
+    sizes = [value.bytes for value in found]
+    heaviest = max(found, key=lambda value: value.bytes.high if value.bytes else -1)
+    if any(size is None for size in sizes):
+        return replace(heaviest, shape=None) if heaviest.bytes else found[0]
+    return replace(heaviest, bytes=Num(min(s.low for s in sizes), max(s.high for s in sizes)), shape=None)
+
+
+def _join_sequences(found: list[Any]) -> Sequence:
+    lengths = [value.length for value in found]
+    length = None if None in lengths else Num(min(n.low for n in lengths), max(n.high for n in lengths))
+    element = join([value.element for value in found])
+    return Sequence(found[0].kind, None, length, element)
+
+
+def _interest(value: Value) -> int:
+    """Which of several possible values an analysis would rather follow."""
+    for rank, kind in enumerate((Literal, Num, Ref, PathValue, Sequence, Iterator, FunctionValue, Data, Obj)):
+        if isinstance(value, kind):
+            return rank + 1
+    return 0
+
+
+def text_of(value: Value) -> str | None:
+    """The string that a value is known to be."""
+    if isinstance(value, Literal) and isinstance(value.value, str) and value.length <= len(value.value):
+        return value.value
+    if isinstance(value, PathValue) and value.base in {"cwd", "absolute", "url"}:
+        return value.text
+    return None
+
+
+def truth(value: Value) -> bool | None:
+    """Whether the value is true, where that is known."""
+    if isinstance(value, Literal):
+        return bool(value.value) if not isinstance(value.value, str) else value.length > 0
+    if isinstance(value, Num):
+        return bool(value.low) if value.exact else None
+    if isinstance(value, Sequence) and value.length is not None and value.length.exact:
+        return value.length.low > 0
+    return None

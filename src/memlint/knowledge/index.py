@@ -1,0 +1,48 @@
+"""API tables by name, ready for the analyses to ask."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from memlint.knowledge.apis import CallEntry, Resource, shipped_tables
+
+
+class ApiIndex:
+    """Calls and resources of all tables by qualified name."""
+
+    def __init__(self, extra: tuple[Path, ...] = ()) -> None:
+        """Index the shipped tables and those of the ``extra`` rule folders."""
+        self.calls: dict[str, list[CallEntry]] = {}
+        self.resources: dict[str, Resource] = {}
+        for table in shipped_tables(extra):
+            for entry in table.call:
+                for name in entry.names:
+                    self.calls.setdefault(name, []).append(entry)
+            for resource in table.resource:
+                self.resources[resource.name] = resource
+        self.releasers = self._releasers()
+
+    def _releasers(self) -> dict[str, list[Resource]]:
+        """Functions that release what they are given, or all of a kind."""
+        out: dict[str, list[Resource]] = {}
+        for resource in self.resources.values():
+            for name in resource.released_by:
+                out.setdefault(name, []).append(resource)
+        return out
+
+    def knows(self, name: str) -> bool:
+        """Whether a table speaks of this qualified name."""
+        return name in self.calls or name in self.releasers or name in self.resources
+
+    def acquiring_names(self) -> frozenset[str]:
+        """Last components of the names of calls that acquire something."""
+        return frozenset(
+            name.rpartition(".")[2] for name, entries in self.calls.items() if any(e.acquire for e in entries)
+        )
+
+
+@lru_cache(maxsize=8)
+def api_index(extra: tuple[Path, ...] = ()) -> ApiIndex:
+    """The index of the shipped tables and those of the ``extra`` rule folders."""
+    return ApiIndex(extra)

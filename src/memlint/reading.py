@@ -1,0 +1,161 @@
+"""Phase 1: the files' facts, from the cache or by lowering, in parallel when the work is worth it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from memlint.cache import FactsCache
+from memlint.facts import FileFacts, Problem, decode_file, encode
+
+_WORTH_FORKING = 1_000_000  # bytes of source; below, starting processes costs more than it saves
+_BYTES_A_JOB = 700_000_000  # memory that one lowering process may need for the largest file
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to read: ``path`` as results show it, ``file`` where it lies."""
+
+    path: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that could not be read, and why."""
+
+    path: str
+    message: str
+
+
+def read_facts(
+    wanted: Iterable[Wanted], cache: FactsCache, jobs: int | None, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[FileFacts], list[Unread]]:
+    """Return the facts of all files in the order given, and what could not be read."""
+    files = list(wanted)
+    known: dict[str, FileFacts] = {}
+    unread: list[Unread] = []
+    pending: list[tuple[Wanted, bytes, os.stat_result]] = []
+    for item in files:
+        found = _from_cache(item, cache)
+        if isinstance(found, FileFacts):
+            known[item.path] = found
+        elif isinstance(found, Unread):
+            unread.append(found)
+        else:
+            pending.append((item, *found))
+    for number, (item, stat, encoded) in enumerate(_lower_all(pending, _jobs_for(pending, jobs)), 1):
+        facts = decode_file(encoded)
+        known[item.path] = facts
+        cache.put(str(item.file), stat, facts, encoded)
+        if progress is not None:
+            progress(number, len(pending))
+    return [known[item.path] for item in files if item.path in known], unread
+
+
+def _from_cache(item: Wanted, cache: FactsCache) -> FileFacts | Unread | tuple[bytes, os.stat_result]:
+    try:
+        stat = item.file.stat()
+        fresh = cache.fresh(str(item.file), stat)
+        if fresh is not None:
+            return _named(fresh, item.path)
+        content = item.file.read_bytes()
+    except OSError as error:
+        return Unread(item.path, f"cannot be read: {error.strerror or error}")
+    if str(item.file) in cache.entries:
+        from memlint.syntax.source import digest_of
+
+        same = cache.same_content(str(item.file), digest_of(content), stat)
+        if same is not None:
+            return _named(same, item.path)
+    return content, stat
+
+
+def _named(facts: FileFacts, path: str) -> FileFacts:
+    """The facts under the path of this run: another working directory gives a file another name."""
+    if facts.path == path:
+        return facts
+    import msgspec
+
+    return msgspec.structs.replace(facts, path=path)
+
+
+def _jobs_for(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int | None) -> int:
+    if jobs is None:
+        if sum(len(content) for _, content, _ in pending) < _WORTH_FORKING:
+            return 1
+        jobs = min(_cores(), max(1, _free_bytes() // _BYTES_A_JOB))
+    return max(1, min(jobs, len(pending)))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _free_bytes() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 4 * _BYTES_A_JOB
+
+
+Lowered = tuple[Wanted, os.stat_result, bytes]
+
+
+def _lower_all(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -> Iterable[Lowered]:
+    if jobs == 1:
+        for item, content, stat in pending:
+            yield item, stat, _lower(item.path, content)
+        return
+    pending = sorted(pending, key=lambda entry: -len(entry[1]))  # the largest first, so that no core waits in the end
+    done: set[str] = set()
+    try:
+        for lowered in _in_pool(pending, jobs):
+            done.add(lowered[0].path)
+            yield lowered
+    except BrokenProcessPool:
+        rest = [entry for entry in pending if entry[0].path not in done]
+        yield from _one_by_one(rest)
+
+
+def _in_pool(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -> Iterable[Lowered]:
+    import memlint.syntax.parse  # noqa: F401  (imported once, before the fork)
+
+    with ProcessPoolExecutor(jobs, mp_context=_context()) as pool:
+        futures = {pool.submit(_lower, item.path, content): (item, stat) for item, content, stat in pending}
+        try:
+            for future in as_completed(futures):
+                item, stat = futures.pop(future)
+                yield item, stat, future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable[Lowered]:
+    """After a parser has crashed: a process a file, so that the file that crashes it is known."""
+    for item, content, stat in pending:
+        try:
+            with ProcessPoolExecutor(1, mp_context=_context()) as pool:
+                yield item, stat, pool.submit(_lower, item.path, content).result()
+        except BrokenProcessPool:
+            from memlint.syntax.source import digest_of
+
+            problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
+            facts = FileFacts(item.path, digest_of(content), len(content), content.count(b"\n"), problems=(problem,))
+            yield item, stat, encode(facts)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    return multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+
+
+def _lower(path: str, content: bytes) -> bytes:
+    from memlint.syntax.source import lower_file
+
+    return encode(lower_file(path, content))

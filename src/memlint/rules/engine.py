@@ -1,0 +1,140 @@
+"""Runs the active rules over a module, and keeps one finding a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from memlint.analysis.lifetimes import Debt, Lifetimes
+from memlint.analysis.project import Module
+from memlint.analysis.sites import Frame, Growth, LoopSite, Site
+from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
+from memlint.knowledge.rulebook import Rule
+from memlint.model import Confidence, Finding, Location, Severity
+from memlint.rules.context import Context, Draft
+from memlint.rules.registry import RegisteredRule, all_rules
+
+# Of several codes at one expression the first one named here stands at the lower levels; the others are shown at audit.
+SPECIFICITY = (
+    "MEM203",
+    "MEM204",
+    "MEM104",
+    "MEM302",
+    "MEM301",
+    "MEM303",
+    "MEM307",
+    "MEM305",
+    "MEM306",
+    "MEM402",
+    "MEM304",
+    "MEM105",
+    "MEM207",
+    "MEM206",
+    "MEM202",
+    "MEM205",
+    "MEM201",
+    "MEM101",
+    "MEM102",
+    "MEM103",
+)
+_RANK = {code: number for number, code in enumerate(SPECIFICITY)}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The rules at work on a suite."""
+
+    suite: Suite
+    lifetimes: Lifetimes
+    rules: Mapping[str, Rule]
+    options: Mapping[str, Mapping[str, Any]]
+    markers: tuple[str, ...]
+
+    def check(self, module: Module, active: frozenset[str]) -> list[Finding]:
+        """The findings of a module, in order of place, before suppressions."""
+        context = Context(self.suite, self.lifetimes, self.options, self.markers, module)
+        checks = [rule for rule in all_rules() if rule.codes & active]
+        drafts: dict[tuple[Any, ...], Finding] = {}
+        for subject, where in self._subjects(module, context):
+            for registered in checks:
+                if isinstance(subject, registered.subject):
+                    for draft in registered.check(subject, where):
+                        if draft.code in active:
+                            finding = self._dress(draft, where)
+                            drafts.setdefault((finding.sort_key, finding.symbol), finding)
+        return sorted(self._most_specific(drafts.values()), key=lambda finding: finding.sort_key)
+
+    # --- what is looked at ------------------------------------------------------------------------------------------
+
+    def _subjects(self, module: Module, context: Context) -> Iterator[tuple[object, Context]]:
+        suite = self.suite.of(module)
+        frame = self.suite.evaluator.module_frame(module)
+        yield suite, context
+        yield from _of_frame(frame, context)
+        for fixture in suite.fixtures.values():
+            yield fixture, context.within(fixture.body)
+        for body in self.bodies(module):
+            inner = context.within(body)
+            yield body, inner
+            yield from _of_frame(self.suite.evaluate(body), inner)
+            for debt in self.lifetimes.debts(body):
+                yield debt, inner
+
+    def bodies(self, module: Module) -> Iterator[Body]:
+        """Every function of a module, nested ones after those that hold them."""
+        stack = list(reversed(self.suite.of(module).bodies))
+        while stack:
+            body = stack.pop()
+            yield body
+            stack += reversed(self.suite.nested(body))
+
+    # --- findings ---------------------------------------------------------------------------------------------------
+
+    def _dress(self, draft: Draft, context: Context) -> Finding:
+        rule = self.rules[draft.code]
+        module = draft.module or context.module
+        body = context.body
+        symbol = draft.symbol if draft.symbol is not None else body.symbol if body is not None else ""
+        nodeid = draft.nodeid or (body.nodeid if body is not None and draft.symbol is None else None)
+        line, column, end_line, end_column = draft.at
+        return Finding(
+            rule.code,
+            rule.name,
+            rule.family,
+            Location(module.path, line, column, end_line, end_column),
+            symbol,
+            nodeid,
+            draft.message,
+            draft.suggestion,
+            Severity(rule.severity),
+            draft.confidence or Confidence(rule.confidence),
+            draft.estimate,
+            draft.related,
+        )
+
+    @staticmethod
+    def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:
+        """One fault, one finding: at one place the most specific code; the others drop to audit."""
+        by_place: dict[tuple[str, int, int], list[Finding]] = {}
+        for finding in findings:
+            place = finding.location
+            by_place.setdefault((place.path, place.line, place.column), []).append(finding)
+        for group in by_place.values():
+            group.sort(key=lambda finding: (_RANK.get(finding.code, len(_RANK)), finding.code))
+            shown = [finding for finding in group if finding.confidence is not Confidence.LOW]
+            first = shown[0] if shown else group[0]
+            for finding in group:
+                stands = finding is first or finding.code == first.code
+                yield finding if stands else replace(finding, confidence=Confidence.LOW)
+
+
+def _of_frame(frame: Frame, context: Context) -> Iterator[tuple[object, Context]]:
+    for items in (frame.sites, frame.growths, frame.endless):
+        for item in items:
+            yield item, context
+
+
+Subject = Site | Growth | LoopSite | Debt | Body | Fixture | ModuleSuite
+Checker = Callable[[Subject, Context], Iterator[Draft]]
+__all__ = ["Engine", "RegisteredRule"]
