@@ -233,13 +233,15 @@ def join(values: Any) -> Value:
     present = [value for value in found if value != NONE and value is not UNKNOWN]
     if len(present) < len(found) and present:
         return join(present)  # "x or None": the interesting one
+    if not present:
+        return UNKNOWN if UNKNOWN in found else NONE
     if all(isinstance(value, Num) for value in present):
         return Num(min(v.low for v in present), max(v.high for v in present))
     if all(isinstance(value, Data) for value in present):
         return _join_data(present)
     if all(isinstance(value, Sequence) for value in present):
         return _join_sequences(present)
-    return max(present, key=_interest) if present else UNKNOWN
+    return max(present, key=_interest)
 
 
 def _join_data(found: list[Any]) -> Data:
