@@ -106,41 +106,46 @@ def _named_dtype(name: str) -> float | None:
     return None
 
 
-def bytes_of(value: Value) -> Num | None:
-    """Memory that the value holds, with all that it alone refers to; None when not known."""
+def bytes_of(value: Value, depth: int = 6) -> Num | None:
+    """Memory that the value holds, with all that it alone refers to; None when not known.
+
+    Objects may refer to each other in circles; what lies more than ``depth`` references away is not counted.
+    """
     if isinstance(value, Data):
         return value.bytes
+    if depth == 0:
+        return Num(0, 0)
     if isinstance(value, Num):
         return Num(28, 32)
     if isinstance(value, Literal):
         size = 0 if not isinstance(value.value, str) else value.length + (33 if value.is_bytes else 49)
         return Num(size, size)
     if isinstance(value, Sequence):
-        return _sequence_bytes(value)
+        return _sequence_bytes(value, depth)
     if isinstance(value, PathValue):
         return Num(200, 600)
     if isinstance(value, Obj):
-        return _object_bytes(value)
+        return _object_bytes(value, depth)
     if isinstance(value, Iterator):
         return Num(100, 200)
     return None
 
 
-def _sequence_bytes(value: Sequence) -> Num | None:
+def _sequence_bytes(value: Sequence, depth: int) -> Num | None:
     slot = {"dict": DICT_ENTRY, "set": SET_ENTRY}.get(value.kind, POINTER)
     if value.items is not None and not (value.kind == "list" and value.length and value.length.high > len(value.items)):
-        held = total(bytes_of(item) for item in value.items)
+        held = total(bytes_of(item, depth - 1) for item in value.items)
         return None if held is None else held + Num(LIST_HEADER, LIST_HEADER) + Num(slot, slot).scaled(len(value.items))
     if value.length is None:
         return None
-    each = bytes_of(value.element)
+    each = bytes_of(value.element, depth - 1)
     if each is None:
         return None
     return value.length * (each + Num(slot, slot)) + Num(LIST_HEADER, LIST_HEADER)
 
 
-def _object_bytes(value: Obj) -> Num | None:
+def _object_bytes(value: Obj, depth: int) -> Num | None:
     if isinstance(value.type, str) and not value.attrs:
         return None
-    held = total(bytes_of(item) or Num(16, 64) for item in value.attrs.values())
+    held = total(bytes_of(item, depth - 1) or Num(16, 64) for item in value.attrs.values())
     return Num(INSTANCE, INSTANCE) + held if held is not None else None
