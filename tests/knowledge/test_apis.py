@@ -92,7 +92,8 @@ OTHER_RELEASES = {
     "numpy.astype",
     "numpy.chararray",
     "numpy.concat",
-    "numpy.core.records.fromfile",
+    "numpy.core.records",
+    "numpy.lib.npyio",
     "numpy.mat",
     "numpy.matlib.empty",
     "numpy.random.RandomState.random",
@@ -113,6 +114,15 @@ OTHER_RELEASES = {
     "polars.read_csv_batched",
     "scipy.linalg.kron",
     "scipy.misc.face",
+    "numpy.core",
+    "numpy.core.multiarray",
+    "numpy.core.numeric",
+    "pandas.util.testing",
+    "scipy.sparse.construct",
+    "scipy.sparse.coo",
+    "scipy.sparse.csc",
+    "scipy.sparse.csr",
+    "scipy.sparse.lil",
     "tables.openFile",
     "zarr.DBMStore",
     "zarr.DirectoryStore",
@@ -127,9 +137,13 @@ OTHER_RELEASES = {
 
 
 def _all_names() -> Iterator[tuple[str, CallEntry]]:
-    for _, entry in CALLS:
-        for name in entry.names:
-            yield name, entry
+    """Every name with its entries, without those that ``reexports`` adds."""
+    for table in TABLES:
+        inner = tuple(f"{module}." for modules in table.reexports.values() for module in modules)
+        for entry in table.call:
+            for name in entry.names:
+                if not name.startswith(inner):
+                    yield name, entry
 
 
 def _operands(makes: Makes) -> list[str]:
@@ -247,6 +261,38 @@ def test_entries_of_one_name_exclude_each_other() -> None:
                 assert all(entry.when or entry.unless for entry in setting), (name, effect)
 
 
+def test_reexports_give_an_entry_its_inner_names() -> None:
+    names = {name for _, entry in CALLS for name in entry.names}
+    assert {"pandas.core.frame.DataFrame", "numpy.ma.core.array", "scipy.sparse._csr.csr_matrix"} <= names
+    assert "pandas.core.frame.DataFrame.merge" not in names, (
+        "methods are found by the type, which is the public one"
+    )
+
+
+def test_reexports_are_the_same_objects() -> None:
+    """A module stands in the list only if it holds something of the public one (in the release at hand)."""
+    foreign = []
+    for table in TABLES:
+        for public, modules in table.reexports.items():
+            if not _importable(public):
+                continue
+            lasts = {name.rpartition(".")[2] for name, _ in _all_names() if name.rpartition(".")[0] == public}
+            for module in modules:
+                shared = [last for last in lasts if _same(f"{public}.{last}", f"{module}.{last}")]
+                if not shared and module not in OTHER_RELEASES:
+                    foreign.append(module)
+    assert not foreign, foreign
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return _resolve(one) is _resolve(other) or getattr(_resolve(one), "__func__", 1) is getattr(
+            _resolve(other), "__func__", 2
+        )
+    except LookupError:
+        return False
+
+
 def test_no_name_stands_twice_in_an_entry() -> None:
     for _, entry in CALLS:
         assert len(set(entry.names)) == len(entry.names), entry.names
@@ -268,6 +314,7 @@ def test_standard_library_names_exist() -> None:
 def test_version_table_is_not_stale() -> None:
     names = {name for name, _ in _all_names()} | set(BY_NAME)
     assert set(STDLIB_VERSIONS) - names == set()
+    names |= {module for table in TABLES for modules in table.reexports.values() for module in modules}
     assert OTHER_RELEASES - names == set()
 
 
@@ -296,7 +343,7 @@ def test_third_party_names_exist(library: str) -> None:
     pytest.importorskip(library)
     missing = []
     for name in sorted({name for name, _ in _all_names() if name.split(".")[0] == library}):
-        if name.startswith("pytest.fixtures."):
+        if name.startswith("pytest.fixtures.") or not _has_extra(name):
             continue
         try:
             _resolve(name)
@@ -304,6 +351,12 @@ def test_third_party_names_exist(library: str) -> None:
             if name not in OTHER_RELEASES:
                 missing.append(name)
     assert not missing, missing
+
+
+def _has_extra(name: str) -> bool:
+    """Whether what a bridge to another library (``hypothesis.extra.numpy``) needs is installed."""
+    _, bridge, other = name.partition(".extra.")
+    return not bridge or _importable(other)
 
 
 def _signature(name: str) -> list[inspect.Parameter] | None:

@@ -149,16 +149,33 @@ class ApiTable(Struct):
 
     library: str
     version: str | None = None  # the release that the facts were checked against
+    # inner modules in which the library's own code finds the names of a module: pandas = ["pandas.core.api"]
+    reexports: dict[str, list[str]] = {}
     call: list[CallEntry] = []
     resource: list[Resource] = []
 
 
 def read_api_table(path: Path) -> ApiTable:
-    """Read and validate one table.
+    """Read and validate one table. Its entries get the names that ``reexports`` adds.
 
     Raises knowledge.toml.BadToml with file and place when it does not fit the format.
     """
-    return read_toml(path, ApiTable)
+    table = read_toml(path, ApiTable)
+    if not table.reexports:
+        return table
+    calls = [
+        msgspec.structs.replace(entry, names=_spellings(entry.names, table.reexports)) for entry in table.call
+    ]
+    return msgspec.structs.replace(table, call=calls)
+
+
+def _spellings(names: list[str], reexports: dict[str, list[str]]) -> list[str]:
+    """The names, each also under the modules that re-export it."""
+    found = dict.fromkeys(names)
+    for name in names:
+        module, _, last = name.rpartition(".")
+        found.update(dict.fromkeys(f"{inner}.{last}" for inner in reexports.get(module, ())))
+    return list(found)
 
 
 @lru_cache(maxsize=8)
