@@ -1,0 +1,174 @@
+"""What importing a library costs: measured peaks of lone imports, and the additive model that joins them.
+
+Footprints overlap: whoever imports scipy.stats has imported numpy. So a module keeps, beside the total of a
+lone import, what is its *own*: the total less the own bytes of all measured modules that it brings along. A set
+of imports then costs the sum of the own bytes of everything that it brings, each module once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from memlint.knowledge.locate import rules_dir
+from memlint.knowledge.toml import read_toml
+
+SESSION = (
+    "pytest:session"  # stands for pytest itself: plugins registered, one empty test module rewritten and run
+)
+
+
+class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One measured module. Bytes are resident memory above a bare interpreter."""
+
+    total: int  # of a lone import, at its peak
+    own: int  # of that, what no other measured module accounts for
+    version: str | None = None  # of its distribution; None for the standard library
+    brings: tuple[str, ...] = ()  # measured modules it imports, without those that these import in turn
+
+
+class FootprintTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``rules/footprints.toml``, or what was measured in the suite's own environment."""
+
+    python: str
+    platform: str
+    interpreter: int  # peak bytes of an interpreter that imports nothing
+    module: dict[str, Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A lone import: its peak above the bare interpreter, and every measured module found loaded after it."""
+
+    name: str
+    bytes: int
+    loaded: frozenset[str]
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a set of imports costs together."""
+
+    bytes: int
+    parts: tuple[tuple[str, int], ...]  # module and its own bytes, largest first
+    unknown: tuple[str, ...]  # imports of which nothing is known, sorted
+
+
+class Footprints:
+    """Answers what imports cost."""
+
+    def __init__(self, table: FootprintTable) -> None:
+        self.table = table
+        self._closures: dict[str, frozenset[str]] = {}
+
+    @property
+    def interpreter(self) -> int:
+        """Peak bytes of a bare interpreter."""
+        return self.table.interpreter
+
+    def resolve(self, name: str) -> str | None:
+        """Return the measured module that stands for ``name``: itself, its nearest package, or None."""
+        while name not in self.table.module:
+            name, dot, _ = name.rpartition(".")
+            if not dot:
+                return None
+        return name
+
+    def closure(self, name: str) -> frozenset[str]:
+        """Return the measured modules that importing the measured module ``name`` loads, itself included."""
+        found = self._closures.get(name)
+        if found is None:
+            seen, waiting = set[str](), [name]
+            while waiting:
+                module = waiting.pop()
+                if module not in seen:
+                    seen.add(module)
+                    waiting += self.table.module[module].brings
+            found = self._closures[name] = frozenset(seen)
+        return found
+
+    def footprint(self, imports: Iterable[str]) -> Footprint:
+        """Return the bytes above a bare interpreter of importing all these dotted names in one process."""
+        loaded, unknown = set[str](), set[str]()
+        for name in set(imports):
+            module = self.resolve(name)
+            if module is not None:
+                loaded |= self.closure(module)
+            elif (
+                name.partition(".")[0] not in sys.stdlib_module_names
+            ):  # what is not measured there costs next to nothing
+                unknown.add(name)
+        parts = [(module, self.table.module[module].own) for module in loaded]
+        parts.sort(key=lambda part: (-part[1], part[0]))
+        return Footprint(sum(own for _, own in parts), tuple(parts), tuple(sorted(unknown)))
+
+    def overlaid(self, measured: FootprintTable) -> Footprints:
+        """Return these footprints with the measured ones in place of their namesakes."""
+        own = measured.module
+        kept = {name: module for name, module in self.table.module.items() if name not in own}
+        return Footprints(msgspec.structs.replace(measured, module={**kept, **own}))
+
+
+def additive(measured: Iterable[Measured]) -> dict[str, Module]:
+    """Return the modules with own bytes such that the totals of lone imports are sums over what each brings.
+
+    Of modules that load each other the first by name bears the cost. Own bytes are never negative.
+    """
+    runs = {run.name: run for run in measured}
+    brought = {name: (run.loaded & runs.keys()) - {name} for name, run in runs.items()}
+    own: dict[str, int] = {}
+    for name in sorted(runs, key=lambda name: (len(brought[name]), name)):
+        own[name] = max(0, runs[name].bytes - sum(own.get(module, 0) for module in brought[name]))
+    return {
+        name: Module(runs[name].bytes, own[name], runs[name].version, _nearest(name, brought))
+        for name in sorted(runs)
+    }
+
+
+def _nearest(name: str, brought: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """What ``name`` brings, without the modules that another of them brings."""
+    kept = set(brought[name])
+    for module in sorted(kept, key=lambda module: (-len(brought[module]), module)):
+        if module in kept:
+            kept -= brought[module] - {module}
+    return tuple(sorted(kept))
+
+
+def read_footprints(path: Path) -> Footprints:
+    """Read a table.
+
+    Raises knowledge.toml.BadToml when it does not fit the format.
+    """
+    return Footprints(read_toml(path, FootprintTable))
+
+
+@lru_cache(maxsize=1)
+def shipped_footprints() -> Footprints:
+    """The footprints of ``rules/footprints.toml``."""
+    return read_footprints(rules_dir() / "footprints.toml")
+
+
+def table_as_toml(table: FootprintTable) -> str:
+    """Write the table as TOML, one line a module, in order of names."""
+    lines = [
+        f"python = {_quoted(table.python)}",
+        f"platform = {_quoted(table.platform)}",
+        f"interpreter = {table.interpreter}",
+        "",
+        "[module]",
+    ]
+    for name, module in sorted(table.module.items()):
+        version = f"version = {_quoted(module.version)}, " if module.version else ""
+        brings = f", brings = [{', '.join(map(_quoted, module.brings))}]" if module.brings else ""
+        lines.append(f"{_quoted(name)} = {{ {version}total = {module.total}, own = {module.own}{brings} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
