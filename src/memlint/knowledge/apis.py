@@ -133,6 +133,7 @@ class Resource(Struct, kw_only=True):
     # ("stdout.close"), a function that is given it or an attribute of it ("os.killpg")
     release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
+    polled: list[str] = []  # methods that discharge it wholly as the test of a while loop: "poll"
     started_by: list[str] = []  # it is owed from this method on (Thread.start), not from the constructor
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
