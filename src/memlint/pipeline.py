@@ -289,8 +289,14 @@ class _Run:
 
 @lru_cache(maxsize=2)
 def _interest(index: ApiIndex) -> re.Pattern[bytes]:
-    """What product code must hold to be worth parsing: the module of something that is acquired."""
-    modules = {
-        name.split(".")[0] for name, entries in index.calls.items() for entry in entries if entry.acquire or entry.load
-    } - {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
-    return re.compile(rb"^\s*(?:import|from)\s+(?:%s)\b" % "|".join(sorted(modules)).encode(), re.MULTILINE)
+    """What product code must hold to be worth parsing: a library that acquires, or a call that loads."""
+    modules: set[str] = set()
+    readers: set[str] = {"open"}
+    for name, entries in index.calls.items():
+        if any(entry.acquire for entry in entries):
+            modules.add(name.split(".")[0])
+        if any(entry.load for entry in entries) and name.count(".") == 1:
+            readers.add(name.rpartition(".")[2])
+    modules -= {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
+    pattern = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b|\b(?:{'|'.join(sorted(readers))})\("
+    return re.compile(pattern.encode(), re.MULTILINE)

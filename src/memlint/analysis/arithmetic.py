@@ -11,6 +11,7 @@ from memlint.analysis.values import (
     INFINITE,
     ONE,
     UNKNOWN,
+    Choice,
     Data,
     Iterator,
     Literal,
@@ -39,7 +40,7 @@ def binary(op: str, left: Value, right: Value) -> Value:
         return _repeat(left, right)
     if op == "+":
         return _add(left, right)
-    if op == "/" and isinstance(left, PathValue):
+    if op == "/" and isinstance(left, (PathValue, Choice)):
         return join_path(left, right)
     if op == "%" and isinstance(left, Literal) and isinstance(left.value, str):
         return UNKNOWN
@@ -124,13 +125,17 @@ def _add(left: Value, right: Value) -> Value:
 
 
 def _texts(value: Value) -> bool:
-    return isinstance(value, PathValue) or (isinstance(value, Literal) and isinstance(value.value, str))
+    return isinstance(value, (PathValue, Choice)) or (isinstance(value, Literal) and isinstance(value.value, str))
 
 
 def concatenate_text(parts: Items[Value]) -> Value:
     """An f-string or a sum of strings: a path when it begins with one, a literal when all is known."""
     if not parts:
         return Literal("", 0)
+    for position, part in enumerate(parts):
+        if isinstance(part, Choice):
+            before, after = list(parts[:position]), list(parts[position + 1 :])
+            return join([concatenate_text([*before, option, *after]) for option in part.options[:40]])
     head = parts[0]
     rest = [_as_text(part) for part in parts[1:]]
     tail = "".join(text for text in rest if text is not None) if None not in rest else None
@@ -170,6 +175,10 @@ def as_path(value: Value) -> PathValue | None:
 
 def join_path(base: Value, *parts: Value) -> Value:
     """``base / part`` and ``os.path.join``."""
+    for position, part in enumerate((base, *parts)):
+        if isinstance(part, Choice):
+            before, after = [base, *parts][:position], [base, *parts][position + 1 :]
+            return join([join_path(*before, option, *after) for option in part.options])
     path = as_path(base)
     if path is None:
         return UNKNOWN
@@ -294,6 +303,8 @@ def subscript(base: Value, index: Items[Value], nodes: Items[f.Expr]) -> Value:
     if isinstance(base, Literal) and isinstance(nodes[0], f.Slice):
         return UNKNOWN
     if isinstance(base, Ref):
+        if base.name == "os.environ":
+            return PathValue("env", None, True)
         return Ref(base.name) if base.name.startswith("typing.") else UNKNOWN
     return UNKNOWN
 

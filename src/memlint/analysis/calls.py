@@ -43,6 +43,8 @@ class CallEvaluation(Execution):
     def call(self, node: f.Call, frame: Frame) -> Value:
         """The result of a call; leaves a site where a table or the project knows the function."""
         func = self.eval(node.func, frame)
+        if isinstance(node.func, f.Name) and node.func.path.endswith((".patch", ".patch.object", ".setattr")):
+            self._patched(node, frame)
         args: list[Value] = []
         keywords: dict[str, Value] = {}
         for arg in node.args:

@@ -118,14 +118,29 @@ class Evaluator(CallEvaluation):
             return bound  # an attribute that this body itself has assigned
         first, *rest = path.split(".")
         if path == "__file__":
-            return PathValue("module", posixpath.basename(frame.module.path), True)
+            return PathValue("module", frame.module.path, True)
         value = self.lookup(first, frame)
         for attr in rest:
+            if isinstance(value, Obj):
+                self._property(value, attr, node, None, frame)
             value = self.attribute(value, attr, frame)
         return value
 
     def _attr(self, node: f.Attr, frame: Frame) -> Value:
-        return self.attribute(self.eval(node.base, frame), node.attr, frame)
+        base = self.eval(node.base, frame)
+        at = node.base.at if isinstance(node.base, (f.Call, f.Subscript)) else None
+        self._property(base, node.attr, node, at, frame)
+        return self.attribute(base, node.attr, frame)
+
+    def _property(self, base: Value, attr: str, node: f.Expr, at: f.Span | None, frame: Frame) -> None:
+        """An attribute that a table knows as a load: ``response.content``."""
+        if not isinstance(base, Obj) or not isinstance(base.type, str):
+            return
+        name = f"{base.type}.{attr}"
+        entries = tuple(entry for entry in self.index.calls.get(name, ()) if entry.attribute)
+        if entries:
+            place = at or (frame.statement, 1, frame.statement, 1)
+            self.apply_entries(node, place, name, entries, base, [], {}, frame, None)
 
     def _call(self, node: f.Call, frame: Frame) -> Value:
         return self.call(node, frame)
@@ -252,7 +267,9 @@ class Evaluator(CallEvaluation):
         name = type_name(base)
         entries = tuple(self.index.calls.get(f"{name}.__getitem__", ())) if name else ()
         if entries:
-            result = self.apply_entries(node, node.at, f"{name}.__getitem__", entries, base, [], {}, frame, result)
+            given = [Literal("...", 3)] if _is_whole(node.index) else index
+            modelled = result if result is not UNKNOWN else None
+            result = self.apply_entries(node, node.at, f"{name}.__getitem__", entries, base, given, {}, frame, modelled)
         return result
 
     def _slice(self, node: f.Slice, frame: Frame) -> Value:
@@ -285,6 +302,16 @@ class Evaluator(CallEvaluation):
     def _fstring(self, node: f.FString, frame: Frame) -> Value:
         parts = [self.eval(part, frame) for part in node.parts]
         return arithmetic.concatenate_text(parts)
+
+
+def _is_whole(index: tuple[f.Expr, ...]) -> bool:
+    """``[...]``, ``[()]``, ``[:]``."""
+    return all(
+        (isinstance(node, f.Other) and node.what == "Ellipsis")
+        or (isinstance(node, f.Seq) and not node.items)
+        or (isinstance(node, f.Slice) and node.lower is None and node.upper is None and node.step is None)
+        for node in index
+    )
 
 
 def _data_attribute(base: Data, attr: str) -> Value:

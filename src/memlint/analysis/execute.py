@@ -164,8 +164,6 @@ class Execution(NameResolution):
                 frame.env[name] = base
         if attr in {"clear", "pop", "popleft", "popitem"} and name in frame.env:
             frame.created[name] = len(frame.loop_lengths)
-        if attr in {"setattr", "object", "patch"}:
-            self._patched(call, frame)
 
     def quiet_eval(self, node: f.Expr, frame: Frame) -> Value:
         """Evaluate once more without recording sites twice."""

@@ -175,6 +175,16 @@ def _same_path(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]
     return arithmetic.as_path(value) or UNKNOWN
 
 
+def _globbed(evaluator: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    """Files of the repository that a pattern names."""
+    joined = arithmetic.join_path(receiver, args[0]) if isinstance(receiver, PathValue) and args else args[0] if args else UNKNOWN
+    path = arithmetic.as_path(joined)
+    if path is None or path.text is None or path.base not in {"module", "cwd"}:
+        return Iterator(None)
+    found = evaluator.project.disk.matches(path.text)
+    return Iterator(Num(len(found), len(found)), join([PathValue("module", text) for text in found]) if found else UNKNOWN)
+
+
 def _with_name(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     path = arithmetic.as_path(receiver)
     if path is None or path.text is None or not args:
@@ -308,6 +318,10 @@ MODELS: dict[str, Model] = {
     "pathlib.Path.expanduser": _same_path,
     "pathlib.Path.as_posix": _same_path,
     "pathlib.Path.with_name": _with_name,
+    "pathlib.Path.glob": _globbed,
+    "pathlib.Path.rglob": _globbed,
+    "glob.glob": _globbed,
+    "glob.iglob": _globbed,
     "os.getenv": _environment,
     "os.environ.get": _environment,
     "os.cpu_count": _cores,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
@@ -11,7 +12,9 @@ from memlint.analysis.project import Disk, Module, Project
 from memlint.analysis.sites import Site
 from memlint.analysis.values import (
     UNKNOWN,
+    Choice,
     Data,
+    Iterator,
     Literal,
     Mocked,
     Obj,
@@ -22,6 +25,8 @@ from memlint.analysis.values import (
 from memlint.knowledge.apis import Load
 
 Known = OneOf["sized", "small", "unknown", "opaque", "other"]
+_LOCAL = re.compile(r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)")
+_HOPS = 8  # calls between opening a thing and reading it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +43,79 @@ class Source:
     path: str | None = None
 
 
+OPAQUE = Source("opaque", "its source")
+_ORDER = {"sized": 0, "unknown": 1, "opaque": 2, "other": 3, "small": 4}
+
+
 def source_of(site: Site, load: Load, project: Project) -> Source:
     """The source of a load."""
     if load.source is None:
-        return Source("opaque", "its source")
+        return OPAQUE
     value = site.receiver if load.source == "self" else site.args.get(load.source, UNKNOWN)
     return weigh(value, site.frame.module, project.disk)
 
 
-def weigh(value: Value, module: Module, disk: Disk) -> Source:
-    """How large the thing is that a value names."""
+def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source:
+    """How large the thing is that a value names; of several the largest."""
+    if isinstance(value, Choice):
+        return _heaviest([weigh(option, module, disk) for option in value.options])
     if isinstance(value, Obj):
-        return _weigh_object(value, module, disk)
-    if isinstance(value, (Data, Mocked, Sequence)):
+        return _weigh_object(value, module, disk, hops)
+    if isinstance(value, (Data, Mocked)):
         return Source("other", "a buffer")
+    if isinstance(value, (Sequence, Iterator)):
+        return weigh(value.element, module, disk, hops - 1) if hops and value.element is not UNKNOWN else OPAQUE
     path = arithmetic.as_path(value)
-    if path is None:
-        return Source("opaque", "its source")
-    return _weigh_path(path, module, disk)
+    return _weigh_path(path, module, disk) if path is not None else OPAQUE
 
 
-def _weigh_object(value: Obj, module: Module, disk: Disk) -> Source:
-    if value.type == "builtins.file" and value.origin is not None:
-        opened = value.origin.args.get("file", value.origin.receiver)
-        mode = value.origin.args.get("mode")
-        if isinstance(mode, Literal) and isinstance(mode.value, str) and mode.value[:1] in {"w", "x"}:
-            return Source("small", "a file that the test writes")
-        return weigh(opened, module, disk)
-    if isinstance(value.type, str) and value.type.startswith(("io.", "tempfile.")):
+def _heaviest(sources: list[Source]) -> Source:
+    sized = [source for source in sources if source.bytes is not None]
+    if sized:
+        return max(sized, key=lambda source: source.bytes or 0)
+    return min(sources, key=lambda source: _ORDER[source.known])
+
+
+def _weigh_object(value: Obj, module: Module, disk: Disk, hops: int) -> Source:
+    """A file, response, scan …: what it was opened from."""
+    site: Site | None = value.origin
+    if isinstance(value.type, str) and value.type in {"io.BytesIO", "io.StringIO"}:
         return Source("small", "a buffer")
-    return Source("opaque", "its source")
+    if site is None or not hops:
+        return OPAQUE
+    if site.mocked:
+        return Source("other", "a mock")
+    mode = site.args.get("mode")
+    if isinstance(mode, Literal) and isinstance(mode.value, str) and mode.value[:1] in {"w", "x"}:
+        return Source("small", "a file that the test writes")
+    if site.name.startswith("tempfile."):
+        return Source("small", "a temporary file")
+    for given in _arguments(site):
+        if isinstance(given, (PathValue, Choice)) or (isinstance(given, Literal) and isinstance(given.value, str)):
+            return weigh(given, module, disk, hops - 1)
+        if isinstance(given, Obj) and given.origin is not None:
+            return weigh(given, module, disk, hops - 1)
+    return weigh(site.receiver, module, disk, hops - 1) if site.receiver is not UNKNOWN else OPAQUE
+
+
+def _arguments(site: Site) -> list[Value]:
+    """What the thing may have been opened from: the parameter that tables name, the receiver of a method, the arguments."""
+    named = [site.args[e.load.source] for e in site.entries if e.load is not None and e.load.source in site.args]
+    if isinstance(site.receiver, (PathValue, Choice)):
+        return [site.receiver]
+    if isinstance(site.receiver, Obj) and site.receiver.origin is not None:
+        return [site.receiver]
+    starred = site.args.get("*")
+    positional = list(starred.items or ()) if isinstance(starred, Sequence) else []
+    return [*named, *positional[:1]] or [site.args.get("url", UNKNOWN)]
 
 
 def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
     if path.base == "tmp":
         return Source("small", "a temporary file")
     if path.base == "url":
+        if path.text is not None and _LOCAL.match(path.text):
+            return Source("opaque", "a local server")
         return Source("unknown", f"'{path.text}'" if path.text else "a URL", path=path.text)
     if path.base == "env":
         return Source("unknown", "a path from the environment")
@@ -81,18 +123,28 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("unknown" if path.base == "absolute" else "opaque", "a path that is not known")
     if path.base == "":
         return Source("opaque", "a path that is not known")
+    if path.text.startswith(("/tmp/", "/dev/null", "/proc/")):
+        return Source("small" if path.text == "/dev/null" else "opaque", f"'{path.text}'")
     for candidate in _candidates(path, module):
         size = disk.size(candidate)
         if size is not None:
             return Source("sized", f"'{posixpath.basename(candidate)}'", size, candidate)
+        if disk.is_dir(candidate):
+            return _weigh_folder(candidate, disk)
+    if path.base == "module" and not disk.is_dir(posixpath.dirname(path.text) or "."):
+        return Source("opaque", f"'{path.text}'", path=path.text)  # its whole folder is not shipped with the suite
     return Source("unknown", f"'{path.text}'", path=path.text)
+
+
+def _weigh_folder(folder: str, disk: Disk) -> Source:
+    sizes = [disk.size(path) or 0 for path in disk.matches(f"{folder}/**/*")]
+    return Source("sized", f"'{posixpath.basename(folder)}/'", sum(sizes), folder)
 
 
 def _candidates(path: PathValue, module: Module) -> list[str]:
     assert path.text is not None
     if path.base == "absolute":
         return [path.text]
-    beside = posixpath.normpath(posixpath.join(module.folder, path.text))
     if path.base == "module":
-        return [beside]
-    return [posixpath.normpath(path.text), beside]
+        return [path.text]
+    return [posixpath.normpath(path.text), posixpath.normpath(posixpath.join(module.folder, path.text))]

@@ -84,6 +84,13 @@ class PathValue(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice(Value):
+    """One of several strings or paths, as parametrize or a glob gives them."""
+
+    options: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ref(Value):
     """Something of a library, by its qualified name."""
 
@@ -241,7 +248,17 @@ def join(values: Any) -> Value:
         return _join_data(present)
     if all(isinstance(value, Sequence) for value in present):
         return _join_sequences(present)
+    if all(isinstance(value, (Literal, PathValue, Choice)) for value in present):
+        return _choice(present)
     return max(present, key=_interest)
+
+
+def _choice(values: list[Value]) -> Value:
+    """Several strings or paths; more than a few dozen say no more than the first ones."""
+    options: dict[Value, None] = {}
+    for value in values:
+        options.update(dict.fromkeys(value.options if isinstance(value, Choice) else (value,)))
+    return Choice(tuple(options)[:40])
 
 
 def _join_data(found: list[Any]) -> Data:
@@ -261,7 +278,7 @@ def _join_sequences(found: list[Any]) -> Sequence:
 
 def _interest(value: Value) -> int:
     """Which of several possible values an analysis would rather follow."""
-    for rank, kind in enumerate((Literal, Num, Ref, PathValue, Sequence, Iterator, FunctionValue, Data, Obj)):
+    for rank, kind in enumerate((Literal, Num, Ref, PathValue, Choice, Sequence, Iterator, FunctionValue, Data, Obj)):
         if isinstance(value, kind):
             return rank + 1
     return 0

@@ -108,6 +108,7 @@ class CallEntry(Struct):
     owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
     owner_param: str | None = None  # what the owner takes over, or the callable it will call
     workers: Workers | None = None
+    attribute: bool = False  # it is not called but read, like a property: response.content
     endless: bool = False  # an iterator without end
     unbounded: bool = False  # an iterator whose length is not known and may be huge (file, cursor)
     lazy: bool = False  # makes no data yet (scan_csv, open_dataset, memmap)

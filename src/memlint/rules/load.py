@@ -7,54 +7,71 @@ from collections.abc import Iterator
 
 from memlint.analysis import arithmetic
 from memlint.analysis.sites import Site
-from memlint.analysis.sources import Source, source_of
-from memlint.analysis.values import NONE, Literal
+from memlint.analysis.sources import Source, source_of, weigh
+from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Obj, Ref, Sequence, Value
 from memlint.knowledge.apis import Load
-from memlint.model import Confidence, Estimate
+from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _CODES = {"table": "MEM101", "array": "MEM102", "file": "MEM103", "model": "MEM105", "dataset": "MEM105"}
+_PLACES = {
+    "module": "at module level",
+    "class": "in a class body",
+    "default": "in a default argument",
+    "decorator": "in a decorator argument",
+}
+_SMALL_AT_COLLECTION = 64_000  # bytes; a file that small costs collection nothing
+_JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
-@rule("MEM101", "MEM102", "MEM103", "MEM105")
+def load_of(site: Site) -> Load | None:
+    """What the site's table entry says of reading, unless the call is a fake or fails by design."""
+    if site.mocked or site.raises:
+        return None
+    return next((entry.load for entry in site.entries if entry.load is not None), None)
+
+
+@rule("MEM101", "MEM102", "MEM103")
 def whole_load(site: Site, ctx: Context) -> Iterator[Draft]:
     """A reader of a file that is large, or that nobody can weigh, with nothing that bounds it."""
-    load = next((entry.load for entry in site.entries if entry.load is not None), None)
-    if load is None or site.mocked or site.raises or ctx.at_collection(site) or is_bounded(site, load):
+    load = load_of(site)
+    if load is None or load.what in {"model", "dataset"} or ctx.at_collection(site):
+        return
+    if is_bounded(site, load) or _is_reduced(site.receiver):
+        return
+    yield from _weighed(site, load, source_of(site, load, ctx.project), ctx)
+
+
+def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[Draft]:
+    if source.known in {"small", "other"}:
         return
     code = _CODES[load.what]
-    if load.what in {"model", "dataset"}:
-        yield from _model(site, load, code, ctx)
+    reader = site.name.rpartition(".")[2]
+    if source.bytes is None:
+        confidence = Confidence.MEDIUM if source.known == "unknown" else Confidence.LOW
+        message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
+        yield Draft(code, site.at, message, _advice(load), confidence)
         return
-    source = source_of(site, load, ctx.project)
-    if source.known == "small" or source.known == "other":
+    if source.bytes <= ctx.option(code, "small-file"):
         return
-    limit = ctx.option(code, "small-file")
-    if source.bytes is not None:
-        size = round(source.bytes * expansion(load, source.path))
-        if source.bytes <= limit:
-            return
-        message = f"{site.name.rpartition('.')[2]} reads {source.text} whole: {format_bytes(source.bytes)} on disk, about {format_bytes(size)} in memory"
-        yield Draft(code, site.at, message, _advice(load), _sized_confidence(source.bytes), Estimate(source.bytes, size, size * 2))
-        return
-    confidence = Confidence.MEDIUM if source.known == "unknown" else Confidence.LOW
-    message = f"{site.name.rpartition('.')[2]} reads {source.text} whole, and nothing bounds its size"
-    yield Draft(code, site.at, message, _advice(load), confidence)
+    estimate = estimate_in_memory(load, source)
+    assert estimate is not None
+    message = (
+        f"{reader} takes in {source.text} whole: {format_bytes(source.bytes)} on disk, "
+        f"about {format_bytes(estimate.likely)} in memory"
+    )
+    confidence = Confidence.HIGH if source.bytes >= 10_000_000 else Confidence.MEDIUM
+    yield Draft(code, site.at, message, _advice(load), confidence, estimate)
 
 
-def _sized_confidence(size: int) -> Confidence:
-    return Confidence.HIGH if size >= 10_000_000 else Confidence.MEDIUM if size >= 1_000_000 else Confidence.LOW
-
-
-def is_bounded(site: Site, load: Load) -> bool:
-    """Whether an argument that bounds the read is given."""
-    for name in load.bounds:
-        value = site.args.get(name)
-        if value is not None and value not in {NONE, Literal(False)}:
-            return True
-    return False
+def estimate_in_memory(load: Load, source: Source) -> Estimate | None:
+    """Bytes that a file takes once it is read; None when the file cannot be weighed."""
+    if source.bytes is None:
+        return None
+    likely = round(source.bytes * expansion(load, source.path))
+    return Estimate(min(source.bytes, likely), likely, likely * 2)
 
 
 def expansion(load: Load, path: str | None) -> float:
@@ -64,44 +81,136 @@ def expansion(load: Load, path: str | None) -> float:
     return load.expansion_by_suffix[max(found, key=len)] if found else load.expansion
 
 
+def is_bounded(site: Site, load: Load) -> bool:
+    """Whether an argument that bounds the read is given."""
+    given = (site.args.get(name) for name in load.bounds)
+    return any(value is not None and value not in {NONE, Literal(False)} for value in given)
+
+
+def _is_reduced(value: Value, hops: int = 8) -> bool:
+    """Whether a lazy chain (``scan.filter().head()``) holds a step that makes its result small."""
+    while isinstance(value, Obj) and value.origin is not None and hops:
+        site: Site = value.origin
+        if any(entry.reduces for entry in site.entries):
+            return True
+        value, hops = site.receiver, hops - 1
+    return False
+
+
 def _advice(load: Load) -> str:
     if load.bounds:
-        names = ", ".join(load.bounds[:3])
-        return f"Bound it ({names}), or let the test write a small file into tmp_path."
+        return f"Bound it ({', '.join(load.bounds[:3])}), or let the test write a small file into tmp_path."
     return "Let the test write a small file into tmp_path, or read it piece by piece."
 
 
-def _model(site: Site, load: Load, code: str, ctx: Context) -> Iterator[Draft]:
-    first = arithmetic.as_path(site.args.get(load.source or "", NONE))
-    what = first.text if first is not None and first.text else site.name
-    body = ctx.body
+@rule("MEM101")
+def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
+    """``pd.concat(pd.read_csv(..., chunksize=n))``: reading in pieces bounds nothing when the pieces are kept."""
+    if site.name not in _JOINING or site.mocked:
+        return
+    joined = next(iter(site.args.get("*", NONE).items or ()), NONE) if isinstance(site.args.get("*"), Sequence) else NONE
+    if not isinstance(joined, Obj) or joined.origin is None:
+        return
+    reader: Site = joined.origin
+    if not any(entry.unbounded and entry.lazy for entry in reader.entries):
+        return
+    named = arithmetic.as_path(reader.args.get("filepath_or_buffer", NONE)) or NONE
+    source = weigh(named, reader.frame.module, ctx.project.disk)
+    if source.known == "unknown" or (source.bytes or 0) > ctx.option("MEM101", "small-file"):
+        message = f"the chunks of {source.text} are joined again: the whole file is in memory after all"
+        yield Draft("MEM101", reader.at, message, "Reduce each chunk before the next one is read.", Confidence.MEDIUM)
+
+
+@rule("MEM105")
+def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
+    """A model or data set loaded by every test that gets here, or kept for the session."""
+    load = load_of(site)
+    if load is None or load.what not in {"model", "dataset"} or ctx.at_collection(site) or is_bounded(site, load):
+        return
+    source = source_of(site, load, ctx.project)
+    if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < 10_000_000):
+        return
     fixture = ctx.fixture
     if fixture is not None and fixture.wide:
         return
-    if body is None:
-        return
-    message = f"{site.name.rpartition('.')[2]} loads {what} for every test that gets here"
-    yield Draft(code, site.at, message, "Load it once in a session fixture, or use a tiny random checkpoint.", None)
+    what = arithmetic.as_path(site.args.get(load.source or "", NONE))
+    named = f" of '{what.text}'" if what is not None and what.text else ""
+    message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} is loaded anew by every test that gets here"
+    estimate = estimate_in_memory(load, source)
+    yield Draft("MEM105", site.at, message, "Load it once in a session fixture, or use a tiny one.", None, estimate)
 
 
-__all__ = ["Source", "whole_load"]
+# --- at collection ----------------------------------------------------------------------------------------------------
 
 
 @rule("MEM104")
 def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
-    """A load or an acquisition that runs when pytest imports the module."""
+    """A load, or an acquisition, that runs when pytest imports the module."""
     if not ctx.at_collection(site) or site.mocked:
         return
-    load = next((entry.load for entry in site.entries if entry.load is not None), None)
-    place = {"module": "at module level", "class": "in a class body", "default": "in a default argument", "decorator": "in a decorator argument"}[site.where]
-    if load is not None and not is_bounded(site, load):
+    place = _PLACES[site.where]
+    load = load_of(site)
+    if load is not None and not is_bounded(site, load) and not _is_reduced(site.receiver):
         source = source_of(site, load, ctx.project)
-        limit = 64_000
-        if source.known in {"small", "other"} and load.what not in {"model", "dataset"}:
+        if _costly(load, source):
+            message = f"{site.name.rpartition('.')[2]} {place}: {_PAID}"
+            yield Draft("MEM104", site.at, message, _MOVE, None, estimate_in_memory(load, source))
+        return
+    yield from _own_loader(site, place, ctx)
+    yield from _acquired(site, place, ctx)
+
+
+_PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
+_MOVE = "Move it into a fixture of the scope that needs it."
+
+
+def _costly(load: Load, source: Source) -> bool:
+    if source.known in {"small", "other"}:
+        return False
+    if source.bytes is not None:
+        return source.bytes > _SMALL_AT_COLLECTION
+    return source.known == "unknown" or load.what in {"model", "dataset"}
+
+
+def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
+    """A function of the project that reads a large or unknown file."""
+    if not isinstance(site.callee, (FunctionValue, ClassValue)):
+        return
+    for inner in _all_inner(site):
+        load = load_of(inner)
+        if load is None or is_bounded(inner, load):
+            continue
+        source = source_of(inner, load, ctx.project)
+        if _costly(load, source):
+            name = site.name.rpartition(".")[2]
+            related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
+            message = f"{name}() {place} reads {source.text}: {_PAID}"
+            yield Draft("MEM104", site.at, message, _MOVE, None, estimate_in_memory(load, source), related)
             return
-        if source.bytes is not None and source.bytes <= limit:
-            return
-        size = round(source.bytes * expansion(load, source.path)) if source.bytes is not None else None
-        estimate = Estimate(size, size, size * 2) if size is not None else None
-        message = f"{site.name.rpartition('.')[2]} {place}: every run and every worker pays for it at collection, and it stays to the end of the session"
-        yield Draft("MEM104", site.at, message, "Move it into a fixture of the scope that needs it.", None, estimate)
+
+
+def _all_inner(site: Site) -> Iterator[Site]:
+    for inner in site.inner:
+        yield inner
+        yield from _all_inner(inner)
+
+
+def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
+    """A connection, process … opened while the module is imported."""
+    resource = ctx.lifetimes.acquires(site)
+    if resource is None or resource.confidence == "low" or resource.started_by:
+        return
+    if _released_in_module(site, ctx):
+        return
+    message = f"a {resource.title} is opened {place}: {_PAID}"
+    yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
+
+
+def _released_in_module(site: Site, ctx: Context) -> bool:
+    """Whether the same import also closes it: inside ``with``, or by a call at module level."""
+    releases = {name for group in ctx.lifetimes.acquires(site).release for name in group}  # type: ignore[union-attr]
+    frame = ctx.suite.evaluator.module_frame(ctx.module)
+    return any(
+        other.name.rpartition(".")[2] in releases and ctx.at_collection(other) and not isinstance(other.receiver, Ref)
+        for other in frame.sites
+    )
