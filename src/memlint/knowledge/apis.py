@@ -19,7 +19,7 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 Operand = str | list[str]
 
 
-class Condition(Struct):
+class Condition(Struct, frozen=True):
     """A test of one argument as written in the call. All operators named in it must hold."""
 
     param: str
@@ -35,7 +35,7 @@ class Condition(Struct):
     kind: list[str] | None = None
 
 
-class Load(Struct):
+class Load(Struct, frozen=True):
     """The call reads stored data into memory whole."""
 
     what: Literal["table", "array", "file", "model", "dataset"]
@@ -45,7 +45,7 @@ class Load(Struct):
     expansion_by_suffix: dict[str, float] = {}  # ".csv.gz" = 30.0
 
 
-class Makes(Struct):
+class Makes(Struct, frozen=True):
     """The call makes something whose bytes follow from its arguments. Exactly one size model is named."""
 
     kind: Literal[
@@ -79,7 +79,7 @@ class Makes(Struct):
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
 
 
-class Workers(Struct):
+class Workers(Struct, frozen=True):
     """The call starts worker processes or threads."""
 
     count: str | None = None  # parameter with their number; -1 and None mean the machine's cores
@@ -90,7 +90,7 @@ class Workers(Struct):
     bytes: str | None = None  # footprint of one worker when it is not Python of this suite (a JVM, a browser)
 
 
-class CallEntry(Struct):
+class CallEntry(Struct, frozen=True):
     """One callable, or several that behave alike."""
 
     names: list[str]
@@ -123,7 +123,7 @@ class CallEntry(Struct):
     note: str | None = None
 
 
-class Resource(Struct, kw_only=True):
+class Resource(Struct, frozen=True, kw_only=True):
     """A type whose instances must be released."""
 
     name: str  # qualified type name, the one that acquiring calls and factories return
@@ -146,7 +146,7 @@ class Resource(Struct, kw_only=True):
     source: str | None = None
 
 
-class ApiTable(Struct):
+class ApiTable(Struct, frozen=True):
     """One file of ``rules/apis``."""
 
     library: str
