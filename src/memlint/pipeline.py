@@ -43,6 +43,9 @@ _SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|fact
 _TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b", re.MULTILINE)
 
 
+_SMALL_PACKAGE = 20_000  # bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to check, and how."""
@@ -186,6 +189,8 @@ class _Run:
         return bool(_SUPPORT_NAMES.search(stem)) or bool(_TESTING_IMPORT.search(self._content(path)))
 
     def _may_matter(self, path: str) -> bool:
+        if path.endswith("__init__.py") and len(self._content(path)) < _SMALL_PACKAGE:
+            return True  # it may pass on what matters
         return bool(self.interesting.search(self._content(path)))
 
     @lru_cache(maxsize=4)  # noqa: B019 (a run lives as long as its process)

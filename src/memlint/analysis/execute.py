@@ -355,6 +355,8 @@ class Execution(NameResolution):
         for context, target in node.items:
             name, first = self.call_site_names(context, frame)
             value = self.eval(context, frame)
+            if frame.sites and isinstance(context, f.Call) and frame.sites[-1].at == context.at:
+                frame.sites[-1].consumer = "with"
             if name.rpartition(".")[2] in {"raises", "assertRaises", "assertRaisesRegex", "RaisesGroup"}:
                 frame.raises.append(first)
             if name.startswith(("unittest.mock.patch", "mock.patch")) and isinstance(context, f.Call):

@@ -154,13 +154,13 @@ def _path(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     if not args:
         return PathValue("cwd", "")
     joined = arithmetic.join_path(args[0], *args[1:])
-    return PathValue(joined.base, joined.text) if isinstance(joined, PathValue) else UNKNOWN
+    return PathValue(joined.base, joined.text) if isinstance(joined, PathValue) else joined
 
 
 def _join(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     parts = args if not isinstance(receiver, PathValue) else [receiver, *args]
     joined = arithmetic.join_path(parts[0], *parts[1:]) if parts else UNKNOWN
-    return PathValue(joined.base, joined.text, True) if isinstance(joined, PathValue) else UNKNOWN
+    return PathValue(joined.base, joined.text, True) if isinstance(joined, PathValue) else joined
 
 
 def _dirname(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
@@ -180,7 +180,7 @@ def _globbed(evaluator: Any, receiver: Value, args: list[Value], ___: dict[str, 
     joined = arithmetic.join_path(receiver, args[0]) if isinstance(receiver, PathValue) and args else args[0] if args else UNKNOWN
     path = arithmetic.as_path(joined)
     if path is None or path.text is None or path.base not in {"module", "cwd"}:
-        return Iterator(None)
+        return Iterator(None, PathValue(path.base, None, True) if path is not None else UNKNOWN)
     found = evaluator.project.disk.matches(path.text)
     return Iterator(Num(len(found), len(found)), join([PathValue("module", text) for text in found]) if found else UNKNOWN)
 

@@ -192,6 +192,8 @@ class NameResolution(ABC):
             if found is None:
                 continue
             found = self.imported(found)
+            if isinstance(found, FunctionValue) and _is_classmethod(found.function):
+                return FunctionValue(found.function, found.module, found.owner, value, found.frame)
             if isinstance(found, FunctionValue) and receiver is not None:
                 return self._bind(found, receiver)
             return found
@@ -206,3 +208,7 @@ class NameResolution(ABC):
             scratch = Frame(found.module, "", where="body", depth=3)
             return self.call_value(bound, [], {}, scratch)
         return bound
+
+
+def _is_classmethod(function: f.Function) -> bool:
+    return any(isinstance(d, f.Name) and d.path == "classmethod" for d, _ in function.decorators)

@@ -111,6 +111,8 @@ def _arguments(site: Site) -> list[Value]:
 
 
 def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
+    if path.text is not None and (":memory:" in path.text or path.text.endswith("sqlite://")):
+        return Source("small", "an in-memory database")
     if path.base == "tmp":
         return Source("small", "a temporary file")
     if path.base == "url":

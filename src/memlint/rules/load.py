@@ -23,6 +23,7 @@ _PLACES = {
     "decorator": "in a decorator argument",
 }
 _SMALL_AT_COLLECTION = 64_000  # bytes; a file that small costs collection nothing
+_FAKE_NETWORKS = {"requests_mock", "responses", "respx", "respx_mock", "httpx_mock", "aioresponses", "httpretty", "vcr", "httpserver"}
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -39,7 +40,7 @@ def whole_load(site: Site, ctx: Context) -> Iterator[Draft]:
     load = load_of(site)
     if load is None or load.what in {"model", "dataset"} or ctx.at_collection(site):
         return
-    if is_bounded(site, load) or _is_reduced(site.receiver):
+    if is_bounded(site, load) or _is_reduced(site.receiver) or _network_is_fake(ctx):
         return
     yield from _weighed(site, load, source_of(site, load, ctx.project), ctx)
 
@@ -91,10 +92,26 @@ def _is_reduced(value: Value, hops: int = 8) -> bool:
     """Whether a lazy chain (``scan.filter().head()``) holds a step that makes its result small."""
     while isinstance(value, Obj) and value.origin is not None and hops:
         site: Site = value.origin
-        if any(entry.reduces for entry in site.entries):
+        if any(entry.reduces for entry in site.entries) or any(_aggregates(arg) for arg in site.args.values()):
             return True
         value, hops = site.receiver, hops - 1
     return False
+
+
+def _aggregates(value: Value) -> bool:
+    """Whether an argument of a lazy step is an aggregate: ``select(pl.len())``."""
+    if isinstance(value, Sequence):
+        return any(_aggregates(item) for item in value.items or ())
+    made = value.origin if isinstance(value, Obj) else None
+    return made is not None and any(entry.reduces for entry in made.entries)
+
+
+def _network_is_fake(ctx: Context) -> bool:
+    """Whether the body answers its requests itself (requests_mock, responses, respx …)."""
+    if ctx.body is None:
+        return False
+    names = {param.name for param in ctx.body.function.params}
+    return bool(names & _FAKE_NETWORKS) or any(name in ctx.body.function.mentions.split() for name in _FAKE_NETWORKS)
 
 
 def _advice(load: Load) -> str:
@@ -113,6 +130,8 @@ def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     reader: Site = joined.origin
     if not any(entry.unbounded and entry.lazy for entry in reader.entries):
+        return
+    if reader.args.get("nrows", NONE) != NONE:
         return
     named = arithmetic.as_path(reader.args.get("filepath_or_buffer", NONE)) or NONE
     source = weigh(named, reader.frame.module, ctx.project.disk)
@@ -198,7 +217,7 @@ def _all_inner(site: Site) -> Iterator[Site]:
 def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     """A connection, process … opened while the module is imported."""
     resource = ctx.lifetimes.acquires(site)
-    if resource is None or resource.confidence == "low" or resource.started_by:
+    if resource is None or resource.confidence == "low" or resource.started_by or site.consumer == "with":
         return
     if _released_in_module(site, ctx):
         return
