@@ -233,7 +233,7 @@ class TestAddIgnore:
         ended = memlint("tests", "--add-ignore", "known to be small")
         lines = Path("tests/test_a.py").read_text().splitlines()
         assert lines[2] == "subprocess.Popen(['x'])  # memlint: ignore[MEM401] known to be small"
-        assert ended.err == "memlint: 1 comments added to 1 files\n"
+        assert ended.err == "memlint: 1 comment added to 1 file\n"
         assert len(fake.requests) == 2
         assert ended.code == 1  # the fake finds it again, and what is found is what counts
 

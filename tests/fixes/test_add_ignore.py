@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memlint.fixes.add_ignore import Added, CannotAddError, add_ignores, with_ignores
@@ -196,6 +196,7 @@ def test_every_comment_is_read_as_covering_its_finding(line, reason):
     assert holds(changed, "MEM401", original)
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(LINES), min_size=1), st.sampled_from(["why", "r" * 90]))
 def test_any_set_of_findings_leaves_the_code_as_it_is(lines, reason):
     changed = ignored(SOURCE, *lines, reason=reason)

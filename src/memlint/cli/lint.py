@@ -13,6 +13,7 @@ from memlint.cli.options import (
     Targets,
     Words,
     config_options,
+    counted,
     output_option,
     paths_argument,
     run_options,
@@ -203,6 +204,7 @@ def _reason(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str | N
 
 def _lint(job: Job) -> LintResult:
     from memlint import baseline
+    from memlint.config import shown
     from memlint.discovery import is_excluded
 
     if job.nothing_named:
@@ -215,7 +217,7 @@ def _lint(job: Job) -> LintResult:
     known = _baseline_file(job)
     if job.write_baseline is not None and known:
         count = baseline.write(known, result, job.settings)
-        say(f"{count} findings written to {known}")
+        say(f"{counted(count, 'finding')} written to {shown(known)}")
     if known:
         result = baseline.apply(known, result, job.settings, job.targets.paths)
     _hint_at_command(job.targets.paths)
@@ -248,7 +250,7 @@ def _add_ignores(job: Job, result: LintResult, reason: str) -> LintResult:
     from memlint.fixes.add_ignore import add_ignores
 
     added = add_ignores(result.active, reason, job.settings.working_dir)
-    say(f"{added.comments} comments added to {added.files} files")
+    say(f"{counted(added.comments, 'comment')} added to {counted(added.files, 'file')}")
     for path, message in added.refused:
         say(f"{path}: unchanged: {message}")
     if added.refused:

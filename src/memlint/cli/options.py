@@ -14,10 +14,14 @@ import click
 if TYPE_CHECKING:
     from memlint.config import Overrides, Settings
 
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic in click's newest releases alone
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Words(click.ParamType[tuple[str, ...]]):
+class Words(ParamType):
     """Words separated by commas."""
 
     name = "words"
@@ -30,7 +34,7 @@ class Words(click.ParamType[tuple[str, ...]]):
         return tuple(word for part in str(value).split(",") if (word := part.strip()))
 
 
-class Jobs(click.ParamType[int | None]):
+class Jobs(ParamType):
     """A number of processes, or ``auto``, which is None."""
 
     name = "jobs"
@@ -147,6 +151,11 @@ def shared_folder(paths: Sequence[str]) -> Path:
     except ValueError:  # several drives
         shared = Path.cwd()
     return next((folder for folder in (shared, *shared.parents) if folder.is_dir()), Path.cwd())
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say(message: str) -> None:
