@@ -9,7 +9,8 @@ from typing import Any
 from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.names import NameResolution
-from memlint.analysis.sites import Frame, Growth, LoopSite
+from memlint.analysis.loops import immutable, joining, leaves, rounds
+from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding
 from memlint.analysis.values import (
     ONE,
     UNKNOWN,
@@ -32,6 +33,8 @@ from memlint.analysis.values import (
 
 _GROWING = {"append": 1, "add": 1, "extend": 0, "insert": 1, "appendleft": 1, "update": 0, "put": 1, "write": 1}
 _CONTAINERS = {"list", "set", "dict", "deque"}
+_GUARDS = {"raises", "assertRaises", "assertRaisesRegex", "suppress", "timeout", "fail_after", "move_on_after", "time_limit"}
+_HEAVY = 10_000_000  # bytes from which on it is worth knowing that a loop rebinds a name
 
 
 class Execution(NameResolution):
@@ -100,8 +103,12 @@ class Execution(NameResolution):
             count: Num | None = ONE
         else:
             count = _times(frame.loop_lengths[depth:])
+            loops = tuple(frame.loop_nodes[-(len(frame.loop_lengths) - depth) :])
+            certain = not frame.branches and not any(leaves(loop.body) for loop in loops)
             frame.growths.append(
-                Growth(at, name, how, count, element, frame, frame.where, frame.statement, frame.loops[-1])
+                Growth(
+                    at, name, how, count, element, frame, frame.where, frame.statement, frame.loops[-1], loops, certain
+                )
             )
         if isinstance(base, Sequence):
             self._lengthen(name, base, element, count, frame)
@@ -120,8 +127,30 @@ class Execution(NameResolution):
             return False
         value = self.eval(node.value, frame)
         for target in node.targets:
+            accumulates = bool(frame.loop_nodes) and isinstance(target, f.Name) and self._accumulated(target.path, node.value, frame)
+            depth = frame.created.get(target.path, 0) if accumulates and isinstance(target, f.Name) else 0
             self.assign(target, value, frame)
+            if isinstance(target, f.Name) and frame.loop_nodes:
+                if accumulates:
+                    frame.created[target.path] = depth
+                self._rebound(target.path, node.value, value, frame)
         return False
+
+    def _accumulated(self, name: str, node: f.Expr, frame: Frame) -> bool:
+        """Whether the value is the name's old one, joined with a further piece; if so this is kept."""
+        if len(frame.loop_lengths) <= frame.created.get(name, 0):
+            return False
+        joined = joining(name, node, frame)
+        if joined is None:
+            return False
+        count = _times(frame.loop_lengths[frame.created.get(name, 0) :])
+        at, how = joined
+        frame.accumulations.append(Accumulation(at, name, how, count, frame, frame.where))
+        return True
+
+    def _rebound(self, name: str, node: f.Expr, value: Value, frame: Frame) -> None:
+        if isinstance(value, Data) and value.bytes is not None and value.bytes.high >= _HEAVY:
+            frame.rebindings.append(Rebinding(name, node, value, frame.repeats, frame))
 
     def _augmented(self, node: f.AugAssign, frame: Frame) -> bool:
         current = self.eval(node.target, frame)
@@ -132,9 +161,14 @@ class Execution(NameResolution):
         in_loop = len(frame.loop_lengths) > frame.created.get(name, 0)
         if isinstance(current, Sequence) and node.op == "+":
             iterated = arithmetic.iterate(value)
-            if in_loop:
+            if in_loop and immutable(current) is None:
                 self.grow(name, current, iterated.element, "+=", (node.line, 1, node.line, 1), frame)
                 return False
+        if in_loop and node.op == "+" and (how := immutable(current)) is not None:
+            count = _times(frame.loop_lengths[frame.created.get(name, 0) :])
+            at = (node.line, 1, node.line, 1)
+            frame.accumulations.append(Accumulation(at, name, how, count, frame, frame.where))
+            self.grow(name, current, value, "+=", at, frame)
         result = UNKNOWN if in_loop and not isinstance(current, Data) else arithmetic.binary(node.op, current, value)
         depth = frame.created.get(name, 0)
         self.assign(node.target, result, frame)
@@ -222,6 +256,8 @@ class Execution(NameResolution):
         for target in node.targets:
             if isinstance(target, f.Name):
                 frame.env[target.path] = UNKNOWN
+                for rebinding in frame.rebindings:
+                    rebinding.freed |= rebinding.name == target.path
         return False
 
     def _declare(self, node: f.Declare, frame: Frame) -> bool:
@@ -257,15 +293,16 @@ class Execution(NameResolution):
     def _function_def(self, node: f.FunctionDef, frame: Frame) -> bool:
         function = node.function
         outer = frame.where
-        frame.where = "decorator" if outer in {"module", "class"} else outer
-        for decorator, line in function.decorators:
-            frame.statement = line
-            self.eval(decorator, frame)
-        frame.where = "default" if outer in {"module", "class"} else outer
-        for param in function.params:
-            if param.default is not None:
-                self.eval(param.default, frame)
-        frame.where = outer
+        if frame.function is not None or self.relevance.matters(function):
+            frame.where = "decorator" if outer in {"module", "class"} else outer
+            for decorator, line in function.decorators:
+                frame.statement = line
+                self.eval(decorator, frame)
+            frame.where = "default" if outer in {"module", "class"} else outer
+            for param in function.params:
+                if param.default is not None:
+                    self.eval(param.default, frame)
+            frame.where = outer
         closure = frame if frame.function is not None else None
         value = FunctionValue(function, frame.module, frame.owner if closure is None else None, None, closure)
         frame.env[function.name] = value
@@ -292,10 +329,12 @@ class Execution(NameResolution):
             return self.exec_block(node.body, frame) if known else False
         before = frame.env
         frame.env = dict(before)
+        frame.branches += 1
         ends = self.exec_block(node.body, frame)
         taken = frame.env
         frame.env = dict(before)
         ends_else = self.exec_block(node.orelse, frame)
+        frame.branches -= 1
         if ends and ends_else:
             return bool(node.orelse)
         if ends:
@@ -307,22 +346,28 @@ class Execution(NameResolution):
         value = self.eval(node.iter, frame)
         source = arithmetic.iterate(value)
         if source.endless:
-            frame.endless.append(LoopSite("endless", node, frame, frame.where, node.line))
-        self._loop(node.body, source, source.length, frame, node.target)
+            frame.endless.append(LoopSite("endless", node, frame, frame.where, node.line, frame.guards > 0))
+        self._loop(node, source, source.length, frame, node.target)
         self.exec_block(node.orelse, frame)
         return False
 
     def _while(self, node: f.While, frame: Frame) -> bool:
         always = truth(self.eval(node.test, frame)) is True
         if always:
-            frame.endless.append(LoopSite("while-true", node, frame, frame.where, node.line))
-        self._loop(node.body, Iterator(None, UNKNOWN), None, frame, None)
+            frame.endless.append(LoopSite("while-true", node, frame, frame.where, node.line, frame.guards > 0))
+        length = rounds(node, lambda expr: self.quiet_eval(expr, frame))
+        self._loop(node, Iterator(length, UNKNOWN), length, frame, None)
         self.exec_block(node.orelse, frame)
         return False
 
     def _loop(
-        self, body: tuple[f.Stmt, ...], source: Iterator, length: Num | None, frame: Frame, target: f.Expr | None
+        self, node: f.For | f.While, source: Iterator, length: Num | None, frame: Frame, target: f.Expr | None
     ) -> None:
+        body = node.body
+        branches = frame.branches
+        if not frame.loop_nodes:
+            frame.branches = 0
+        frame.loop_nodes.append(node)
         for name in _rebound_numbers(body):
             if isinstance(frame.env.get(name), Num):
                 frame.env[name] = UNKNOWN
@@ -335,10 +380,15 @@ class Execution(NameResolution):
             frame.env = _merge(before, frame.env)
         frame.loops.pop()
         frame.loop_lengths.pop()
+        frame.loop_nodes.pop()
+        if not frame.loop_nodes:
+            frame.branches = branches
 
     def _try(self, node: f.Try, frame: Frame) -> bool:
         before = dict(frame.env)
+        frame.guards += bool(node.handlers)
         ends = self.exec_block(node.body, frame)
+        frame.guards -= bool(node.handlers)
         if not ends:
             self.exec_block(node.orelse, frame)
         after = frame.env
@@ -352,6 +402,7 @@ class Execution(NameResolution):
 
     def _with(self, node: f.With, frame: Frame) -> bool:
         raises = len(frame.raises)
+        guards = frame.guards
         for context, target in node.items:
             name, first = self.call_site_names(context, frame)
             value = self.eval(context, frame)
@@ -359,6 +410,7 @@ class Execution(NameResolution):
                 frame.sites[-1].consumer = "with"
             if name.rpartition(".")[2] in {"raises", "assertRaises", "assertRaisesRegex", "RaisesGroup"}:
                 frame.raises.append(first)
+            frame.guards += name.rpartition(".")[2] in _GUARDS
             if name.startswith(("unittest.mock.patch", "mock.patch")) and isinstance(context, f.Call):
                 self._patched(context, frame)
             if target is not None:
@@ -366,6 +418,7 @@ class Execution(NameResolution):
         ends = self.exec_block(node.body, frame)
         expected = len(frame.raises) > raises
         del frame.raises[raises:]
+        frame.guards = guards
         return ends and not expected
 
     def entered(self, value: Value, frame: Frame) -> Value:

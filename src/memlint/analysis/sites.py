@@ -49,6 +49,7 @@ class LoopSite:
     frame: Frame
     where: Where
     statement: int
+    guarded: bool = False  # by a try or suppress outside the loop, which an exception may end it through
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +65,32 @@ class Growth:
     where: Where
     statement: int
     source: Value = UNKNOWN  # what the innermost loop iterates over
+    loops: tuple[f.For | f.While, ...] = ()  # the loops around it, outermost first
+    certain: bool = True  # it happens in every round
+
+
+@dataclass(eq=False, slots=True)
+class Accumulation:
+    """A loop that rebuilds what it has gathered with one more piece: ``frame = pd.concat([frame, row])``."""
+
+    at: f.Span
+    name: str
+    how: str  # the qualified name of the joining function, or "tuple +", "bytes +" …
+    count: Num | None
+    frame: Frame
+    where: Where
+
+
+@dataclass(eq=False, slots=True)
+class Rebinding:
+    """A name that a loop binds anew to something large."""
+
+    name: str
+    node: f.Expr
+    value: Value
+    repeats: Num | None
+    frame: Frame
+    freed: bool = False  # deleted before the next round
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +114,11 @@ class Frame:
     sites: list[Site] = field(default_factory=list)
     growths: list[Growth] = field(default_factory=list)
     endless: list[LoopSite] = field(default_factory=list)
+    accumulations: list[Accumulation] = field(default_factory=list)
+    rebindings: list[Rebinding] = field(default_factory=list)
+    loop_nodes: list[f.For | f.While] = field(default_factory=list)
+    branches: int = 0  # conditions around the statement, within the outermost loop
+    guards: int = 0  # try statements and suppressing contexts around it
     returns: list[Value] = field(default_factory=list)
     yields: list[Value] = field(default_factory=list)
     statement: int = 0

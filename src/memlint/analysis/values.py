@@ -134,6 +134,15 @@ class LambdaValue(Value):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Partial(Value):
+    """``functools.partial``: a callable and the arguments that it is given first."""
+
+    func: Value
+    args: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ClassValue(Value):
     """A class of the project."""
 
@@ -172,6 +181,7 @@ class Data(Value):
     item: float = 8.0  # bytes an element
     temporaries: float = 0.0  # bytes alive beside it while it was made, a byte of it
     why: tuple[str, ...] = ()
+    virtual: bool = False  # a lazy array or a broadcast view: a shape without storage
 
     @property
     def count(self) -> Num | None:
@@ -200,7 +210,8 @@ class Iterator(Value):
     element: Value = UNKNOWN
     endless: bool = False
     unbounded: bool = False
-    why: str = ""
+    why: str = ""  # what made it: "range", "permutations", "zip" …
+    origin: Value = UNKNOWN  # the file, cursor … that it reads
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
-from memlint.analysis.sites import Frame, Growth, LoopSite, Site
+from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
 from memlint.model import Confidence, Finding, Location, Severity
@@ -75,6 +75,8 @@ class Engine:
         for fixture in suite.fixtures.values():
             yield fixture, context.within(fixture.body)
         for body in self.bodies(module):
+            if not self.suite.evaluator.relevance.matters(body.function):
+                continue
             inner = context.within(body)
             yield body, inner
             yield from _of_frame(self.suite.evaluate(body), inner)
@@ -87,7 +89,8 @@ class Engine:
         while stack:
             body = stack.pop()
             yield body
-            stack += reversed(self.suite.nested(body))
+            if self.suite.evaluator.relevance.matters(body.function):
+                stack += reversed(self.suite.nested(body))
 
     # --- findings ---------------------------------------------------------------------------------------------------
 
@@ -130,11 +133,11 @@ class Engine:
 
 
 def _of_frame(frame: Frame, context: Context) -> Iterator[tuple[object, Context]]:
-    for items in (frame.sites, frame.growths, frame.endless):
+    for items in (frame.sites, frame.growths, frame.endless, frame.accumulations, frame.rebindings):
         for item in items:
             yield item, context
 
 
-Subject = Site | Growth | LoopSite | Debt | Body | Fixture | ModuleSuite
+Subject = Site | Growth | LoopSite | Accumulation | Rebinding | Debt | Body | Fixture | ModuleSuite
 Checker = Callable[[Subject, Context], Iterator[Draft]]
 __all__ = ["Engine", "RegisteredRule"]

@@ -1,1 +1,215 @@
-"""Rules."""
+"""MEM2: memory made in bulk. MEM201, MEM202, MEM206 and MEM207; the others are in modules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint.analysis.objects import bytes_of
+from memlint.analysis.sites import Growth, Rebinding, Site
+from memlint.analysis.sources import weigh
+from memlint.analysis.values import UNKNOWN, Data, Num, Sequence, Value
+from memlint.analysis.values import Iterator as Iterated
+from memlint.model import Confidence, Estimate, Related
+from memlint.rules import cases, loops, workers
+from memlint.rules.allocations import (
+    Allocation,
+    allocation,
+    collected,
+    is_collecting,
+    is_rejected,
+    within_larger,
+)
+from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.registry import rule
+from memlint.units import format_bytes
+
+_MODULES = (cases, loops, workers)  # whose rules the import registers
+_TRIFLING = 8_000_000  # bytes; as many objects as a rule forbids may still be this light
+_COMBINATIONS = {"product", "permutations", "combinations", "combinations_with_replacement", "powerset", "ParameterGrid"}
+
+
+# --- one expression -----------------------------------------------------------------------------------------------------
+
+
+@rule("MEM201", "MEM206", "MEM207")
+def large_allocation(site: Site, ctx: Context) -> Iterator[Draft]:
+    """One expression that makes something large."""
+    if ctx.at_collection(site):
+        return  # what is built at import is the matter of MEM104 and MEM304
+    found = allocation(site, ctx)
+    if found is None or found.code == "MEM202" or is_rejected(site, found.size):
+        return
+    if within_larger(site, ctx):
+        return
+    confidence = _confidence(found, ctx)
+    yield Draft(found.code, site.at, _message(found), _advice(found), confidence, found.size, tuple(_related(found)))
+
+
+def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
+    site = found.site
+    if site.name.startswith("operator ") and site.name[-1] in "+-/&|" and found.code == "MEM201":
+        return Confidence.LOW  # its operands are large themselves, and reported where they are made
+    if any(entry.confidence == "low" for entry in site.entries):
+        return Confidence.LOW
+    if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
+        return Confidence.MEDIUM  # large for some of the values that it may be given
+    return None
+
+
+def _message(found: Allocation) -> str:
+    size = format_bytes(found.size.likely)
+    upto = "up to " if found.size.low < found.size.likely * 0.9 else ""
+    what = _named(found.site)
+    if found.via is not None:
+        return f"{what} makes {upto}{size} with these arguments ({_named(found.via)})"
+    if found.code == "MEM207" and found.beside is not None:
+        return f"a temporary of {format_bytes(found.beside.likely)} lives beside the result of {size} ({what})"
+    if found.code == "MEM206":
+        return f"{what} expands its input to {upto}{size}{_shape(found.site.result)}"
+    return f"{what} allocates {upto}{size}{_shape(found.site.result)}"
+
+
+def _named(site: Site) -> str:
+    if site.name.startswith("operator "):
+        return f"'{site.name.removeprefix('operator ')}'"
+    return site.name.removeprefix("builtins.")
+
+
+def _shape(value: Value) -> str:
+    if not isinstance(value, Data) or not value.shape or value.kind in {"bytes", "str", "buffer"}:
+        return ""
+    if not all(axis.exact for axis in value.shape) or value.kind == "list":
+        return ""
+    return f" ({' × '.join(f'{axis.low:,.0f}' for axis in value.shape)} of {value.item:g} bytes)"
+
+
+def _advice(found: Allocation) -> str:
+    return {
+        "MEM206": "Stay sparse, work in blocks, or reduce before it expands.",
+        "MEM207": "Ask for the wanted dtype at once, or compute in place.",
+    }.get(found.code, "Take the smallest size that shows the behaviour, or guard and mark the test.")
+
+
+def _related(found: Allocation) -> Iterator[Related]:
+    if found.via is not None:
+        yield Related(found.via.frame.module.path, found.via.line, f"made here by {_named(found.via)}")
+
+
+@rule("MEM207")
+def rebound_in_loop(subject: Rebinding, ctx: Context) -> Iterator[Draft]:
+    """A large value is complete before the old one of the same name is let go."""
+    if subject.freed or subject.repeats is not None and subject.repeats.high < 2:
+        return
+    site = next((s for s in subject.frame.sites if s.node is subject.node), None)
+    size = estimate_of(subject.value)
+    if site is None or size is None or site.mocked or site.raises or size.likely < ctx.option("MEM207", "min-bytes"):
+        return
+    found = allocation(site, ctx)
+    if found is None or ctx.at_collection(site):
+        return
+    message = f"'{subject.name}' is rebound in a loop: the old and the new {format_bytes(size.likely)} are alive together"
+    yield Draft("MEM207", site.at, message, f"del {subject.name} at the end of each round.", None, size * 2)
+
+
+# --- objects in bulk ----------------------------------------------------------------------------------------------------
+
+
+@rule("MEM202", "MEM203", "MEM204")
+def bulk_objects(site: Site, ctx: Context) -> Iterator[Draft]:
+    """A comprehension or ``list()`` that builds objects in bulk, or from a source without a bound."""
+    if site.mocked or not is_collecting(site):
+        return
+    source = _source(site)
+    if source is None:
+        return
+    what = site.name if "comprehension" in site.name else f"{site.name.rpartition('.')[2]}()"
+    if source.endless:
+        code = "MEM202" if "comprehension" in site.name else "MEM203"
+        message = f"{what} of {source.why or 'an endless iterator'} never ends"
+        yield Draft(code, site.at, message, "Bound it with itertools.islice.")
+        return
+    if source.unbounded:
+        yield from _unbounded(site, source.origin, what, ctx)
+        return
+    if isinstance(site.result, Sequence):
+        combined = source.why if source.why in _COMBINATIONS else ""
+        yield from _counted(site, what, site.result, combined, ctx)
+
+
+def _source(site: Site) -> Iterated | None:
+    if "comprehension" in site.name:
+        given = site.args.get("source")
+    else:
+        given = collected(site)
+    return given if isinstance(given, Iterated) else None
+
+
+def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context) -> Iterator[Draft]:
+    length = made.length
+    if length is None or length.high == float("inf") or ctx.at_collection(site):
+        return
+    size = estimate_of(made)
+    if size is not None and size.high >= 2**62:
+        return
+    if combined and length.high >= ctx.option("MEM202", "min-objects"):
+        message = f"{what} makes all {length.high:,.0f} of the {combined}{_weight(size)}"
+        yield Draft("MEM204", site.at, message, "Iterate lazily, or sample.", _filtered(length), size)
+        return
+    yield from _judged(site.at, what, length, size, ctx)
+
+
+def _judged(at: tuple[int, int, int, int], what: str, length: Num, size: Estimate | None, ctx: Context) -> Iterator[Draft]:
+    many = length.high >= ctx.option("MEM202", "min-objects")
+    large = size is not None and size.likely >= ctx.option("MEM202", "min-bytes")
+    message = f"{what} builds {length.high:,.0f} objects{_weight(size)}"
+    if large or many:
+        confidence = _filtered(length) or (None if large else Confidence.MEDIUM)
+        if size is not None and size.likely < _TRIFLING:
+            confidence = Confidence.LOW
+        yield Draft("MEM202", at, message, "Build fewer, or consume them one by one.", confidence, size)
+    elif size is None and length.high >= ctx.option("MEM202", "note-objects"):
+        yield Draft("MEM202", at, f"{message} of unknown size", "Build fewer.", Confidence.LOW)
+
+
+def _filtered(length: Num) -> Confidence | None:
+    return Confidence.LOW if length.low == 0 and length.high > 0 else None
+
+
+def _weight(size: Estimate | None) -> str:
+    return f", about {format_bytes(size.likely)}" if size is not None else ""
+
+
+def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[Draft]:
+    source = weigh(origin, site.frame.module, ctx.project.disk) if origin is not UNKNOWN else None
+    if source is None or source.known != "unknown":
+        return
+    message = f"{what} keeps all that {source.text} gives, and nothing bounds it"
+    yield Draft("MEM202", site.at, message, "Consume it one by one, or bound it with itertools.islice.", Confidence.MEDIUM)
+
+
+@rule("MEM202")
+def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
+    """A loop that fills a container with objects in bulk."""
+    if growth.where != "body" and growth.frame.function is None:
+        return
+    source = growth.source
+    if growth.count is None and growth.certain and isinstance(source, Iterated) and source.unbounded:
+        yield from _loop_unbounded(growth, source, ctx)
+        return
+    if growth.count is None or growth.count.high == float("inf"):
+        return
+    each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
+    size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
+    for draft in _judged(growth.at, f"the loop fills '{growth.name}' and", growth.count, size, ctx):
+        if growth.certain or draft.confidence is Confidence.LOW:
+            yield draft
+
+
+def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[Draft]:
+    weighed = weigh(source.origin, growth.frame.module, ctx.project.disk) if source.origin is not UNKNOWN else None
+    if weighed is None or weighed.known != "unknown":
+        return
+    message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
+    yield Draft("MEM202", growth.at, message, "Look at the items one by one.", Confidence.MEDIUM)
+
+

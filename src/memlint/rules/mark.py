@@ -1,1 +1,220 @@
-"""Rules."""
+"""MEM7: budgets and markers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from memlint import facts as f
+from memlint.analysis import arithmetic, traverse
+from memlint.analysis.footprint import LEAST, Footprint, Footprints, Parts, of_frame, total
+from memlint.analysis.sites import Frame
+from memlint.analysis.suite import Body, Mark, Suite
+from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
+from memlint.model import Estimate, Related
+from memlint.rules.context import Context, Draft
+from memlint.rules.registry import rule
+from memlint.units import format_bytes
+
+# a callable that skips or refuses a test on machines with too little memory, by its name
+_GUARD = re.compile(r"(?i)^_*(?:require|need|check|ensure|skip|big|large|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$")
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "bytes": 1, "nbytes": 1}
+_KNOWN_PARAMETERS = {"requires_memory": "free_bytes", "check_free_memory": "free_mb"}
+
+
+@lru_cache(maxsize=1)
+def footprints(suite: Suite) -> Footprints:
+    """The footprints of a suite."""
+    return Footprints(suite)
+
+
+@rule("MEM701")
+def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
+    """A test predicted to be over the budget that no marker and no guard announces."""
+    if body.role != "test":
+        return
+    budget = ctx.option("MEM701", "budget")
+    held = footprints(ctx.suite)
+    parts = held.of_test(body)
+    if total(parts).likely <= budget or _announced(body, ctx):
+        return
+    unmarked = _without_marked_rows(body, ctx)
+    if unmarked is not None:
+        parts = held.of_test(body, unmarked)
+    size = total(parts)
+    if size.likely <= budget:
+        return
+    yield Draft(
+        "MEM701",
+        (body.function.line, 1, body.function.line, 1),
+        f"'{body.function.name}' is predicted to hold {format_bytes(size.likely)} at one time, "
+        f"over the budget of {format_bytes(budget)}, and no marker says so",
+        f"Make the data smaller, or mark it: @pytest.mark.{ctx.markers[0] if ctx.markers else 'memory_intensive'}.",
+        estimate=size,
+        related=_related(parts),
+    )
+
+
+def _related(parts: Parts) -> tuple[Related, ...]:
+    heaviest = sorted(parts, key=lambda part: -part.bytes.likely)[:3]
+    return tuple(Related(part.path, part.line, f"{format_bytes(part.bytes.likely)} by {part.text}") for part in heaviest)
+
+
+# --- markers --------------------------------------------------------------------------------------------------------
+
+
+def _announced(body: Body, ctx: Context) -> bool:
+    names = {mark.name.rpartition(".")[2] for mark in ctx.suite.marks(body)}
+    if names & set(ctx.markers) or any(_GUARD.search(name) for name in names):
+        return True
+    return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
+
+
+def _skipped_for_memory(body: Body) -> bool:
+    """A skip whose condition or reason speaks of memory."""
+    decorators = [*body.function.decorators, *(body.owner.cls.decorators if body.owner is not None else ())]
+    for decorator, _ in decorators:
+        if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "skip" in decorator.func.path:
+            texts = [n.value if isinstance(n, f.Text) else n.path for n in traverse.walk(decorator) if isinstance(n, (f.Text, f.Name))]
+            if any("mem" in text.lower() for text in texts):
+                return True
+    return False
+
+
+def _marked_by_hook(body: Body, ctx: Context) -> bool:
+    """A collection hook in reach that adds one of the markers."""
+    for module in [body.module, *ctx.suite.conftests(body.module)]:
+        for hook in ctx.suite.of(module).bodies:
+            if hook.role == "hook" and " add_marker " in f" {hook.function.mentions} ":
+                block = f.body_of(hook.function)
+                named = {name.rpartition(".")[2] for name in traverse.names(block)}
+                texts = {a.value.value for call, _, _ in traverse.calls(block) for a in call.args if isinstance(a.value, f.Text)}
+                if (named | texts) & set(ctx.markers):
+                    return True
+    return False
+
+
+def _without_marked_rows(body: Body, ctx: Context) -> Footprint | None:
+    """The test's own footprint without the parametrize rows that carry a marker; None when no row does."""
+    given: dict[str, Value] = {}
+    for names, values, mark in ctx.suite.parametrized(body):
+        plain = _unmarked(values, mark, ctx)
+        if plain is None:
+            continue
+        for position, name in enumerate(names):
+            given[name] = join([_column(row, position, len(names)) for row in plain]) if plain else UNKNOWN
+    if not given:
+        return None
+    return of_frame(ctx.suite.evaluate_with(body, given), body.function)
+
+
+def _unmarked(values: Value, mark: Mark, ctx: Context) -> list[Value] | None:
+    nodes = mark.nodes[1].value if len(mark.nodes) > 1 else None
+    items = values.items if isinstance(values, Sequence) else None
+    if not isinstance(nodes, f.Seq) or items is None or len(items) != len(nodes.items):
+        return None
+    plain = [row for row, node in zip(items, nodes.items, strict=True) if not _row_marked(node, ctx)]
+    return plain if len(plain) < len(items) else None
+
+
+def _row_marked(node: f.Expr, ctx: Context) -> bool:
+    if not isinstance(node, f.Call):
+        return False
+    marks = next((arg.value for arg in node.args if arg.keyword == "marks"), None)
+    if marks is None:
+        return False
+    return any(isinstance(n, f.Name) and n.path.rpartition(".")[2] in ctx.markers for n in traverse.walk(marks))
+
+
+def _column(row: Value, position: int, width: int) -> Value:
+    if isinstance(row, Sequence) and row.items is not None and (row.kind == "param" or width > 1):
+        return row.items[position] if position < len(row.items) else UNKNOWN
+    return row
+
+
+# --- guards ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    name: str
+    line: int
+    at: f.Span
+    asked: Num | None  # bytes; None when they cannot be read off
+
+
+@rule("MEM702")
+def guard_too_low(body: Body, ctx: Context) -> Iterator[Draft]:
+    """A guard that asks for less memory than the test it guards needs."""
+    if body.role != "test":
+        return
+    guards = [guard for guard in _guards(body, ctx) if guard.asked is not None]
+    if not guards:
+        return
+    parts = footprints(ctx.suite).of_test(body)
+    size = total(parts)
+    for guard in guards:
+        assert guard.asked is not None
+        if size.likely < LEAST or guard.asked.high >= size.likely * 0.95:
+            continue
+        yield Draft(
+            "MEM702",
+            guard.at,
+            f"{guard.name} asks for {format_bytes(guard.asked.high)}, the test holds {format_bytes(size.likely)} at one time",
+            "Ask for what the test holds at its peak, and derive both from one constant.",
+            estimate=Estimate(size.low, size.likely, size.high),
+            related=_related(parts),
+        )
+
+
+def _guards(body: Body, ctx: Context) -> Iterator[_Guard]:
+    scratch = Frame(body.module, "", where="decorator")
+    for decorator, line in body.function.decorators:
+        if isinstance(decorator, f.Call):
+            yield from _guard(decorator, line, scratch, ctx)
+        elif isinstance(decorator, f.Name) and _GUARD.search(decorator.path.rpartition(".")[2]):
+            yield _Guard(decorator.path, line, (line, 1, line, 1), None)
+    if _GUARD_WORD.search(body.function.mentions):
+        frame = ctx.suite.evaluate(body)
+        for call, _, _ in traverse.calls(f.body_of(body.function)):
+            yield from _guard(call, call.at[0], frame, ctx)
+
+
+_GUARD_WORD = re.compile(r"(?i)mem")
+
+
+def _guard(call: f.Call, line: int, frame: Frame, ctx: Context) -> Iterator[_Guard]:
+    if not isinstance(call.func, f.Name):
+        return
+    name = call.func.path.rpartition(".")[2]
+    if not _GUARD.search(name):
+        return
+    yield _Guard(name, line, call.at, _asked(call, name, frame, ctx))
+
+
+def _asked(call: f.Call, name: str, frame: Frame, ctx: Context) -> Num | None:
+    evaluator = ctx.suite.evaluator
+    for position, arg in enumerate(call.args):
+        parameter = arg.keyword or _parameter(call, name, position, frame, ctx)
+        factor = _factor(parameter)
+        value = arithmetic.as_number(evaluator.quiet_eval(arg.value, frame)) if factor else None
+        if factor and value is not None:
+            return value.scaled(factor)
+    return None
+
+
+def _parameter(call: f.Call, name: str, position: int, frame: Frame, ctx: Context) -> str:
+    """What the guard calls its argument at this position."""
+    func = ctx.suite.evaluator.quiet_eval(call.func, frame)
+    if isinstance(func, FunctionValue):
+        params = func.function.params
+        return params[position].name if position < len(params) else ""
+    known = _KNOWN_PARAMETERS.get(name, "") if isinstance(func, Ref) else ""
+    return known if position == 0 else ""
+
+
+def _factor(parameter: str) -> int | None:
+    """Bytes of one unit of a parameter, by its name."""
+    return _UNITS.get(parameter.lower().rpartition("_")[2])

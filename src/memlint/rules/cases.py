@@ -1,0 +1,76 @@
+"""MEM204: test cases and generated examples by the thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint.analysis import arithmetic
+from memlint.analysis.sites import Site
+from memlint.analysis.suite import Body, Fixture
+from memlint.analysis.values import Num
+from memlint.model import Confidence, Related
+from memlint.rules.context import Context, Draft
+from memlint.rules.registry import rule
+
+_HUGE = 1_000_000  # elements: a strategy rarely comes near a smaller bound
+
+
+@rule("MEM204")
+def many_cases(body: Body, ctx: Context) -> Iterator[Draft]:
+    """The parameters of a test multiply to thousands of cases."""
+    if body.role != "test":
+        return
+    least = ctx.option("MEM204", "min-cases")
+    marks = ctx.suite.parametrized(body) if _has_marks(body, ctx) else []
+    fixtures = [x for x in ctx.suite.requested(body) if x.params is not None and 1 < _params(x) < least]
+    known = [(mark, length) for _, values, mark in marks if (length := arithmetic.iterate(values).length) is not None]
+    factors = [length.high for _, length in known] + [_params(fixture) for fixture in fixtures]
+    total = 1.0
+    for factor in factors:
+        total *= factor
+    if not least <= total < float("inf"):
+        return
+    line = known[0][0].line or body.function.line if known else body.function.line
+    parts = " × ".join(f"{factor:,.0f}" for factor in factors if factor > 1)
+    counted = f" ({parts})" if len(factors) > 1 else ""
+    related = tuple(
+        Related(x.body.module.path, x.line, f"fixture '{x.name}' has {_params(x):,.0f} parameters") for x in fixtures
+    )
+    message = f"{total:,.0f} test cases{counted}: each has an item, a report and its parameters to the end of the session"
+    confidence = None if all(length.exact for _, length in known) else Confidence.LOW
+    yield Draft("MEM204", (line, 1, line, 1), message, "Sample, or test the pairs that matter.", confidence, related=related)
+
+
+def _has_marks(body: Body, ctx: Context) -> bool:
+    module = body.module.facts.mentions
+    return bool(body.function.decorators) or body.owner is not None or "pytestmark" in module
+
+
+def _params(fixture: Fixture) -> float:
+    length = fixture.params.length if fixture.params is not None else None
+    return length.high if length is not None else 1
+
+
+@rule("MEM204")
+def many_parameters(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
+    """A fixture that alone makes thousands of cases of every test that asks for it."""
+    count = _params(fixture)
+    if not ctx.option("MEM204", "min-cases") <= count < float("inf"):
+        return
+    message = f"fixture '{fixture.name}' has {count:,.0f} parameters: as many cases of every test that asks for it"
+    at = (fixture.line, 1, fixture.line, 1)
+    yield Draft("MEM204", at, message, "Sample, or loop inside one test.")
+
+
+@rule("MEM204")
+def many_examples(site: Site, ctx: Context) -> Iterator[Draft]:
+    """A property test that asks for huge examples, or for very many."""
+    if not site.name.startswith("hypothesis."):
+        return
+    least = ctx.option("MEM204", "min-examples")
+    for name, bound in (("max_examples", least), ("min_size", least), ("max_size", _HUGE)):
+        value = site.args.get(name)
+        if isinstance(value, Num) and max(bound, least) <= value.high < float("inf"):
+            message = f"{name}={value.high:,.0f}: hypothesis keeps what it has tried, and each example whole"
+            yield Draft("MEM204", site.at, message, "A few hundred examples of a few hundred elements find what there is.")
+            return

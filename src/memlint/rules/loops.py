@@ -1,0 +1,82 @@
+"""MEM203 and MEM205: loops without an end that grow something, and loops that rebuild what they gather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint import facts as f
+from memlint.analysis.loops import expressions, leaves
+from memlint.analysis.sites import Accumulation, LoopSite
+from memlint.model import Confidence
+from memlint.rules.context import Context, Draft
+from memlint.rules.registry import rule
+
+_LEAST_ROUNDS = 100  # fewer copies than this cost nothing
+_MANY_ROUNDS = 1000
+# calls that raise, block or are cancelled when there is nothing more
+_ENDING = {
+    "accept",
+    "get",
+    "get_message",
+    "get_nowait",
+    "input",
+    "next",
+    "pop",
+    "popitem",
+    "popleft",
+    "readexactly",
+    "readline",
+    "receive",
+    "recv",
+    "recv_json",
+    "recv_multipart",
+    "recvfrom",
+    "send",
+    "throw",
+}
+_WAITING = {"sleep", "wait"}
+
+
+@rule("MEM203")
+def endless_growth(loop: LoopSite, ctx: Context) -> Iterator[Draft]:
+    """A loop without end that fills something and has no way out."""
+    if loop.guarded or leaves(loop.node.body):
+        return
+    growths = [g for g in loop.frame.growths if any(node is loop.node for node in g.loops) and _kept(g.name)]
+    if not growths or any(isinstance(node, (f.Await, f.Yield)) for node in expressions(loop.node)):
+        return
+    calls = {_last(node.func) for node in expressions(loop.node) if isinstance(node, f.Call)}
+    if calls & _ENDING:
+        return
+    role = ctx.body.role if ctx.body is not None else "module"
+    confidence = None if role in {"test", "fixture", "setup"} else Confidence.MEDIUM
+    if calls & _WAITING:
+        confidence = Confidence.LOW
+    first = growths[0]
+    message = f"'{first.name}' grows in a loop that nothing ends: no break, return or check of its size"
+    yield Draft("MEM203", first.at, message, "Give the loop an end.", confidence)
+
+
+def _kept(name: str) -> bool:
+    return name != "_"
+
+
+def _last(func: f.Expr) -> str:
+    return func.path.rpartition(".")[2] if isinstance(func, f.Name) else func.attr if isinstance(func, f.Attr) else ""
+
+
+@rule("MEM205")
+def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
+    """What a loop gathers is copied whole for every further piece."""
+    count = found.count
+    if count is not None and count.high < _LEAST_ROUNDS:
+        return
+    plain = found.how in {"tuple", "bytes", "list"}
+    confidence = None
+    if plain and (count is None or count.high < _MANY_ROUNDS):
+        confidence = Confidence.LOW
+    many = f"{count.high:,.0f} rounds copy" if count is not None and count.high != float("inf") else "every round copies"
+    how = f"{found.how} +" if plain else found.how
+    message = f"{how} in a loop: {many} all that '{found.name}' holds"
+    advice = "Use a list or bytearray, and convert once." if plain else "Gather the pieces in a list and join once."
+    yield Draft("MEM205", found.at, message, advice, confidence)
