@@ -3,7 +3,7 @@
     python scripts/ecosystem.py [--update] [--cache DIR] [--suite NAME==VERSION]... [--cpython PYTHON]...
 
 The pinned wheels are fetched with pip into the cache folder, unless they are there, and unpacked there.
---cpython adds the `test` package of an interpreter. Every suite is linted at level ci with the default settings.
+--cpython adds the `test` package of an interpreter. Every suite is linted at level ci with default settings.
 The difference to the committed summary is printed as a table; --update writes the new summary.
 
 Exit codes: 0 as committed, or updated; 1 different; 2 a suite could not be fetched or linted.
