@@ -19,13 +19,10 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    words = [str(word) for word in command]
     return subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
+        words, cwd=cwd, env=env, capture_output=True, text=True, encoding="utf-8", timeout=300
     )
 
 
