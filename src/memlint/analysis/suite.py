@@ -399,6 +399,14 @@ class Suite:
         self.evaluator.exec_block(f.body_of(body.function), frame)
         return frame
 
+    def evaluate_with(self, body: Body, given: dict[str, Value]) -> Frame:
+        """The frame of a further evaluation, in which some parameters have these values."""
+        frame = Frame(body.module, body.symbol, body.function, body.owner, body.within)
+        self._bind(body, frame)
+        frame.env.update(given)
+        self.evaluator.exec_block(f.body_of(body.function), frame)
+        return frame
+
     def nested(self, body: Body) -> list[Body]:
         """The functions defined inside a body."""
         frame = self.evaluate(body)

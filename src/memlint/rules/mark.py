@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from memlint import facts as f
-from memlint.analysis import arithmetic, traverse
+from memlint.analysis import traverse
 from memlint.analysis.footprint import LEAST, Footprint, Footprints, Parts, of_frame, total
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Mark, Suite
@@ -19,8 +19,20 @@ from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 # a callable that skips or refuses a test on machines with too little memory, by its name
-_GUARD = re.compile(r"(?i)^_*(?:require|need|check|ensure|skip|big|large|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$")
-_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "bytes": 1, "nbytes": 1}
+_GUARD = re.compile(
+    r"(?i)^_*(?:require|need|check|ensure|skip|big|large|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
+)
+_GUARD_WORD = re.compile(r"(?i)mem")
+_UNITS = {
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "bytes": 1,
+    "nbytes": 1,
+}
 _KNOWN_PARAMETERS = {"requires_memory": "free_bytes", "check_free_memory": "free_mb"}
 
 
@@ -46,12 +58,13 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     size = total(parts)
     if size.likely <= budget:
         return
+    marker = ctx.markers[0] if ctx.markers else "memory_intensive"
     yield Draft(
         "MEM701",
         (body.function.line, 1, body.function.line, 1),
         f"'{body.function.name}' is predicted to hold {format_bytes(size.likely)} at one time, "
         f"over the budget of {format_bytes(budget)}, and no marker says so",
-        f"Make the data smaller, or mark it: @pytest.mark.{ctx.markers[0] if ctx.markers else 'memory_intensive'}.",
+        f"Make the data smaller, or mark it: @pytest.mark.{marker}.",
         estimate=size,
         related=_related(parts),
     )
@@ -59,10 +72,13 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
 
 def _related(parts: Parts) -> tuple[Related, ...]:
     heaviest = sorted(parts, key=lambda part: -part.bytes.likely)[:3]
-    return tuple(Related(part.path, part.line, f"{format_bytes(part.bytes.likely)} by {part.text}") for part in heaviest)
+    return tuple(
+        Related(part.path, part.line, f"{format_bytes(part.bytes.likely)} by {part.text}")
+        for part in heaviest
+    )
 
 
-# --- markers --------------------------------------------------------------------------------------------------------
+# --- markers -----------------------------------------------------------------------------------------------
 
 
 def _announced(body: Body, ctx: Context) -> bool:
@@ -76,8 +92,16 @@ def _skipped_for_memory(body: Body) -> bool:
     """A skip whose condition or reason speaks of memory."""
     decorators = [*body.function.decorators, *(body.owner.cls.decorators if body.owner is not None else ())]
     for decorator, _ in decorators:
-        if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "skip" in decorator.func.path:
-            texts = [n.value if isinstance(n, f.Text) else n.path for n in traverse.walk(decorator) if isinstance(n, (f.Text, f.Name))]
+        if (
+            isinstance(decorator, f.Call)
+            and isinstance(decorator.func, f.Name)
+            and "skip" in decorator.func.path
+        ):
+            texts = [
+                n.value if isinstance(n, f.Text) else n.path
+                for n in traverse.walk(decorator)
+                if isinstance(n, (f.Text, f.Name))
+            ]
             if any("mem" in text.lower() for text in texts):
                 return True
     return False
@@ -90,7 +114,12 @@ def _marked_by_hook(body: Body, ctx: Context) -> bool:
             if hook.role == "hook" and " add_marker " in f" {hook.function.mentions} ":
                 block = f.body_of(hook.function)
                 named = {name.rpartition(".")[2] for name in traverse.names(block)}
-                texts = {a.value.value for call, _, _ in traverse.calls(block) for a in call.args if isinstance(a.value, f.Text)}
+                texts = {
+                    a.value.value
+                    for call, _, _ in traverse.calls(block)
+                    for a in call.args
+                    if isinstance(a.value, f.Text)
+                }
                 if (named | texts) & set(ctx.markers):
                     return True
     return False
@@ -125,7 +154,9 @@ def _row_marked(node: f.Expr, ctx: Context) -> bool:
     marks = next((arg.value for arg in node.args if arg.keyword == "marks"), None)
     if marks is None:
         return False
-    return any(isinstance(n, f.Name) and n.path.rpartition(".")[2] in ctx.markers for n in traverse.walk(marks))
+    return any(
+        isinstance(n, f.Name) and n.path.rpartition(".")[2] in ctx.markers for n in traverse.walk(marks)
+    )
 
 
 def _column(row: Value, position: int, width: int) -> Value:
@@ -134,7 +165,7 @@ def _column(row: Value, position: int, width: int) -> Value:
     return row
 
 
-# --- guards ---------------------------------------------------------------------------------------------------------
+# --- guards ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +190,11 @@ def guard_too_low(body: Body, ctx: Context) -> Iterator[Draft]:
         assert guard.asked is not None
         if size.likely < LEAST or guard.asked.high >= size.likely * 0.95:
             continue
+        needs = f"the test holds {format_bytes(size.likely)} at one time"
         yield Draft(
             "MEM702",
             guard.at,
-            f"{guard.name} asks for {format_bytes(guard.asked.high)}, the test holds {format_bytes(size.likely)} at one time",
+            f"{guard.name} asks for {format_bytes(guard.asked.high)}, {needs}",
             "Ask for what the test holds at its peak, and derive both from one constant.",
             estimate=Estimate(size.low, size.likely, size.high),
             related=_related(parts),
@@ -182,9 +214,6 @@ def _guards(body: Body, ctx: Context) -> Iterator[_Guard]:
             yield from _guard(call, call.at[0], frame, ctx)
 
 
-_GUARD_WORD = re.compile(r"(?i)mem")
-
-
 def _guard(call: f.Call, line: int, frame: Frame, ctx: Context) -> Iterator[_Guard]:
     if not isinstance(call.func, f.Name):
         return
@@ -199,8 +228,8 @@ def _asked(call: f.Call, name: str, frame: Frame, ctx: Context) -> Num | None:
     for position, arg in enumerate(call.args):
         parameter = arg.keyword or _parameter(call, name, position, frame, ctx)
         factor = _factor(parameter)
-        value = arithmetic.as_number(evaluator.quiet_eval(arg.value, frame)) if factor else None
-        if factor and value is not None:
+        value = evaluator.quiet_eval(arg.value, frame) if factor else UNKNOWN
+        if factor and isinstance(value, Num):
             return value.scaled(factor)
     return None
 

@@ -1,0 +1,107 @@
+"""Walks over lowered statements and expressions, for questions that need no values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint import facts as f
+
+_BLOCKS = ("body", "orelse", "final")
+Enclosing = tuple[f.Stmt, ...]
+
+
+def statements(block: tuple[f.Stmt, ...], enclosing: Enclosing = ()) -> Iterator[tuple[f.Stmt, Enclosing]]:
+    """Every statement of a block in order, with those that hold it; functions and classes stay closed."""
+    for statement in block:
+        yield statement, enclosing
+        if isinstance(statement, (f.FunctionDef, f.ClassDef)):
+            continue
+        inner = (*enclosing, statement)
+        for part in blocks(statement):
+            yield from statements(part, inner)
+
+
+def blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
+    """The blocks of a compound statement."""
+    if isinstance(statement, f.Match):
+        yield from statement.cases
+        return
+    if isinstance(statement, f.Try):
+        yield statement.body
+        for handler in statement.handlers:
+            yield handler.body
+        yield statement.orelse
+        yield statement.final
+        return
+    if isinstance(statement, (f.FunctionDef, f.ClassDef)):
+        return
+    for name in _BLOCKS:
+        part = getattr(statement, name, None)
+        if isinstance(part, tuple):
+            yield part
+
+
+def nested_functions(block: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
+    """The functions that a block defines, at any depth."""
+    for statement, _ in statements(block):
+        if isinstance(statement, f.FunctionDef):
+            yield statement.function
+            yield from nested_functions(f.body_of(statement.function))
+        elif isinstance(statement, f.ClassDef):
+            yield from nested_functions(statement.cls.body)
+
+
+def own_expressions(statement: f.Stmt) -> Iterator[f.Expr]:
+    """The outermost expressions of a statement, without those of its blocks."""
+    if isinstance(statement, (f.FunctionDef, f.ClassDef)):
+        return
+    if isinstance(statement, f.With):
+        for context, target in statement.items:
+            yield context
+            if target is not None:
+                yield target
+        return
+    for name in statement.__struct_fields__:
+        value = getattr(statement, name)
+        if name == "targets":
+            yield from value
+        elif isinstance(value, f.Node) and not isinstance(value, (f.Function, f.Class)):
+            yield value  # type: ignore[misc]
+
+
+def walk(node: f.Node) -> Iterator[f.Node]:
+    """An expression and all within it, outermost first."""
+    stack: list[object] = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tuple):
+            stack.extend(reversed(part))
+        elif isinstance(part, f.Node):
+            yield part
+            stack.extend(getattr(part, name) for name in reversed(part.__struct_fields__))
+
+
+def calls(block: tuple[f.Stmt, ...]) -> Iterator[tuple[f.Call, f.Stmt, Enclosing]]:
+    """Every call of a block, with its statement and those that hold it; also those of nested functions."""
+    for statement, enclosing in statements(block):
+        for expression in own_expressions(statement):
+            for node in walk(expression):
+                if isinstance(node, f.Call):
+                    yield node, statement, enclosing
+        if isinstance(statement, f.FunctionDef):
+            yield from calls(f.body_of(statement.function))
+
+
+def names(block: tuple[f.Stmt, ...]) -> Iterator[str]:
+    """Every dotted name of a block as written; also those of nested functions."""
+    for statement, _ in statements(block):
+        for expression in own_expressions(statement):
+            for node in walk(expression):
+                if isinstance(node, f.Name):
+                    yield node.path
+        if isinstance(statement, f.FunctionDef):
+            for decorator, _line in statement.function.decorators:
+                yield from (node.path for node in walk(decorator) if isinstance(node, f.Name))
+            yield from names(f.body_of(statement.function))
+        elif isinstance(statement, f.ClassDef):
+            yield from names(statement.cls.body)
