@@ -15,7 +15,6 @@ PACKAGED = (
     "pyproject.toml",
     "README.md",
     "LICENSE",
-    "CHANGELOG.md",
     ".pre-commit-hooks.yaml",
     "src",
     "rules",
