@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from runner.conftest import GROUPS, Bench, needs_groups, processes_with, wait_until
 
 from memlint.runner.meters import choose
+from runner.conftest import GROUPS, Bench, needs_groups, processes_with, wait_until
 
 
 def test_passed(bench: Bench) -> None:

@@ -17,18 +17,20 @@ _PLUGIN = Path(__file__).parents[1] / "pytest_plugin.py"
 _STANDALONE = "memlint_pytest_plugin"  # the plugin's module name where memlint is not installed
 _PROBE_SECONDS = 60
 _PROBE = """
-import importlib.util, json, platform, sys
-try:
-    import pytest
-    version = pytest.__version__
-except ImportError:
-    version = None
+import importlib.metadata, importlib.util, json, platform, sys
+
+def version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
 try:
     spec = importlib.util.find_spec("memlint.pytest_plugin")
 except ImportError:
     spec = None
-print("memlint-probe:" + json.dumps([platform.python_version(), sys.platform, platform.machine(), version,
-spec and spec.origin]))
+found = [platform.python_version(), sys.platform, platform.machine(), version("pytest"), spec and spec.origin]
+print("memlint-probe:" + json.dumps(found))
 """
 
 

@@ -180,7 +180,7 @@ class Watched:
         ending = self._ending(status)
         judgement = verdicts.judge(ending)
         code, killer = verdicts.status_of(status)
-        kept = keeps(judgement.verdict)
+        kept = self.job.mode is not Mode.BASELINE and keeps(judgement.verdict)
         self._close_output(kept)
         yield JobEnd(
             job=self.job,

@@ -1,8 +1,8 @@
 """Control groups, version 2 and 1: the kernel counts every process of the unit, and holds it to its limit.
 
-The kernel's own peak counts page cache too, so it cannot be reported as it is. Each sample therefore splits
-the present usage into what is held (anonymous and shared memory) and the rest; when the kernel's peak rose
-since the sample before, the height of that spike is the peak less the rest.
+The kernel's own peak counts page cache and its own memory too, so it cannot be reported as it is. Each sample
+takes what is held (anonymous and shared memory) and that rest; when the kernel's peak rose since the sample
+before, the height of the spike is the peak less the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class Version:
     name: str
     limit: str
     peak: str
-    usage: str
     events: str
     anonymous: bytes
     shared: bytes
@@ -38,14 +37,11 @@ class Version:
         return int(text) if text.isdigit() and int(text) < self.unlimited else None
 
 
-V2 = Version(
-    "cgroup2", "memory.max", "memory.peak", "memory.current", "memory.events", b"anon", b"shmem", b"file"
-)
+V2 = Version("cgroup2", "memory.max", "memory.peak", "memory.events", b"anon", b"shmem", b"file")
 V1 = Version(
     "cgroup1",
     "memory.limit_in_bytes",
     "memory.max_usage_in_bytes",
-    "memory.usage_in_bytes",
     "memory.oom_control",
     b"total_rss",
     b"total_shmem",
@@ -108,7 +104,8 @@ class GroupMeter:
         shared = stat.get(self.version.shared, 0)
         held = stat.get(self.version.anonymous, 0) + shared
         top = self._number(self.version.peak)
-        rest = max(0, self._number(self.version.usage) - held)
+        cache = max(0, stat.get(self.version.cache, 0) - shared)
+        rest = cache + self._kernel_bytes(stat)
         peak = held
         if top > self._top:
             peak = max(held, top - max(rest, self._rest))
@@ -118,7 +115,11 @@ class GroupMeter:
         self._top = 0 if reset else top
         self.peak = max(self.peak or 0, peak)
         alive = processes.read(self._procs).count(b"\n")
-        return Sample(held, peak, max(0, stat.get(self.version.cache, 0) - shared), alive)
+        return Sample(held, peak, cache, alive)
+
+    def _kernel_bytes(self, stat: dict[bytes, int]) -> int:
+        """Kernel memory on the unit's behalf, such as page tables; 0 on kernels that do not say."""
+        return self._number("memory.kmem.usage_in_bytes") if self.version is V1 else stat.get(b"kernel", 0)
 
     def _number(self, name: str) -> int:
         text = processes.read(f"{self.folder}/{name}").strip()

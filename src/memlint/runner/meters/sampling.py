@@ -1,14 +1,16 @@
 """Sampling /proc: needs no rights, sees what lives longer than the time between two looks.
 
-For each process the resident memory now, or its high-water mark where that moved since the look before, so
-spikes between two looks count. Where several processes live, pages they share count once (proportional set
-size), which the kernel computes page by page; it is asked again only after ten times as long as it took.
+Of each process the memory now counts, or its high-water mark where that moved since the look before, so spikes
+between two looks are seen. Pages of files count once for the tree, as the process that maps the most of them has
+them. Other pages that processes share count once too, by their proportional set size; the kernel computes that
+page by page, so it is asked again only after ten times as long as it took.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 
 from memlint.runner import processes
 from memlint.runner.meters.base import Sample
@@ -45,18 +47,17 @@ class SamplingMeter:
         """Look at every process of the tree."""
         pids = self.pids()
         self._weigh_shared(pids)
+        looks = {pid: _look(pid) for pid in pids}
         held = peak = 0
-        marks: dict[int, int] = {}
-        for pid in pids:
-            resident, mark = _resident(pid)
-            shared = min(self._shared.get(pid, 0), resident) if len(pids) > 1 else 0
-            moved = mark > resident and mark != self._marks.get(pid, 0)
-            held += resident - shared
-            peak += (mark if moved else resident) - shared
-            marks[pid] = mark
-        self._marks = marks
-        self.peak = max(self.peak or 0, peak)
-        return Sample(held, peak, 0, len(pids))
+        for pid, look in looks.items():
+            own = max(0, look.private - (self._shared.get(pid, 0) if len(pids) > 1 else 0))
+            moved = look.mark > look.resident and look.mark != self._marks.get(pid, 0)
+            held += own
+            peak += own + (look.mark - look.resident if moved else 0)
+        mapped = max((look.mapped for look in looks.values()), default=0)
+        self._marks = {pid: look.mark for pid, look in looks.items()}
+        self.peak = max(self.peak or 0, peak + mapped)
+        return Sample(held + mapped, peak + mapped, 0, len(pids))
 
     def _weigh_shared(self, pids: list[int]) -> None:
         """For each process, the part of its pages that must not count again."""
@@ -93,16 +94,29 @@ class SamplingMeter:
         """Nothing to remove."""
 
 
-def _resident(pid: int) -> tuple[int, int]:
-    """Bytes resident now, and the high-water mark."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One process. ``private``: anonymous and shared memory; ``mapped``: pages of files, which others map too."""
+
+    resident: int
+    mark: int  # the high-water mark of ``resident``
+    private: int
+    mapped: int
+
+
+def _look(pid: int) -> _Look:
     status = processes.read(f"/proc/{pid}/status")
-    return _kilobytes(status, b"VmRSS:"), _kilobytes(status, b"VmHWM:")
+    resident, mapped = _kilobytes(status, b"VmRSS:"), _kilobytes(status, b"RssFile:")
+    return _Look(resident, _kilobytes(status, b"VmHWM:"), resident - mapped, mapped)
 
 
 def _shared(pid: int) -> int:
-    """Bytes resident in the process that other processes are charged for."""
+    """Bytes of a process, pages of files aside, that are charged to other processes sharing them."""
     rollup = processes.read(f"/proc/{pid}/smaps_rollup")
-    return max(0, _kilobytes(rollup, b"Rss:") - _kilobytes(rollup, b"Pss:"))
+    mapped, charged = _kilobytes(rollup, b"Pss_File:"), _kilobytes(rollup, b"Pss:")
+    status = processes.read(f"/proc/{pid}/status")
+    private = _kilobytes(status, b"RssAnon:") + _kilobytes(status, b"RssShmem:")
+    return max(0, private - (charged - mapped)) if charged else 0
 
 
 def _kilobytes(text: bytes, key: bytes) -> int:
