@@ -246,7 +246,8 @@ class Function(Node):
     line: int  # of ``def``
     first_line: int  # of the first decorator
     end_line: int
-    mentions: str  # every name and attribute in it, blank-separated, sorted
+    mentions: str  # every name and attribute in it and its decorators, and "global" and "while-true", blank-separated
+    largest: float  # the largest number written in it and its decorators; infinite with ** or <<
     binds: tuple[str, ...]  # names local to it
     body: msgspec.Raw
 
@@ -473,6 +474,7 @@ class FileFacts(Node):
     lines: int
     body: tuple[Stmt, ...] = ()
     mentions: str = ""  # of the whole file
+    notable: tuple[str, ...] = ()  # globals and class attributes bound to a large number or to a container
     directives: tuple[Directive, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Any
 from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.names import NameResolution
+from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import immutable, joining, leaves, rounds
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding
 from memlint.analysis.values import (
@@ -283,7 +284,7 @@ class Execution(NameResolution):
         found = (
             self.project.find_relative(node.module, node.level, frame.module)
             if node.level
-            else self._project_module(node.module, frame.module)
+            else self.project.first_party(node.module, frame.module)
         )
         if found is not None and found is not frame.module:
             frame.module.stars.append(found)
@@ -344,7 +345,7 @@ class Execution(NameResolution):
 
     def _for(self, node: f.For, frame: Frame) -> bool:
         value = self.eval(node.iter, frame)
-        source = arithmetic.iterate(value)
+        source = iterate(self, value)
         if source.endless:
             frame.endless.append(LoopSite("endless", node, frame, frame.where, node.line, frame.guards > 0))
         self._loop(node, source, source.length, frame, node.target)

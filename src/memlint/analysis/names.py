@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.project import Module, Project
+from memlint.analysis.relevance import Relevance
 from memlint.analysis.sites import Frame
 from memlint.analysis.values import (
     UNKNOWN,
@@ -29,12 +30,12 @@ class NameResolution(ABC):
     def __init__(self, project: Project, index: ApiIndex, cores: int = 2) -> None:
         self.project = project
         self.index = index
+        self.relevance = Relevance(project, index)
         self.cores = cores  # of the machine that the suite will run on
         self.module_frames: dict[str, Frame] = {}
         self._class_frames: dict[int, Frame] = {}
         self._bases: dict[int, tuple[Value, ...]] = {}
         self._resolved: dict[Imported, Value] = {}
-        self._roots: dict[tuple[str, str], bool] = {}
         self._kept: list[object] = []  # keeps alive what dictionaries above know by its id
 
     # --- what the evaluator's other halves provide ------------------------------------------------------------------
@@ -98,17 +99,17 @@ class NameResolution(ABC):
         if value.level:
             return self._resolve_relative(value, hops)
         if value.attr is None:
-            module = self._project_module(value.module, value.importer)
+            module = self.project.first_party(value.module, value.importer)
             return ModuleValue(module) if module is not None else Ref(value.module)
         qualified = f"{value.module}.{value.attr}"
         if self.index.knows(qualified):
             return Ref(qualified)
-        module = self._project_module(value.module, value.importer)
+        module = self.project.first_party(value.module, value.importer)
         if module is not None:
             found = self.member(module, value.attr, hops)
             if found is not UNKNOWN:
                 return found
-        inner = self._project_module(qualified, value.importer)
+        inner = self.project.first_party(qualified, value.importer)
         return ModuleValue(inner) if inner is not None else Ref(qualified)
 
     def _resolve_relative(self, value: Imported, hops: int) -> Value:
@@ -127,19 +128,16 @@ class NameResolution(ABC):
         inner = self.project.find_relative(stem, value.level, value.importer)
         return ModuleValue(inner) if inner is not None else Ref(qualified)
 
-    def _project_module(self, name: str, importer: Module) -> Module | None:
-        first = name.partition(".")[0]
-        key = (importer.folder, first)
-        if key not in self._roots:
-            self._roots[key] = self.project.has_root(first, importer)
-        return self.project.find(name, importer) if self._roots[key] else None
-
     def external(self, name: str, frame: Frame) -> Value:
         """An attribute chain that began with a library, or with a namespace package of the project."""
         if self.index.knows(name):
             return Ref(name)
-        module = self._project_module(name, frame.module)
+        module = self.project.first_party(name, frame.module)
         return ModuleValue(module) if module is not None else Ref(name)
+
+    def scratch(self, module: Module, depth: int = 2) -> Frame:
+        """A frame whose sites nobody reads, to call something that no expression calls."""
+        return Frame(module, "", depth=depth)
 
     # --- classes ----------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class Project:
         self.modules: dict[str, Module] = {}
         self._packages: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Module | None] = {}
+        self._roots: dict[tuple[str, str], bool] = {}
         for facts in files:
             self.add(facts)
 
@@ -103,6 +104,14 @@ class Project:
         if key not in self._found:
             self._found[key] = self._search(name, importer)
         return self._found[key]
+
+    def first_party(self, name: str, importer: Module) -> Module | None:
+        """Like ``find``, without searching the disk for names that cannot be the project's."""
+        first = name.partition(".")[0]
+        key = (importer.folder, first)
+        if key not in self._roots:
+            self._roots[key] = self.has_root(first, importer)
+        return self.find(name, importer) if self._roots[key] else None
 
     def has_root(self, name: str, importer: Module) -> bool:
         """Whether a top-level name may belong to the project: a file or folder of that name lies above the importer."""

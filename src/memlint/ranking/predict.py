@@ -44,13 +44,17 @@ def _file(engine: Engine, module: Module, findings: int) -> Suspect:
     peak, reasons = _held(engine.suite.evaluator.module_frame(module), module.path)
     heaviest: tuple[Estimate, list[Reason]] = (ZERO, [])
     for body in engine.suite.of(module).bodies:
+        if not engine.suite.evaluator.relevance.matters(body.function):
+            continue
         own = _held(engine.suite.evaluate(body), module.path)
         heaviest = max(heaviest, own, key=lambda pair: pair[0].likely)
     return Suspect(module.path, 0, peak + heaviest[0], tuple(reasons + heaviest[1]), findings)
 
 
 def _test(engine: Engine, body: Body, findings: int) -> Suspect:
-    peak, reasons = _held(engine.suite.evaluate(body), body.module.path)
+    peak, reasons = ZERO, list[Reason]()
+    if engine.suite.evaluator.relevance.matters(body.function):
+        peak, reasons = _held(engine.suite.evaluate(body), body.module.path)
     return Suspect(body.module.path, 0, peak, tuple(reasons), findings, body.nodeid)
 
 

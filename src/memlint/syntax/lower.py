@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import libcst as cst
 import msgspec
@@ -14,6 +14,7 @@ from memlint.syntax.positions import Positions
 
 _TEXT_KEPT = 200
 _LARGEST_INT = 2**63 - 1
+NOTABLE = 200  # a number from which on it may make a size large
 _OPERATORS: dict[type, str] = {
     cst.Add: "+",
     cst.Subtract: "-",
@@ -58,14 +59,23 @@ _OPERATORS: dict[type, str] = {
     cst.Is: "is",
     cst.IsNot: "is not",
 }
+_CONTAINERS = {"list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counter", "WeakSet", "WeakValueDictionary"}
 _CONSTANTS: dict[str, f.Const] = {"None": f.Const(None), "True": f.Const(True), "False": f.Const(False)}
 
 
-def lower_module(module: cst.Module, positions: Positions) -> tuple[tuple[f.Stmt, ...], str]:
-    """Return the module's statements and all names it mentions, blank-separated."""
+class Lowered(NamedTuple):
+    """What a file says; see ``facts.FileFacts``."""
+
+    body: tuple[f.Stmt, ...]
+    mentions: str
+    notable: tuple[str, ...]
+
+
+def lower_module(module: cst.Module, positions: Positions) -> Lowered:
+    """Lower a whole module."""
     lowering = Lowering(positions)
     body = lowering.statements(module.body)
-    return body, " ".join(sorted(lowering.mentioned))
+    return Lowered(body, " ".join(sorted(lowering.mentioned)), tuple(sorted(lowering.notable)))
 
 
 class _Scope:
@@ -88,6 +98,9 @@ class Lowering:
         self.mentioned: set[str] = set()
         self.scope = _Scope()
         self.opaque = 0  # depth of f-strings
+        self.largest = 0.0  # number met in the function being lowered
+        self.notable: set[str] = set()
+        self.in_function = False
         self.statement_at: f.Span = f.NOWHERE
 
     # --- statements ---------------------------------------------------------------------------------------------
@@ -122,8 +135,21 @@ class Lowering:
         return f.ExprStmt(line, self.expr(node.value))
 
     def _assign(self, node: cst.Assign, line: int) -> f.Stmt:
+        before, self.largest = self.largest, 0.0
         targets = tuple(self.target(target.target) for target in node.targets)
-        return f.Assign(line, targets, self.expr(node.value))
+        value = self.expr(node.value)
+        if not self.in_function:
+            self._note(targets, value)
+        self.largest = max(before, self.largest)
+        return f.Assign(line, targets, value)
+
+    def _note(self, targets: tuple[f.Expr, ...], value: f.Expr) -> None:
+        """Remember a global that is large, or that others may put things into."""
+        makes_container = isinstance(value, f.Call) and isinstance(value.func, f.Name) and (
+            value.func.path.rpartition(".")[2] in _CONTAINERS
+        )
+        if self.largest >= NOTABLE or makes_container or (isinstance(value, (f.Seq, f.Mapping)) and not value.items):
+            self.notable.update(target.path for target in targets if isinstance(target, f.Name))
 
     def _annotated(self, node: cst.AnnAssign, line: int) -> f.Stmt:
         target = self.target(node.target)
@@ -153,6 +179,8 @@ class Lowering:
 
     def _declare(self, node: cst.Global | cst.Nonlocal, line: int) -> f.Stmt:
         names = tuple(item.name.value for item in node.names)
+        if isinstance(node, cst.Global):
+            self.mentioned.add("global")
         self.scope.declared.update(names)
         return f.Declare(line, "global" if isinstance(node, cst.Global) else "nonlocal", names)
 
@@ -200,6 +228,8 @@ class Lowering:
 
     def _while(self, node: cst.While, line: int) -> f.Stmt:
         test = self.expr(node.test)
+        if isinstance(test, f.Const) and test.value:
+            self.mentioned.add("while-true")
         return f.While(line, test, self.block(node.body), self._orelse(node.orelse))
 
     def _try(self, node: Any, line: int) -> f.Stmt:
@@ -233,16 +263,19 @@ class Lowering:
 
     def _function(self, node: cst.FunctionDef, line: int) -> f.Stmt:
         at = self.statement_at
+        outer_scope, outer_mentions = self.scope, self.mentioned
+        outer_largest, outer_in = self.largest, self.in_function
+        self.mentioned, self.largest = set(), 0.0
         decorators = tuple(self._decorator(decorator) for decorator in node.decorators)
         self.bind(node.name.value)
         params = self.params(node.params)
         returns = self.expr(node.returns.annotation) if node.returns is not None else None
-        outer_scope, outer_mentions = self.scope, self.mentioned
-        self.scope, self.mentioned = _Scope(), set()
+        self.scope, self.in_function = _Scope(), True
         self.scope.binds.update(param.name for param in params)
         body = self.block(node.body)
-        scope, mentions = self.scope, self.mentioned
+        scope, mentions, largest = self.scope, self.mentioned, self.largest
         self.scope, self.mentioned = outer_scope, outer_mentions
+        self.largest, self.in_function = max(outer_largest, largest), outer_in
         outer_mentions |= mentions
         function = f.Function(
             node.name.value,
@@ -255,6 +288,7 @@ class Lowering:
             decorators[0][1] if decorators else line,
             at[2],
             " ".join(sorted(mentions)),
+            largest,
             tuple(sorted(scope.binds - scope.declared)),
             _raw(body),
         )
@@ -376,7 +410,10 @@ class Lowering:
     def _binary(self, node: cst.BinaryOperation) -> f.Expr:
         at = self.site("binary", node)
         left = self.expr(node.left)
-        return f.Binary(_OPERATORS[type(node.operator)], left, self.expr(node.right), at)
+        op = _OPERATORS[type(node.operator)]
+        if op in {"**", "<<"}:
+            self.largest = float("inf")
+        return f.Binary(op, left, self.expr(node.right), at)
 
     def _unary(self, node: cst.UnaryOperation) -> f.Expr:
         op = _OPERATORS[type(node.operator)]
@@ -460,10 +497,14 @@ class Lowering:
     def _integer(self, node: cst.Integer) -> f.Expr:
         text = node.value
         value = int(text) if text.isdecimal() else int(text.replace("_", ""), 0)
+        if value > self.largest:
+            self.largest = float(min(value, _LARGEST_INT))
         return f.Const(value if value <= _LARGEST_INT else float(value) if value < 10**300 else float("inf"))
 
     def _float(self, node: cst.Float) -> f.Expr:
-        return f.Const(float(node.value))
+        value = float(node.value)
+        self.largest = max(self.largest, value)
+        return f.Const(value)
 
     def _string(self, node: cst.SimpleString) -> f.Expr:
         return _text(node.value)

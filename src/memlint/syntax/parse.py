@@ -7,28 +7,28 @@ import gc
 
 import libcst as cst
 
-from memlint.facts import Problem, Stmt
-from memlint.syntax.lower import lower_module
+from memlint.facts import Problem
+from memlint.syntax.lower import Lowered, lower_module
 from memlint.syntax.positions import PositionIndex, index_positions
 from memlint.syntax.provider import ProviderPositions
 from memlint.syntax.source import Unreadable
 
-Lowered = tuple[tuple[Stmt, ...], str, tuple[Problem, ...]]
+Outcome = tuple[Lowered, tuple[Problem, ...]]
 
 
-def lower_tree(source: str, tree: ast.Module, index: PositionIndex) -> Lowered:
+def lower_tree(source: str, tree: ast.Module, index: PositionIndex) -> Outcome:
     """Lower a file that ``ast`` has parsed; a statement that libcst rejects is left out and said so."""
     try:
         module = _parse(source)
     except cst.ParserSyntaxError:
         return _without_rejected(source, tree)
-    body, mentions = lower_module(module, index)
+    lowered = lower_module(module, index)
     if not index.agrees:
-        body, mentions = lower_module(module, ProviderPositions(module))
-    return body, mentions, ()
+        lowered = lower_module(module, ProviderPositions(module))
+    return lowered, ()
 
 
-def lower_without_ast(source: str, failure: Unreadable) -> Lowered:
+def lower_without_ast(source: str, failure: Unreadable) -> Outcome:
     """Lower a file written for a newer Python than the running one, which only libcst understands.
 
     Raises ``failure``, what ``ast`` said, when libcst rejects it too.
@@ -37,8 +37,7 @@ def lower_without_ast(source: str, failure: Unreadable) -> Lowered:
         module = _parse(source)
     except cst.ParserSyntaxError:
         raise failure from None
-    body, mentions = lower_module(module, ProviderPositions(module))
-    return body, mentions, ()
+    return lower_module(module, ProviderPositions(module)), ()
 
 
 def _parse(source: str) -> cst.Module:
@@ -67,7 +66,7 @@ def _without_parentheses(source: str, tree: ast.Module) -> str:
     return "".join(lines)
 
 
-def _without_rejected(source: str, tree: ast.Module) -> Lowered:
+def _without_rejected(source: str, tree: ast.Module) -> Outcome:
     """Lower all but the smallest statements that libcst rejects, and say which those are."""
     source = _without_parentheses(source, tree)
     lines = source.splitlines(keepends=True)
@@ -80,10 +79,10 @@ def _without_rejected(source: str, tree: ast.Module) -> Lowered:
         module = _parse(remaining)
         index = index_positions(ast.parse(remaining), remaining)
     except (cst.ParserSyntaxError, SyntaxError):
-        return (), "", (Problem(1, "libcst cannot parse it although Python can; it was not checked"),)
-    body, mentions = lower_module(module, index)
+        return Lowered((), "", ()), (Problem(1, "libcst cannot parse it although Python can; it was not checked"),)
+    lowered = lower_module(module, index)
     message = "libcst cannot parse this statement although Python can; it was not checked, the rest of the file was"
-    return body, mentions, tuple(Problem(first, message) for first, _, _ in rejected)
+    return lowered, tuple(Problem(first, message) for first, _, _ in rejected)
 
 
 def _rejected(statements: list[ast.stmt], lines: list[str]) -> list[tuple[int, int, str]]:

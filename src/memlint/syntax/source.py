@@ -12,10 +12,13 @@ import threading
 import tokenize
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from memlint.facts import FileFacts, Problem
 from memlint.syntax.comments import read_directives
+
+if TYPE_CHECKING:
+    from memlint.syntax.parse import Outcome
 
 MAX_BYTES = 3_000_000  # libcst needs some 300 bytes a byte of source
 _DEEP = 90  # nested deeper than this, Python's recursion limit and the thread's stack must grow
@@ -73,10 +76,12 @@ def _lower_source(path: str, digest: str, content: bytes, source: str) -> FileFa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are another linter's matter
         tree, failure = _parse_ast(source)
-    body, mentions, problems = _lower_parsed(source, tree, failure)
+    lowered, problems = _lower_parsed(source, tree, failure)
     directives = read_directives(source, tree)
     lines = source.count("\n") + (not source.endswith("\n"))
-    return FileFacts(path, digest, len(content), lines, body, mentions, directives, problems)
+    return FileFacts(
+        path, digest, len(content), lines, lowered.body, lowered.mentions, lowered.notable, directives, problems
+    )
 
 
 def _parse_ast(source: str) -> tuple[ast.Module | None, Unreadable | None]:
@@ -90,7 +95,7 @@ def _parse_ast(source: str) -> tuple[ast.Module | None, Unreadable | None]:
         return None, Unreadable(1, f"not valid Python: {error}")
 
 
-def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | None) -> tuple:  # type: ignore[type-arg]
+def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | None) -> Outcome:
     from memlint.syntax.parse import lower_tree, lower_without_ast
     from memlint.syntax.positions import index_positions
 
