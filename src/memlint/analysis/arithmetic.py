@@ -276,7 +276,7 @@ def iterate(value: Value) -> Iterator:
     if isinstance(value, Data):
         return Iterator(length_of(value), _row(value))
     if isinstance(value, Obj) and isinstance(value.type, str) and value.type in {"builtins.file"}:
-        return Iterator(None, UNKNOWN, unbounded=True, why="a file")
+        return Iterator(None, UNKNOWN, unbounded=True, why="a file", origin=value)
     if isinstance(value, Ref):
         return Iterator(None)
     return Iterator(None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
+from dataclasses import replace
 
 from memlint import facts as f
 from memlint.analysis import arithmetic, sizes
 from memlint.analysis.execute import Execution
+from memlint.analysis.loops import leaves
 from memlint.analysis.models import MODELS
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.types import type_name
@@ -24,6 +26,7 @@ from memlint.analysis.values import (
     Mocked,
     Num,
     Obj,
+    Partial,
     PathValue,
     Ref,
     Sequence,
@@ -75,6 +78,8 @@ class CallEvaluation(Execution):
             return self._instantiate(func, args, keywords, frame, node)
         if isinstance(func, LambdaValue):
             return self._call_lambda(func, args, frame)
+        if isinstance(func, Partial):
+            return self.apply(func.func, [*func.args, *args], {**func.keywords, **keywords}, frame, node)
         if isinstance(func, Obj) and "__call__" in func.attrs:
             return self.apply(func.attrs["__call__"], args, keywords, frame, node)
         if isinstance(func, Obj) and isinstance(func.type, ClassValue):
@@ -167,10 +172,12 @@ class CallEvaluation(Execution):
             if entry.makes is not None and made is None:
                 type_ = entry.returns if entry.returns and entry.returns != "self" else ""
                 made = sizes.make(entry.makes, bound, type_) or Data(entry.makes.kind, type_)
+                if entry.lazy and entry.makes.like is None and isinstance(made, Data):
+                    made = replace(made, virtual=True)
             if entry.endless:
                 made = Iterator(Num(float("inf"), float("inf")), UNKNOWN, endless=True, why=name)
-            elif entry.unbounded and entry.returns is None:
-                made = Iterator(None, UNKNOWN, unbounded=True, why=name)
+            elif entry.unbounded and (entry.returns is None or entry.returns == "csv.reader"):
+                made = Iterator(None, UNKNOWN, unbounded=True, why=name, origin=_origin(receiver, bound))
             if entry.load is not None and made is None:
                 made = self.loaded(entry, bound)
             if entry.returns is not None and returned is None:
@@ -258,7 +265,7 @@ class CallEvaluation(Execution):
             element = join(inner.yields)
             if any(isinstance(d, f.Name) and d.path in _CONTEXT_MANAGERS for d, _ in function.decorators):
                 return Obj("contextlib.contextmanager", {"__enter__": element})
-            endless = any(not _leaves(site.node.body) for site in inner.endless)
+            endless = any(not leaves(site.node.body) for site in inner.endless)
             length = None if endless or inner.endless else _yield_count(function)
             return Iterator(length, element, endless=endless, why=f"{function.name}()")
         return join(inner.returns) if inner.returns else NONE
@@ -300,6 +307,7 @@ class CallEvaluation(Execution):
     ) -> Value:
         made = Obj(cls)
         init = self.class_member(cls, "__init__", made)
+        inner: Frame | None = None
         if isinstance(init, FunctionValue):
             inner = self._inner_frame(init, frame)
             if inner is not None:
@@ -311,6 +319,7 @@ class CallEvaluation(Execution):
             bound = {"*": Sequence("tuple", tuple(args), None), **keywords}
             site = self._note(node, f"{cls.module.name}.{cls.cls.name}", (), bound, made, UNKNOWN, frame)
             site.callee = cls
+            site.inner = tuple(inner.sites) if inner is not None else ()
         return made
 
     def _fill_fields(self, cls: ClassValue, made: Obj, args: list[Value], keywords: dict[str, Value]) -> None:
@@ -427,16 +436,16 @@ def _instance(name: str) -> Value:
     return UNKNOWN
 
 
-def _leaves(body: tuple[f.Stmt, ...]) -> bool:
-    """Whether a loop's body can end the loop."""
-    for statement in body:
-        if isinstance(statement, (f.Return, f.Raise)) or (isinstance(statement, f.Jump) and statement.kind == "break"):
-            return True
-        inner = [getattr(statement, name, ()) for name in ("body", "orelse", "final")]
-        handlers = [handler.body for handler in getattr(statement, "handlers", ())]
-        if not isinstance(statement, (f.FunctionDef, f.ClassDef)) and any(_leaves(block) for block in [*inner, *handlers]):
-            return True
-    return False
+def _origin(receiver: Value, bound: dict[str, Value]) -> Value:
+    """What an unbounded iterator reads: the receiver, or the first thing given that was opened."""
+    starred = bound.get("*")
+    given = starred.items or () if isinstance(starred, Sequence) else ()
+    for value in (receiver, *given):
+        if isinstance(value, Iterator) and value.origin is not UNKNOWN:
+            return value.origin
+        if isinstance(value, (Obj, PathValue)) or (isinstance(value, Literal) and isinstance(value.value, str)):
+            return value
+    return UNKNOWN
 
 
 def _yield_count(function: f.Function) -> Num | None:

@@ -12,6 +12,7 @@ from typing import Any
 from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.calls import CallEvaluation
+from memlint.analysis.iterators import iterate
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
 from memlint.analysis.values import (
@@ -230,7 +231,7 @@ class Evaluator(CallEvaluation):
         endless = unbounded = False
         sources: list[Value] = []
         for clause in node.clauses:
-            source = arithmetic.iterate(self.eval(clause.iter, inner))
+            source = iterate(self, self.eval(clause.iter, inner))
             sources.append(source)
             filtered = bool(clause.ifs)
             step = Num(0, source.length.high) if filtered and source.length is not None else source.length
@@ -247,14 +248,14 @@ class Evaluator(CallEvaluation):
             value = self.eval(node.value, inner)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
         if node.kind == "generator":
-            return Iterator(length, element, endless, unbounded, "generator expression")
+            return Iterator(length, element, endless, unbounded, _why(sources), _origin(sources))
         result = Sequence(node.kind, None, length, element)
         frame.note(
             node=node,
             at=node.at,
             name=f"{node.kind} comprehension",
             entries=(),
-            args={"element": element, "source": Iterator(length, element, endless, unbounded)},
+            args={"element": element, "source": Iterator(length, element, endless, unbounded, _why(sources), _origin(sources))},
             result=result,
             receiver=sources[0] if sources else UNKNOWN,
         )
@@ -312,6 +313,16 @@ def _is_whole(index: tuple[f.Expr, ...]) -> bool:
         or (isinstance(node, f.Slice) and node.lower is None and node.upper is None and node.step is None)
         for node in index
     )
+
+
+def _why(sources: list[Iterator]) -> str:
+    """What the source of a comprehension is: that of the first which is endless, or of the only one."""
+    endless = next((source.why for source in sources if source.endless), "")
+    return endless or (sources[0].why if len(sources) == 1 and sources[0].why != "range" else "generator")
+
+
+def _origin(sources: list[Iterator]) -> Value:
+    return next((source.origin for source in sources if source.unbounded), UNKNOWN)
 
 
 def _data_attribute(base: Data, attr: str) -> Value:

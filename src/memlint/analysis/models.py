@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from memlint.analysis import arithmetic
+from memlint.analysis.arrays import ARRAY_MODELS
+from memlint.analysis.iterators import ITERATOR_MODELS, iterate
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sizes import range_length
 from memlint.analysis.values import (
@@ -16,6 +18,7 @@ from memlint.analysis.values import (
     Iterator,
     Literal,
     Num,
+    Partial,
     PathValue,
     Sequence,
     Value,
@@ -29,8 +32,15 @@ Model = Callable[[Any, Value, list[Value], dict[str, Value]], Value | None]
 
 def _range(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     length = range_length(args)
-    top = length.high if length is not None else float("inf")
-    return Iterator(length, Num(0, top) if length is not None else UNKNOWN, why="range")
+    numbers = [arg for arg in args if isinstance(arg, Num)]
+    if length is None or len(numbers) < len(args):
+        return Iterator(length, UNKNOWN, why="range")
+    start, stop = (Num(0, 0), numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
+    ends = (start.low, start.high, stop.low - 1, stop.high - 1)
+    falling = len(numbers) > 2 and numbers[2].high < 0
+    last = max(start.high, stop.high - 1)
+    element = Num(min(ends), max(ends)) if falling else Num(min(start.low, last), last)
+    return Iterator(length, element, why="range")
 
 
 def _len(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
@@ -46,21 +56,34 @@ def _container(kind: str) -> Model:
         source = args[0]
         if isinstance(source, Sequence):
             return Sequence(kind, source.items, source.length, source.element, source.keys)
-        iterated = arithmetic.iterate(source)
+        iterated = iterate(_, source)
+        if kind == "dict" and isinstance(iterated.element, Sequence) and iterated.element.items is not None:
+            pair = iterated.element.items
+            return Sequence(kind, None, iterated.length, pair[-1], pair[:1])
         return Sequence(kind, None, iterated.length, iterated.element)
 
     return model
 
 
+def _deque(evaluator: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:
+    limit = args[1] if len(args) > 1 else keywords.get("maxlen", Literal(None))
+    if limit == Literal(None):
+        return _container("deque")(evaluator, receiver, args[:1], {})
+    length = Num(0, limit.high) if isinstance(limit, Num) else None
+    return Sequence("ring", None, length)  # forgets what is too old
+
+
 def _same_length(element: Callable[[list[Iterator], list[Value], Any], Value], *, skip: int = 0) -> Model:
     def model(evaluator: Any, _: Value, args: list[Value], __: dict[str, Value]) -> Value:
-        sources = [arithmetic.iterate(arg) for arg in args[skip:]]
+        sources = [iterate(evaluator, arg) for arg in args[skip:]]
         lengths = [source.length for source in sources if not source.endless]
         known = [length for length in lengths if length is not None]
         shortest = Num(min(n.low for n in known), min(n.high for n in known)) if known else None
         endless = bool(sources) and all(source.endless for source in sources)
         unbounded = not known and any(source.unbounded for source in sources)
-        return Iterator(shortest, element(sources, args, evaluator), endless, unbounded)
+        why = next((source.why for source in sources if source.endless), "") if endless else ""
+        origin = next((source.origin for source in sources if source.unbounded), UNKNOWN)
+        return Iterator(shortest, element(sources, args, evaluator), endless, unbounded, why, origin)
 
     return model
 
@@ -92,19 +115,13 @@ def _kept(sources: list[Iterator], _: list[Value], __: Any) -> Value:
 
 
 def _filter(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
-    source = arithmetic.iterate(args[1]) if len(args) > 1 else Iterator(None)
+    source = iterate(_, args[1]) if len(args) > 1 else Iterator(None)
     length = Num(0, source.length.high) if source.length is not None else None
-    return Iterator(length, source.element, source.endless, source.unbounded)
-
-
-def _iter(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
-    if len(args) == 2:
-        return Iterator(None, UNKNOWN, unbounded=True, why="iter(callable, sentinel)")
-    return arithmetic.iterate(args[0]) if args else UNKNOWN
+    return Iterator(length, source.element, source.endless, source.unbounded, source.why, source.origin)
 
 
 def _islice(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
-    source = arithmetic.iterate(args[0]) if args else Iterator(None)
+    source = iterate(_, args[0]) if args else Iterator(None)
     stop = args[2] if len(args) > 2 else args[1] if len(args) > 1 else UNKNOWN
     if not isinstance(stop, Num):
         return Iterator(source.length, source.element, source.endless, source.unbounded)
@@ -257,6 +274,10 @@ def _param(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value
     return Sequence("param", tuple(args), Num(len(args), len(args)), join(args))
 
 
+def _partial(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
+    return Partial(args[0], tuple(args[1:]), dict(keywords)) if args else UNKNOWN
+
+
 def _items(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> Value | None:
     if not isinstance(receiver, Sequence):
         return None
@@ -269,6 +290,8 @@ def _values(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> 
 
 
 MODELS: dict[str, Model] = {
+    **ITERATOR_MODELS,
+    **ARRAY_MODELS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _container("list"),
@@ -277,7 +300,7 @@ MODELS: dict[str, Model] = {
     "builtins.frozenset": _container("set"),
     "builtins.sorted": _container("list"),
     "builtins.dict": _container("dict"),
-    "collections.deque": _container("deque"),
+    "collections.deque": _deque,
     "collections.OrderedDict": _container("dict"),
     "collections.defaultdict": lambda *_: Sequence("dict", None, Num(0, 0)),
     "builtins.enumerate": _same_length(_enumerated),
@@ -286,7 +309,6 @@ MODELS: dict[str, Model] = {
     "builtins.reversed": _same_length(_kept),
     "tqdm.tqdm": _same_length(_kept),
     "builtins.filter": _filter,
-    "builtins.iter": _iter,
     "itertools.islice": _islice,
     "builtins.min": _extreme(min),
     "builtins.max": _extreme(max),
@@ -342,6 +364,7 @@ MODELS: dict[str, Model] = {
     "torch.Tensor.to": _astype,
     "contextlib.closing": _transparent,
     "pytest.param": _param,
+    "functools.partial": _partial,
     "weakref.ref": lambda *_: UNKNOWN,
     "builtins.dict.items": _items,
     "builtins.dict.values": _values,
