@@ -1,1 +1,247 @@
-"""Rules."""
+"""MEM602 and MEM603: caches and containers that keep results of tests to the end of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from memlint import facts as f
+from memlint.analysis import traverse
+from memlint.analysis.containers import Container, Containers, Filling, scope_of
+from memlint.analysis.objects import bytes_of
+from memlint.analysis.sites import Frame
+from memlint.analysis.suite import Body, ModuleSuite, Suite
+from memlint.analysis.values import Data, FunctionValue, Obj, Ref, Sequence, Value
+from memlint.model import Confidence, Related
+from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.registry import rule
+from memlint.units import format_bytes
+
+_UNBOUNDED = frozenset({"functools.cache"})
+_BOUNDED_UNLESS_NONE = frozenset({"functools.lru_cache", "async_lru.alru_cache"})
+_BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image"})
+_BULKY_TYPES = frozenset({"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"})
+_FIXTURE_ONCE = frozenset({"session", "package"})
+# hooks that run once a session, or whose parameters belong to pytest
+_HOOKS_OF_TESTS = (
+    "pytest_runtest_",
+    "pytest_fixture_",
+    "pytest_exception_interact",
+    "pytest_pyfunc_call",
+    "pytest_assertion_pass",
+)
+
+
+@lru_cache(maxsize=1)
+def containers(suite: Suite) -> Containers:
+    """The long-lived containers of a suite."""
+    return Containers(suite)
+
+
+# --- MEM602 -------------------------------------------------------------------------------------------------------
+
+
+@rule("MEM602")
+def unbounded_cache(body: Body, ctx: Context) -> Iterator[Draft]:
+    """A decorator that keeps every result, on a function whose results are large."""
+    if body.within is not None or body.role in {"test", "fixture"}:
+        return
+    for decorator, line in body.function.decorators:
+        name = _cache_name(decorator, body, ctx)
+        if name is None:
+            continue
+        result = _cached_result(body, ctx)
+        if result is None or _cache_cleared(body, ctx):
+            return
+        what = f"every result of {body.function.name}() until the session ends"
+        at = decorator.at if isinstance(decorator, f.Call) else (line, 1, line, 1)
+        yield _cache_draft(f"{name} has no bound: it keeps {what}", at, result, ctx)
+        return
+
+
+def _cache_draft(message: str, at: f.Span, result: Value, ctx: Context) -> Draft:
+    size = estimate_of(result)
+    shown = f", {format_bytes(size.likely)} each" if size is not None and size.likely else ""
+    advice = "Give the data a fixture of the scope it needs, or clear the cache in a fixture's teardown."
+    return Draft("MEM602", at, message + shown, advice, estimate=size)
+
+
+def _cache_name(decorator: f.Expr, body: Body, ctx: Context) -> str | None:
+    """The decorator's name when it is a cache without a bound."""
+    call = decorator if isinstance(decorator, f.Call) else None
+    target = call.func if call is not None else decorator
+    if not isinstance(target, f.Name):
+        return None
+    value = ctx.suite.evaluator.quiet_eval(target, Frame(body.module, "", where="decorator"))
+    name = value.name if isinstance(value, Ref) else ""
+    if name in _UNBOUNDED:
+        return "cache"
+    if call is None or name not in _BOUNDED_UNLESS_NONE:
+        return None
+    size = next((arg.value for n, arg in enumerate(call.args) if arg.keyword == "maxsize" or (n == 0 and not arg.keyword)), None)
+    return "lru_cache(maxsize=None)" if size == f.Const(None) else None
+
+
+def _cached_result(body: Body, ctx: Context) -> Value | None:
+    """A result that is worth a finding; what callers in the suite get counts too."""
+    evaluator, limit = ctx.suite.evaluator, ctx.option("MEM602", "min-bytes")
+    own = evaluator.outcome(body.function, ctx.suite.evaluate(body))
+    if _bulky(own, limit):
+        return own
+    name = f" {body.function.name} "
+    for module in list(ctx.project.modules.values()):
+        if not module.linted or name not in f" {module.facts.mentions} ":
+            continue
+        for caller in ctx.suite.of(module).bodies:
+            if name in f" {caller.function.mentions} ":
+                for site in ctx.suite.evaluate(caller).sites:
+                    callee = site.callee
+                    if isinstance(callee, FunctionValue) and callee.function is body.function and _bulky(site.result, limit):
+                        return site.result
+    return None
+
+
+def _bulky(value: Value, limit: int) -> bool:
+    """Whether a value is large, or an array or frame of a size that nobody knows."""
+    if isinstance(value, Obj) and isinstance(value.type, str):
+        return value.type in _BULKY_TYPES
+    size = bytes_of(value)
+    if size is not None and size.high != float("inf"):
+        return size.high >= limit
+    if isinstance(value, Sequence):
+        return any(_bulky(item, limit) for item in value.items or (value.element,))
+    return isinstance(value, Data) and value.kind in _BULKY_KINDS
+
+
+def _cache_cleared(body: Body, ctx: Context) -> bool:
+    """Whether any function of the suite names ``cache_clear`` of this function, or of one that is not known."""
+    for module in list(ctx.project.modules.values()):
+        if " cache_clear " not in f" {module.facts.mentions} ":
+            continue
+        for other in ctx.suite.of(module).bodies:
+            if " cache_clear " not in f" {other.function.mentions} ":
+                continue
+            frame = ctx.suite.evaluate(other)
+            for name in traverse.names(f.body_of(other.function)):
+                holder, _, attr = name.rpartition(".")
+                if attr != "cache_clear":
+                    continue
+                value = ctx.suite.evaluator.quiet_eval(f.Name(holder), frame)
+                if not isinstance(value, FunctionValue) or value.function is body.function:
+                    return True
+    return False
+
+
+@rule("MEM602")
+def dict_cache(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
+    """A module dict that functions look results up in and put large ones into."""
+    found = containers(ctx.suite)
+    reported: set[Container] = set()
+    for body in suite.bodies:
+        for filling in found.fillings(body):
+            container = filling.container
+            if container in reported or container.key.path != suite.module.path or not is_cache(filling, body, ctx):
+                continue
+            value = _stored(filling, body, ctx)
+            if not _bulky(value, ctx.option("MEM602", "min-bytes")) or found.emptied(container):
+                continue
+            reported.add(container)
+            message = f"'{container.key.name}' keeps every result that {body.function.name}() puts into it"
+            yield _cache_draft(message, (container.line, 1, container.line, 1), value, ctx)
+
+
+def is_cache(filling: Filling, body: Body, ctx: Context) -> bool:
+    """Whether the function looks into the dict before it stores there."""
+    if filling.container.kind != "dict" or filling.how not in {"[]=", "setdefault"}:
+        return False
+    if filling.how == "setdefault":
+        return True
+    scope, found = scope_of(body), containers(ctx.suite)
+    for statement, enclosing in traverse.statements(f.body_of(body.function)):
+        for expression in traverse.own_expressions(statement):
+            for node in traverse.walk(expression):
+                path = _looked_up(node, bool(enclosing))
+                if path is not None and found.resolve(path, scope) == filling.container:
+                    return True
+    return False
+
+
+def _looked_up(node: f.Node, nested: bool) -> str | None:
+    """The name of a dict in ``key in NAME``, ``NAME.get(key)``, or in ``try: NAME[key]``."""
+    if isinstance(node, f.Compare):
+        for op, right in node.rest:
+            if op in {"in", "not in"} and isinstance(right, f.Name):
+                return right.path
+    if isinstance(node, f.Call) and isinstance(node.func, f.Name) and node.func.path.endswith(".get"):
+        return node.func.path.removesuffix(".get")
+    return None
+
+
+def _stored(filling: Filling, body: Body, ctx: Context) -> Value:
+    if filling.element is None:
+        return Value()
+    return ctx.suite.evaluator.quiet_eval(filling.element, ctx.suite.evaluate(body))
+
+
+# --- MEM603 -------------------------------------------------------------------------------------------------------
+
+
+@rule("MEM603")
+def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
+    """Something that a test, a fixture or a hook adds to a container which lives as long as the session."""
+    confidence = _confidence(body, ctx)
+    if confidence is None:
+        return
+    found = containers(ctx.suite)
+    lines: set[int] = set()
+    for filling in found.fillings(body):
+        container = filling.container
+        if filling.line in lines or is_cache(filling, body, ctx) or found.emptied(container):
+            continue
+        lines.add(filling.line)
+        yield Draft(
+            "MEM603",
+            filling.at if filling.how != "+=" else (filling.line, 1, filling.line, 1),
+            _message(filling, body),
+            "Let a fixture own the container, or empty it in an autouse fixture.",
+            confidence,
+            related=(Related(container.key.path, container.line, f"'{container.key.name}' is made here, at import"),),
+        )
+
+
+def _message(filling: Filling, body: Body) -> str:
+    key = filling.container.key
+    name = f"{key.cls}.{key.name}" if key.cls else key.name
+    element = filling.element
+    item = "every local of the function" if _is_locals(element) else "what it is given"
+    return f"'{name}' keeps {item} until the session ends: {body.function.name}() adds to it and nothing empties it"
+
+
+def _is_locals(element: f.Expr | None) -> bool:
+    return isinstance(element, f.Call) and element.func == f.Name("locals")
+
+
+def _confidence(body: Body, ctx: Context) -> Confidence | None:
+    """How sure it is that the body runs again and again; None when it does not."""
+    root = _outermost(body, ctx)
+    if root.role == "hook":
+        return Confidence.MEDIUM if root.function.name.startswith(_HOOKS_OF_TESTS) else None
+    if root.role == "fixture":
+        fixture = next((x for x in ctx.suite.of(root.module).fixtures.values() if x.body is root), None)
+        return Confidence.LOW if fixture is not None and fixture.scope in _FIXTURE_ONCE else Confidence.MEDIUM
+    if root.role in {"test", "setup", "teardown"}:
+        return Confidence.LOW if root.function.name in {"setUpModule", "setup_module"} else Confidence.MEDIUM
+    return Confidence.LOW
+
+
+def _outermost(body: Body, ctx: Context) -> Body:
+    """The body that a nested function lies in."""
+    frame = body.within
+    while frame is not None and frame.parent is not None:
+        frame = frame.parent
+    if frame is None:
+        return body
+    own = ctx.suite.of(body.module).bodies
+    return next((other for other in own if other.function is frame.function), body)
+
+

@@ -1,0 +1,167 @@
+"""MEM604: models, graphs and device memory that stay in the global state of a deep-learning framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint import facts as f
+from memlint.analysis import traverse
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.suite import Body
+from memlint.analysis.values import ClassValue, Literal, Ref, Value
+from memlint.rules.context import Context, Draft
+from memlint.rules.registry import rule
+
+_SAME_MODULE = frozenset({"eval", "train", "to", "cuda", "cpu", "float", "half", "double", "requires_grad_", "apply"})
+_WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
+_NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
+_LEAST_PASSES = 3  # kept at once
+
+
+@rule("MEM604")
+def model_left_in_framework(body: Body, ctx: Context) -> Iterator[Draft]:
+    """The first thing of a body that stays in a framework's global state, when nothing in reach clears it."""
+    if body.role not in {"test", "fixture", "setup"} or not _speaks_of(ctx, ("keras", "torch", "tensorflow")):
+        return
+    for site in ctx.suite.evaluate(body).sites:
+        undo = {name.rpartition(".")[2] for name in _undo(site)}
+        if undo and not site.mocked and not site.raises:
+            if not _cleared(body, undo, ctx):
+                yield _draft(site, undo)
+            return
+
+
+def _undo(site: Site) -> tuple[str, ...]:
+    for entry in site.entries:
+        if entry.retains == "process" and "cache_clear" not in entry.undo:
+            return tuple(entry.undo)
+    return ("torch.cuda.empty_cache",) if _on_device(site) else ()
+
+
+def _on_device(site: Site) -> bool:
+    if not site.name.startswith("torch."):
+        return False
+    if site.name == "torch.Tensor.cuda":
+        return True
+    device = site.args.get("device", Value())
+    text = device.value if isinstance(device, Literal) else None
+    makes = any(entry.makes is not None for entry in site.entries)
+    return makes and isinstance(text, str) and text.startswith("cuda")
+
+
+def _draft(site: Site, undo: set[str]) -> Draft:
+    if "empty_cache" in undo:
+        message = "device memory stays with torch's caching allocator, and no torch.cuda.empty_cache() gives it back"
+        advice = "Call torch.cuda.empty_cache() in an autouse fixture, after the yield."
+    else:
+        call = sorted(undo)[0]
+        message = f"{site.name} stays in the framework's global state, and no {call}() clears it"
+        advice = f"Call {call}() in an autouse fixture, after the yield."
+    return Draft("MEM604", site.at, message, advice)
+
+
+def _cleared(body: Body, words: set[str], ctx: Context) -> bool:
+    """Whether the body, a fixture in reach, a tear-down or a hook mentions what clears the state."""
+    return any(not words.isdisjoint(other.function.mentions.split()) for other in _in_reach(body, ctx))
+
+
+def _in_reach(body: Body, ctx: Context) -> Iterator[Body]:
+    suite = ctx.suite
+    yield body
+    yield from (fixture.body for fixture in suite.autouse(body.module, body.owner))
+    yield from (fixture.body for fixture in suite.requested(body))
+    if body.owner is not None:
+        for cls in suite.evaluator.mro(body.owner):
+            own = (b for b in suite.of(cls.module).bodies if b.owner is not None and b.owner.cls is cls.cls)
+            yield from (b for b in own if b.role in {"setup", "teardown"})
+    for module in [body.module, *suite.conftests(body.module)]:
+        own_bodies = suite.of(module).bodies
+        yield from (b for b in own_bodies if b.owner is None and b.role in {"setup", "teardown", "hook"})
+
+
+def _speaks_of(ctx: Context, modules: tuple[str, ...]) -> bool:
+    mentions = ctx.module.facts.mentions
+    return any(name in mentions for name in modules)
+
+
+# --- graphs ---------------------------------------------------------------------------------------------------------
+
+
+@rule("MEM604")
+def forward_passes_kept(body: Body, ctx: Context) -> Iterator[Draft]:
+    """Outputs of several forward passes kept at once, each with the graph that its gradient needs."""
+    if body.role not in {"test", "helper", "fixture", "setup"} or not _speaks_of(ctx, ("torch",)):
+        return
+    words = set(body.function.mentions.split())
+    if not words.isdisjoint(_NEEDS_GRAPH) or not words.isdisjoint(_WITHOUT_GRAPH) or _decorated(body):
+        return
+    if _cleared(body, set(_WITHOUT_GRAPH), ctx) or "set_grad_enabled" in ctx.module.facts.mentions.split():
+        return
+    frame = ctx.suite.evaluate(body)
+    block = f.body_of(body.function)
+    models = _models(block, frame, ctx)
+    for at in _kept(block, models, frame, ctx):
+        yield Draft(
+            "MEM604",
+            at,
+            "the outputs of several forward passes are kept, each with all activations of its pass for a gradient",
+            "Run them under torch.inference_mode(), or keep what is needed: .detach(), .item().",
+        )
+        return
+
+
+def _decorated(body: Body) -> bool:
+    owners = body.owner.cls.decorators if body.owner is not None else ()
+    named = (node.path for d, _ in [*body.function.decorators, *owners] for node in traverse.walk(d) if isinstance(node, f.Name))
+    return any(name.rpartition(".")[2] in _WITHOUT_GRAPH for name in named)
+
+
+def _models(block: tuple[f.Stmt, ...], frame: Frame, ctx: Context) -> set[str]:
+    """Names that hold a torch module."""
+    found: set[str] = set()
+    for statement, _ in traverse.statements(block):
+        if isinstance(statement, f.Assign) and statement.value is not None and _is_module(statement.value, frame, ctx):
+            found.update(target.path for target in statement.targets if isinstance(target, f.Name))
+    return found
+
+
+def _is_module(node: f.Expr, frame: Frame, ctx: Context) -> bool:
+    """Whether an expression makes a torch module: ``nn.Linear(…)``, ``Net().eval()``."""
+    if not isinstance(node, f.Call):
+        return False
+    if isinstance(node.func, f.Attr):
+        return node.func.attr in _SAME_MODULE and _is_module(node.func.base, frame, ctx)
+    value = ctx.suite.evaluator.quiet_eval(node.func, frame)
+    if isinstance(value, Ref):
+        last = value.name.rpartition(".")[2]
+        return value.name.startswith("torch.nn.") and last[:1].isupper() and not last.endswith("Loss")
+    if isinstance(value, ClassValue):
+        return any(base.startswith("torch.nn.") for base in ctx.suite.evaluator.external_bases(value))
+    return False
+
+
+def _kept(block: tuple[f.Stmt, ...], models: set[str], frame: Frame, ctx: Context) -> Iterator[f.Span]:
+    counts = {growth.at: growth.count for growth in frame.growths}
+    for statement, enclosing in traverse.statements(block):
+        in_loop = any(isinstance(outer, (f.For, f.While)) for outer in enclosing)
+        for expression in traverse.own_expressions(statement):
+            for node in traverse.walk(expression):
+                if isinstance(node, f.Comp) and node.kind == "list" and _forward(node.element, models):
+                    result = next((site.receiver for site in frame.sites if site.at == node.at), None)
+                    length = getattr(result, "length", None)
+                    if length is None or length.high >= _LEAST_PASSES:
+                        yield node.at
+                elif isinstance(node, f.Call) and in_loop and _appends(node, models):
+                    count = counts.get(node.at)
+                    if count is None or count.high >= _LEAST_PASSES:
+                        yield node.at
+
+
+def _forward(node: f.Expr, models: set[str]) -> bool:
+    return isinstance(node, f.Call) and isinstance(node.func, f.Name) and node.func.path in models
+
+
+def _appends(node: f.Call, models: set[str]) -> bool:
+    if not isinstance(node.func, f.Name) or not node.func.path.endswith(".append"):
+        return False
+    return bool(node.args) and _forward(node.args[0].value, models)
