@@ -124,7 +124,7 @@ def test_deep_nesting_costs_no_more_than_its_file(tmp_path, content):
     (tmp_path / "test_a.py").write_bytes(content)
     (tmp_path / "test_b.py").write_bytes(FAULT)
     command = [sys.executable, "-m", "memlint", ".", *OPTIONS]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     report = json.loads(ended.stdout)
     assert ended.stderr == ""
     assert lines(report) == [("test_b.py", 4)]

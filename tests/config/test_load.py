@@ -299,6 +299,14 @@ def test_a_bad_extra_rule_is_a_configuration_error(here):
     assert "bad.toml" in refused()
 
 
+def test_the_root_is_that_of_the_checkout_whatever_is_named(tmp_path, monkeypatch):
+    write(tmp_path, tests__pytest_ini="", tests__unit__x="")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(tmp_path / "tests" / "unit").root == tmp_path / "tests"
+    (tmp_path / ".git").mkdir()
+    assert load_settings(tmp_path / "tests" / "unit").root == load_settings().root == tmp_path
+
+
 class TestPytestConfiguration:
     @pytest.mark.parametrize(
         ("name", "text", "line"),
@@ -325,7 +333,7 @@ class TestPytestConfiguration:
         assert settings.testpaths == ("a", "b c")
         assert settings.python_files == ("check_*.py",)
         assert settings.origins["testpaths"] == f"{name}:{line}"
-        assert settings.origins["root"] == name
+        assert settings.origins["root"] == ".git"
 
     def test_memlints_own_settings_are_stronger(self, here):
         write(
@@ -347,13 +355,17 @@ class TestPytestConfiguration:
 
     def test_an_empty_pytest_ini_ends_the_search(self, here):
         write(here, pytest_ini="", sub__pytest_ini="", tox_ini="[pytest]\ntestpaths = a")
-        assert load_settings(here / "sub").root == here / "sub"
+        settings = load_settings(here / "sub")
+        assert (settings.testpaths, settings.testpaths_root) == ((), here / "sub")
 
     def test_testpaths_count_from_the_folder_of_the_pytest_configuration(self, here):
         write(here, pytest_ini="[pytest]\ntestpaths = t", sub__memlint_toml="cores = 1")
         settings = load_settings(here / "sub")
         assert settings.root == here / "sub"
-        assert settings.testpaths == ((here / "t").as_posix(),)
+        assert (settings.testpaths, settings.testpaths_root) == (("t",), here)
+        write(here, sub__memlint_toml="testpaths = ['u']")
+        settings = load_settings(here / "sub")
+        assert (settings.testpaths, settings.testpaths_root) == (("u",), here / "sub")
 
     @pytest.mark.parametrize(
         ("name", "text", "message"),

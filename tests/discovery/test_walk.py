@@ -118,6 +118,13 @@ class TestPaths:
         monkeypatch.chdir(suite / "pkg1")  # as pytest does, they count only from the root
         assert found() == ["inner/test_b.py", "test_d.py"]
 
+    def test_testpaths_of_a_suite_below_the_checkout(self, suite, monkeypatch):
+        touch(suite, "sub/checks/test_a.py", "sub/other/test_b.py")
+        (suite / "sub" / "pytest.ini").write_text("[pytest]\ntestpaths = checks\n")
+        assert found() == ["sub/checks/test_a.py", "sub/other/test_b.py"]
+        monkeypatch.chdir(suite / "sub")
+        assert found() == ["checks/test_a.py"]
+
     def test_a_testpath_that_is_missing_is_told(self, suite):
         (suite / "pytest.ini").write_text("[pytest]\ntestpaths = gone\n")
         assert messages(run()) == {"gone": "no such file or folder"}

@@ -89,6 +89,7 @@ def load_settings(
     root, root_origin = _root(start, path, suite)
     reading = _Reading(read_layers(path) if path else NO_LAYERS, overrides or Overrides())
     reading.origins["root"] = root_origin
+    has_own_testpaths = "testpaths" in reading.layers.plain
     extra = _extra_rules(reading)
     book = _book(extra)
     return Settings(
@@ -99,7 +100,8 @@ def load_settings(
         options=_options(reading, book),
         markers=reading.take("markers", DEFAULT_MARKERS),
         python_files=_from_suite(reading, "python_files", suite) or DEFAULT_PYTHON_FILES,
-        testpaths=_testpaths(reading, suite, root),
+        testpaths=_from_suite(reading, "testpaths", suite),
+        testpaths_root=suite.path.parent if suite and not has_own_testpaths else root,
         exclude=reading.take("exclude", ()),
         default_exclude=DEFAULT_EXCLUDE,
         extra_rules=extra,
@@ -117,11 +119,9 @@ def _root(start: Path, config: Path | None, suite: PytestConfig | None) -> tuple
     if config and config.parent in (start, *start.parents):
         return config.parent, shown(config)
     for folder in (start, *start.parents):
-        if suite and suite.path.parent == folder:
-            return folder, shown(suite.path)
         if (folder / ".git").exists():
             return folder, shown(folder / ".git")
-    return start, DEFAULT
+    return (suite.path.parent, shown(suite.path)) if suite else (start, DEFAULT)
 
 
 def _extra_rules(reading: _Reading) -> tuple[Path, ...]:
@@ -221,10 +221,3 @@ def _from_suite(reading: _Reading, name: str, suite: PytestConfig | None) -> tup
         return own
     reading.origins[name] = f"{shown(suite.path)}:{getattr(suite, f'{name}_line')}"
     return theirs
-
-
-def _testpaths(reading: _Reading, suite: PytestConfig | None, root: Path) -> tuple[str, ...]:
-    paths = _from_suite(reading, "testpaths", suite)
-    if not suite or "testpaths" in reading.layers.plain or suite.path.parent == root:
-        return paths
-    return tuple((suite.path.parent / path).as_posix() for path in paths)

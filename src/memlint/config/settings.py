@@ -23,14 +23,15 @@ class ConfigError(Exception):
 class Settings:
     """Every setting of a run, with defaults filled in."""
 
-    root: Path  # folder of the config file, else of the checkout or the pytest config; patterns count from it
+    root: Path  # folder of the config file, else the checkout, else the pytest root; patterns count from it
     working_dir: Path  # paths in results are relative to it
     codes: frozenset[str]  # active rules, after select and ignore
     per_file_ignores: tuple[tuple[str, frozenset[str]], ...]  # (gitignore pattern below root, codes)
     options: Mapping[str, Mapping[str, OptionValue]]  # code → option → value
     markers: tuple[str, ...]  # markers that announce a heavy test
     python_files: tuple[str, ...]  # patterns of test modules, as in pytest
-    testpaths: tuple[str, ...]  # what to check when nothing is named, below root; empty: all of it
+    testpaths: tuple[str, ...]  # what to check when nothing is named; empty: all of it
+    testpaths_root: Path  # the folder that testpaths count from, and where alone they count, as in pytest
     exclude: tuple[str, ...]  # gitignore patterns below root
     default_exclude: tuple[str, ...]  # likewise, but a folder that the user names is walked all the same
     extra_rules: tuple[Path, ...]  # folders with further rules and API tables

@@ -71,9 +71,9 @@ def _named(paths: Sequence[str], settings: Settings, walk: _Walk) -> Iterable[st
         return [
             path if os.path.lexists(os.path.join(walk.base, path)) else path.split("::")[0] for path in paths
         ]
-    if not settings.testpaths or Path(walk.base) != settings.root:
+    if not settings.testpaths or Path(walk.base) != settings.testpaths_root:
         return ["."]
-    return [found for pattern in settings.testpaths for found in _expand(pattern, settings.root)]
+    return [found for pattern in settings.testpaths for found in _expand(pattern, settings.testpaths_root)]
 
 
 def _expand(pattern: str, root: Path) -> list[str]:
