@@ -1,4 +1,4 @@
-"""Containers that live as long as the session: those of module level and of class bodies; who fills and empties them."""
+"""Containers that live as long as the session, of modules and class bodies, and who fills and empties them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,22 @@ _EMPTYING = frozenset(
     {"clear", "pop", "popitem", "popleft", "remove", "discard", "difference_update", "intersection_update"}
 )
 _REPLACING = frozenset({"setattr", "object", "dict", "patch", "delitem", "delattr", "setitem", "multiple"})
-_EMPTYING_VERBS = ("reset", "clear", "clean", "drain", "flush", "restore", "empty", "forget", "purge", "truncate")
+_EMPTYING_VERBS = (
+    "reset",
+    "clear",
+    "clean",
+    "drain",
+    "flush",
+    "restore",
+    "empty",
+    "forget",
+    "purge",
+    "truncate",
+)
 _CONSTRUCTORS = frozenset({"list", "dict", "set", "defaultdict", "OrderedDict", "Counter", "deque"})
-_MEANT_TO_LAST = frozenset({"collect_ignore", "collect_ignore_glob", "pytest_plugins", "__all__", "pytestmark"})
+_MEANT_TO_LAST = frozenset(
+    {"collect_ignore", "collect_ignore_glob", "pytest_plugins", "__all__", "pytestmark"}
+)
 _MAX_HOPS = 6  # re-exports followed
 
 
@@ -101,13 +114,15 @@ class Containers:
         self._names: set[str] = set()
         self._modules_seen = 0
 
-    # --- definitions ------------------------------------------------------------------------------------------------
+    # --- definitions --------------------------------------------------------------------------------------
 
     def of_module(self, module: Module) -> dict[Key, Container]:
         """The containers that a module and its classes make."""
         found = self._defined.get(module.path)
         if found is None:
-            found = {container.key: container for container in self._containers(module.facts.body, module, "")}
+            found = {
+                container.key: container for container in self._containers(module.facts.body, module, "")
+            }
             self._defined[module.path] = found
         return found
 
@@ -121,7 +136,7 @@ class Containers:
                     if name and "." not in name and name not in _MEANT_TO_LAST:
                         yield Container(Key(module.path, cls, name), statement.line, kind)
 
-    # --- names ------------------------------------------------------------------------------------------------------
+    # --- names --------------------------------------------------------------------------------------------
 
     def resolve(self, path: str, scope: Scope) -> Container | None:
         """The container that a dotted name stands for."""
@@ -184,11 +199,14 @@ class Containers:
             self._instance_names[id(owner.cls)] = known
             for cls in self.suite.evaluator.mro(owner):
                 for statement in cls.cls.body:
-                    if isinstance(statement, f.FunctionDef) and " self " in f" {statement.function.mentions} ":
+                    if (
+                        isinstance(statement, f.FunctionDef)
+                        and " self " in f" {statement.function.mentions} "
+                    ):
                         known[1].update(_assigned_attributes(f.body_of(statement.function)))
         return known[1]
 
-    # --- filling ----------------------------------------------------------------------------------------------------
+    # --- filling ------------------------------------------------------------------------------------------
 
     def fillings(self, body: Body) -> Iterator[Filling]:
         """Every statement of a body that puts something new into a long-lived container."""
@@ -211,7 +229,9 @@ class Containers:
         if isinstance(statement, f.Assign):
             for target in statement.targets:
                 if isinstance(target, f.Subscript) and not _fixed(target.index):
-                    yield from self._filling(target.base, target.at, "[]=", statement.value, statement.line, scope)
+                    yield from self._filling(
+                        target.base, target.at, "[]=", statement.value, statement.line, scope
+                    )
         if isinstance(statement, f.AugAssign) and statement.op in {"+", "|"}:
             at = (statement.line, 1, statement.line, 1)
             yield from self._filling(statement.target, at, "+=", None, statement.line, scope)
@@ -227,7 +247,9 @@ class Containers:
         values = [arg.value for arg in call.args if arg.keyword is None]
         if attr in {"add", "setdefault"} and _fixed((values[0],) if values else ()):
             return  # the same thing each time
-        if attr == "update" and all(isinstance(v, f.Mapping) and _fixed([k for k, _ in v.items if k]) for v in values):
+        if attr == "update" and all(
+            isinstance(v, f.Mapping) and _fixed([k for k, _ in v.items if k]) for v in values
+        ):
             return
         element = values[-1] if values and attr not in {"extend", "extendleft", "update"} else None
         yield from self._filling(base, call.at, attr, element, line, scope)
@@ -246,7 +268,7 @@ class Containers:
         if container is not None and not (how == "+=" and container.kind == "dict"):
             yield Filling(container, at, how, element, line)
 
-    # --- emptying ---------------------------------------------------------------------------------------------------
+    # --- emptying -----------------------------------------------------------------------------------------
 
     def emptied(self, container: Container) -> bool:
         """Whether any function of the suite empties, replaces or restores a container."""
@@ -263,7 +285,9 @@ class Containers:
             self._emptied[module.path] = known
             if not self._known_names().isdisjoint(module.facts.mentions.split()):
                 for body in self.suite.of(module).bodies:
-                    self._emptying(f.body_of(body.function), Scope(module, body.owner, (body.function,)), known)
+                    self._emptying(
+                        f.body_of(body.function), Scope(module, body.owner, (body.function,)), known
+                    )
         return known
 
     def _emptying(self, block: tuple[f.Stmt, ...], scope: Scope, out: tuple[set[Key], set[str]]) -> None:
@@ -333,7 +357,11 @@ def _emptied_paths(statement: f.Stmt) -> Iterator[str]:
                 yield target.path
             elif isinstance(target, f.Subscript) and isinstance(target.base, f.Name) and _sliced(target):
                 yield target.base.path
-    elif isinstance(statement, f.AugAssign) and statement.op in {"-", "&"} and isinstance(statement.target, f.Name):
+    elif (
+        isinstance(statement, f.AugAssign)
+        and statement.op in {"-", "&"}
+        and isinstance(statement.target, f.Name)
+    ):
         yield statement.target.path
     elif isinstance(statement, f.Del):
         for target in statement.targets:
@@ -364,15 +392,22 @@ def _replaced_names(statement: f.Stmt) -> Iterator[str]:
     """Names given as text to monkeypatch and mock.patch."""
     for expression in traverse.own_expressions(statement):
         for node in traverse.walk(expression):
-            if isinstance(node, f.Call) and isinstance(node.func, f.Name):
-                if node.func.path.rpartition(".")[2] in _REPLACING:
-                    texts = (arg.value for arg in node.args if isinstance(arg.value, f.Text))
-                    yield from (text.value.rpartition(".")[2] for text in texts)
+            if isinstance(node, f.Call) and isinstance(node.func, f.Name) and _replaces(node.func.path):
+                texts = (arg.value for arg in node.args if isinstance(arg.value, f.Text))
+                yield from (text.value.rpartition(".")[2] for text in texts)
+
+
+def _replaces(path: str) -> bool:
+    return path.rpartition(".")[2] in _REPLACING
 
 
 def _looped_over(path: str, enclosing: traverse.Enclosing) -> Iterator[str]:
     """The name itself, and what it stands for in ``for name in (A, B)``."""
     yield path
     for statement in enclosing:
-        if isinstance(statement, f.For) and isinstance(statement.target, f.Name) and statement.target.path == path:
+        if (
+            isinstance(statement, f.For)
+            and isinstance(statement.target, f.Name)
+            and statement.target.path == path
+        ):
             yield from (node.path for node in traverse.walk(statement.iter) if isinstance(node, f.Name))

@@ -1,7 +1,8 @@
-"""What a test, a fixture or a module holds at one time: its statements, walked with the allocations evaluation met.
+"""What a test, a fixture or a module holds at one time: its statements, with the allocations evaluation met.
 
-A name keeps what was bound to it until it is rebound, deleted or its function ends; what an expression does not hand
-on lives as long as the expression. So ``x = ones(n)`` in a loop holds two arrays, and ``del`` between two holds one.
+A name keeps what was bound to it until it is rebound, deleted or its function ends; what an expression does
+not hand on lives as long as the expression. So ``x = ones(n)`` in a loop holds two arrays, and ``del`` between
+two holds one.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Footprints:
         return known[1]
 
     def of_test(self, body: Body, own: Footprint | None = None) -> Parts:
-        """The peak of a test: module globals, live fixtures of every scope, set-up methods, and its own body."""
+        """The peak of a test: module globals, live fixtures of every scope, set-up methods, its own body."""
         held = self.of_module(body.module).kept
         peak = held
         for provider in [*(fixture.body for fixture in self.fixtures(body)), *self._setups(body)]:
@@ -178,7 +179,7 @@ class _Run:
         if parts:
             self.peak = _heavier(self.peak, self.live() + parts)
 
-    # --- statements ---------------------------------------------------------------------------------------------
+    # --- statements ---------------------------------------------------------------------------------------
 
     def block(self, block: tuple[f.Stmt, ...]) -> bool:
         """Walk statements; whether control never comes out at the end."""
@@ -311,7 +312,7 @@ class _Run:
         paths = {part.path for part in traverse.walk(node) if isinstance(part, f.Name)}
         return tuple(part for path in sorted(paths) for part in self.names.get(path, ()))
 
-    # --- expressions --------------------------------------------------------------------------------------------
+    # --- expressions --------------------------------------------------------------------------------------
 
     def value(self, node: f.Expr) -> Parts:
         """The new memory that an expression gives; what was alive on the way counts for the peak."""

@@ -13,7 +13,9 @@ from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 # who runs functions elsewhere, so that a switch may be thrown in a process that ends
-_OTHER_PROCESS = frozenset({"Process", "fork", "ProcessPoolExecutor", "run_in_subprocess", "assert_python_ok"})
+_OTHER_PROCESS = frozenset(
+    {"Process", "fork", "ProcessPoolExecutor", "run_in_subprocess", "assert_python_ok"}
+)
 
 
 @rule("MEM605")
@@ -80,7 +82,9 @@ def _around(body: Body, ctx: Context) -> Iterator[Body]:
                 if other.owner is not None and other.owner.cls in owners and other.role in paired:
                     yield other
     if body.role in {"setup", "hook"}:
-        yield from (b for b in suite.of(body.module).bodies if b.role in {"teardown", "hook"} and b.owner is None)
+        yield from (
+            b for b in suite.of(body.module).bodies if b.role in {"teardown", "hook"} and b.owner is None
+        )
     elif body.role == "helper":
         yield from _callers(body, ctx)
         yield from (other for other in suite.of(body.module).bodies if other.owner is None)
@@ -98,7 +102,7 @@ def _callers(body: Body, ctx: Context) -> Iterator[Body]:
 def _as_context(site: Site, body: Body) -> bool:
     """Whether the call stands in a with statement, whose end undoes it."""
     for statement, _ in traverse.statements(f.body_of(body.function)):
-        if isinstance(statement, f.With):
-            if any(isinstance(context, f.Call) and context.at == site.at for context, _ in statement.items):
-                return True
+        contexts = [context for context, _ in statement.items] if isinstance(statement, f.With) else []
+        if any(isinstance(context, f.Call) and context.at == site.at for context in contexts):
+            return True
     return False

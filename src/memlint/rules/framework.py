@@ -12,7 +12,9 @@ from memlint.analysis.values import ClassValue, Literal, Ref, Value
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
-_SAME_MODULE = frozenset({"eval", "train", "to", "cuda", "cpu", "float", "half", "double", "requires_grad_", "apply"})
+_SAME_MODULE = frozenset(
+    {"eval", "train", "to", "cuda", "cpu", "float", "half", "double", "requires_grad_", "apply"}
+)
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
 _LEAST_PASSES = 3  # kept at once
@@ -51,7 +53,9 @@ def _on_device(site: Site) -> bool:
 
 def _draft(site: Site, undo: set[str]) -> Draft:
     if "empty_cache" in undo:
-        message = "device memory stays with torch's caching allocator, and no torch.cuda.empty_cache() gives it back"
+        message = (
+            "device memory stays with torch's caching allocator: no torch.cuda.empty_cache() gives it back"
+        )
         advice = "Call torch.cuda.empty_cache() in an autouse fixture, after the yield."
     else:
         call = sorted(undo)[0]
@@ -84,7 +88,7 @@ def _speaks_of(ctx: Context, modules: tuple[str, ...]) -> bool:
     return any(name in mentions for name in modules)
 
 
-# --- graphs ---------------------------------------------------------------------------------------------------------
+# --- graphs -----------------------------------------------------------------------------------------------
 
 
 @rule("MEM604")
@@ -104,7 +108,7 @@ def forward_passes_kept(body: Body, ctx: Context) -> Iterator[Draft]:
         yield Draft(
             "MEM604",
             at,
-            "the outputs of several forward passes are kept, each with all activations of its pass for a gradient",
+            "the outputs of several forward passes are kept, each with all its activations for a gradient",
             "Run them under torch.inference_mode(), or keep what is needed: .detach(), .item().",
         )
         return
@@ -112,7 +116,12 @@ def forward_passes_kept(body: Body, ctx: Context) -> Iterator[Draft]:
 
 def _decorated(body: Body) -> bool:
     owners = body.owner.cls.decorators if body.owner is not None else ()
-    named = (node.path for d, _ in [*body.function.decorators, *owners] for node in traverse.walk(d) if isinstance(node, f.Name))
+    named = (
+        node.path
+        for d, _ in [*body.function.decorators, *owners]
+        for node in traverse.walk(d)
+        if isinstance(node, f.Name)
+    )
     return any(name.rpartition(".")[2] in _WITHOUT_GRAPH for name in named)
 
 
@@ -120,7 +129,11 @@ def _models(block: tuple[f.Stmt, ...], frame: Frame, ctx: Context) -> set[str]:
     """Names that hold a torch module."""
     found: set[str] = set()
     for statement, _ in traverse.statements(block):
-        if isinstance(statement, f.Assign) and statement.value is not None and _is_module(statement.value, frame, ctx):
+        if (
+            isinstance(statement, f.Assign)
+            and statement.value is not None
+            and _is_module(statement.value, frame, ctx)
+        ):
             found.update(target.path for target in statement.targets if isinstance(target, f.Name))
     return found
 

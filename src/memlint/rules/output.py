@@ -15,7 +15,17 @@ from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _DROPPED = frozenset({"debug", "info", "log"})  # below the level that pytest leaves the root logger at
-_CAPTURING = ("redirect_stdout", "redirect_stderr", "disabled", "capture", "stdout", "stderr", "quiet", "silence", "suppress")
+_CAPTURING = (
+    "redirect_stdout",
+    "redirect_stderr",
+    "disabled",
+    "capture",
+    "stdout",
+    "stderr",
+    "quiet",
+    "silence",
+    "suppress",
+)
 _READ_BACK = frozenset({"readouterr", "capsys", "capfd", "caplog", "capsysbinary", "capfdbinary"})
 _SUMMARY = 1000  # characters; numpy and pandas print a summary of what is larger
 
@@ -25,7 +35,9 @@ def captured_output(body: Body, ctx: Context) -> Iterator[Draft]:
     """A statement whose output in one test, in all iterations, is bulk."""
     if body.role not in {"test", "fixture", "setup"} or body.within is not None:
         return
-    if not _READ_BACK.isdisjoint([*body.function.mentions.split(), *(param.name for param in body.function.params)]):
+    if not _READ_BACK.isdisjoint(
+        [*body.function.mentions.split(), *(param.name for param in body.function.params)]
+    ):
         return
     limit = ctx.option("MEM606", "min-bytes")
     seen: set[tuple[str, f.Span]] = set()
@@ -40,14 +52,16 @@ def captured_output(body: Body, ctx: Context) -> Iterator[Draft]:
         yield Draft(
             "MEM606",
             at,
-            f"'{body.function.name}' writes about {format_bytes(size)} here, and pytest keeps what a passing test "
-            "writes to the end of the session",
+            f"'{body.function.name}' writes about {format_bytes(size)} here, "
+            "and pytest keeps what a passing test writes to the end of the session",
             "Write it to a file, print a summary, or take it out with capsys.readouterr().",
             estimate=Estimate(int(size), int(size), int(size)),
         )
 
 
-def _outputs(sites: list[Site] | tuple[Site, ...], times: Num, outer: Site | None) -> Iterator[tuple[Site, float, Site | None]]:
+def _outputs(
+    sites: list[Site] | tuple[Site, ...], times: Num, outer: Site | None
+) -> Iterator[tuple[Site, float, Site | None]]:
     """Every writing site with its bytes in one test, and the call in the test through which it is reached."""
     for site in sites:
         if site.repeats is None or site.mocked or site.raises:
@@ -55,9 +69,8 @@ def _outputs(sites: list[Site] | tuple[Site, ...], times: Num, outer: Site | Non
         repeats = times * site.repeats
         if site.inner:
             yield from _outputs(site.inner, repeats, outer or site)
-        elif any(entry.retains == "output" for entry in site.entries):
-            if not _conditional(site):
-                yield site, _written(site) * repeats.low, outer
+        elif any(entry.retains == "output" for entry in site.entries) and not _conditional(site):
+            yield site, _written(site) * repeats.low, outer
 
 
 def _written(site: Site) -> float:

@@ -20,7 +20,9 @@ from memlint.units import format_bytes
 _UNBOUNDED = frozenset({"functools.cache"})
 _BOUNDED_UNLESS_NONE = frozenset({"functools.lru_cache", "async_lru.alru_cache"})
 _BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image"})
-_BULKY_TYPES = frozenset({"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"})
+_BULKY_TYPES = frozenset(
+    {"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"}
+)
 _FIXTURE_ONCE = frozenset({"session", "package"})
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
@@ -38,7 +40,7 @@ def containers(suite: Suite) -> Containers:
     return Containers(suite)
 
 
-# --- MEM602 -------------------------------------------------------------------------------------------------------
+# --- MEM602 -----------------------------------------------------------------------------------------------
 
 
 @rule("MEM602")
@@ -78,7 +80,14 @@ def _cache_name(decorator: f.Expr, body: Body, ctx: Context) -> str | None:
         return "cache"
     if call is None or name not in _BOUNDED_UNLESS_NONE:
         return None
-    size = next((arg.value for n, arg in enumerate(call.args) if arg.keyword == "maxsize" or (n == 0 and not arg.keyword)), None)
+    size = next(
+        (
+            arg.value
+            for n, arg in enumerate(call.args)
+            if arg.keyword == "maxsize" or (n == 0 and not arg.keyword)
+        ),
+        None,
+    )
     return "lru_cache(maxsize=None)" if size == f.Const(None) else None
 
 
@@ -96,7 +105,11 @@ def _cached_result(body: Body, ctx: Context) -> Value | None:
             if name in f" {caller.function.mentions} ":
                 for site in ctx.suite.evaluate(caller).sites:
                     callee = site.callee
-                    if isinstance(callee, FunctionValue) and callee.function is body.function and _bulky(site.result, limit):
+                    if (
+                        isinstance(callee, FunctionValue)
+                        and callee.function is body.function
+                        and _bulky(site.result, limit)
+                    ):
                         return site.result
     return None
 
@@ -114,7 +127,7 @@ def _bulky(value: Value, limit: int) -> bool:
 
 
 def _cache_cleared(body: Body, ctx: Context) -> bool:
-    """Whether any function of the suite names ``cache_clear`` of this function, or of one that is not known."""
+    """Whether any function of the suite names ``cache_clear`` of this function, or of an unknown one."""
     for module in list(ctx.project.modules.values()):
         if " cache_clear " not in f" {module.facts.mentions} ":
             continue
@@ -140,7 +153,11 @@ def dict_cache(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
     for body in suite.bodies:
         for filling in found.fillings(body):
             container = filling.container
-            if container in reported or container.key.path != suite.module.path or not is_cache(filling, body, ctx):
+            if (
+                container in reported
+                or container.key.path != suite.module.path
+                or not is_cache(filling, body, ctx)
+            ):
                 continue
             value = _stored(filling, body, ctx)
             if not _bulky(value, ctx.option("MEM602", "min-bytes")) or found.emptied(container):
@@ -183,7 +200,7 @@ def _stored(filling: Filling, body: Body, ctx: Context) -> Value:
     return ctx.suite.evaluator.quiet_eval(filling.element, ctx.suite.evaluate(body))
 
 
-# --- MEM603 -------------------------------------------------------------------------------------------------------
+# --- MEM603 -----------------------------------------------------------------------------------------------
 
 
 @rule("MEM603")
@@ -205,7 +222,11 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
             _message(filling, body),
             "Let a fixture own the container, or empty it in an autouse fixture.",
             confidence,
-            related=(Related(container.key.path, container.line, f"'{container.key.name}' is made here, at import"),),
+            related=(
+                Related(
+                    container.key.path, container.line, f"'{container.key.name}' is made here, at import"
+                ),
+            ),
         )
 
 
@@ -214,7 +235,9 @@ def _message(filling: Filling, body: Body) -> str:
     name = f"{key.cls}.{key.name}" if key.cls else key.name
     element = filling.element
     item = "every local of the function" if _is_locals(element) else "what it is given"
-    return f"'{name}' keeps {item} until the session ends: {body.function.name}() adds to it and nothing empties it"
+    return (
+        f"'{name}' keeps {item} until the session ends: {body.function.name}() adds to it, nothing empties it"
+    )
 
 
 def _is_locals(element: f.Expr | None) -> bool:
@@ -243,5 +266,3 @@ def _outermost(body: Body, ctx: Context) -> Body:
         return body
     own = ctx.suite.of(body.module).bodies
     return next((other for other in own if other.function is frame.function), body)
-
-
