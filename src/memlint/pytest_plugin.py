@@ -34,12 +34,10 @@ from typing import Any
 
 import pytest
 
-PEAK_KEY = (
-    "memlint_bytes"  # attribute of a test's reports: [bytes above its start, peak]; xdist carries it across
-)
+PEAK_KEY = "memlint_bytes"  # attribute of a test's last report: [bytes above its start, peak]; crosses xdist
+BUDGETS = ("memory_budget", "limit_memory")  # the second is pytest-memray's
 SHOWN = 10
 _LINUX = sys.platform.startswith("linux")
-_PAGE = resource.getpagesize()
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _SIZE = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -64,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if orders:
         config.pluginmanager.register(Unit(config, orders), "memlint_unit")
     if orders or config.getoption("memlint"):
-        config.pluginmanager.register(Measure(), "memlint_measure")
+        config.pluginmanager.register(Measure(config.getoption("memlint")), "memlint_measure")
     if config.getoption("memlint"):
         config.pluginmanager.register(Heaviest(config.getoption("memlint_top")), "memlint_heaviest")
 
@@ -84,7 +82,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if manager.has_plugin("memlint_measure"):
         return
     if any(item.get_closest_marker("memory_budget") for item in session.items):
-        manager.register(Measure(), "memlint_measure")
+        manager.register(Measure(attach=False), "memlint_measure")
 
 
 # ---------------------------------------------------------------------------------------------- memory
@@ -98,26 +96,23 @@ def _read(path: str) -> bytes:
         os.close(fd)
 
 
-def peak_bytes() -> int:
-    """Highest resident memory of this process since ``reset_peak``, or its start where that cannot be."""
+def memory() -> tuple[int, int | None]:
+    """Highest resident memory of this process since ``reset_peak``, and what is resident now.
+
+    Where the system does not say, the first is the highest ever and the second None.
+    """
     if _LINUX:
         try:
             status = _read("/proc/self/status")
-            at = status.index(b"VmHWM:") + 6
-            return int(status[at : status.index(b"kB", at)]) * 1024
+            return _kilobytes(status, b"VmHWM:"), _kilobytes(status, b"VmRSS:")
         except (OSError, ValueError):
             pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, None
 
 
-def resident_bytes() -> int | None:
-    """Resident memory of this process now; None where the system does not say."""
-    if not _LINUX:
-        return None
-    try:
-        return int(_read("/proc/self/statm").split()[1]) * _PAGE
-    except (OSError, ValueError):
-        return None
+def _kilobytes(status: bytes, key: bytes) -> int:
+    at = status.index(key) + 6
+    return int(status[at : status.index(b"kB", at)]) * 1024
 
 
 def reset_peak() -> None:
@@ -171,48 +166,50 @@ def _mebibytes(size: float) -> str:
 class Measure:
     """Takes the three figures of each test and holds it to its budget."""
 
-    def __init__(self) -> None:
+    def __init__(self, attach: bool) -> None:
+        """``attach``: put the figures on the reports too, for the table at the end."""
+        self.attach = attach
         self.before: int | None = None
         self.gap = 0
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
         """Open the test's window before everyone else's part of the protocol."""
-        self.gap = peak_bytes()
-        self.before = resident_bytes()
+        self.gap, self.before = memory()
         reset_peak()
         yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, None]:
-        """Attach the figures to the report, and fail a passing test that went over its budget."""
+        """Fail a passing test that went over its budget; attach the figures to its last report."""
         outcome = yield
         report = outcome.get_result()
-        if call.when == "setup" and report.passed:
-            return
-        peak = peak_bytes()
-        added = max(0, peak - (self.before or 0))
-        setattr(report, PEAK_KEY, [added, peak])
         if call.when == "call" and report.passed and not hasattr(report, "wasxfail"):
-            message = over_budget(item, added)
+            message = self._over_budget(item)
             if message:
                 report.outcome = "failed"
                 report.longrepr = message
+        elif call.when == "teardown" and self.attach:
+            peak, _ = memory()
+            setattr(report, PEAK_KEY, [max(0, peak - (self.before or 0)), peak])
+
+    def _over_budget(self, item: pytest.Item) -> str:
+        markers = [marker for name in BUDGETS if (marker := item.get_closest_marker(name))]
+        if not markers or self.before is None:
+            return ""
+        added = max(0, memory()[0] - self.before)
+        return next(filter(None, (over_budget(marker, added) for marker in markers)), "")
 
 
-def over_budget(item: pytest.Item, added: int) -> str:
-    """Why a test that added so many bytes at its peak fails, or ""; pytest-memray's marker counts too."""
-    for name in ("memory_budget", "limit_memory"):
-        marker = item.get_closest_marker(name)
-        if marker is None:
-            continue
-        try:
-            budget = parse_size(marker.args[0], binary=name == "limit_memory")
-        except (ValueError, IndexError) as error:
-            return f"{name}: {error if marker.args else 'give a size'}"
-        if added > budget:
-            return f"{item.nodeid} added {_mebibytes(added)} at its peak; {name} allows {_mebibytes(budget)}"
-    return ""
+def over_budget(marker: pytest.Mark, added: int) -> str:
+    """Why a test that added so many bytes at its peak fails by this marker, or ""."""
+    try:
+        budget = parse_size(marker.args[0], binary=marker.name == "limit_memory")
+    except (ValueError, IndexError) as error:
+        return f"{marker.name}: {error if marker.args else 'give a size'}"
+    if added <= budget:
+        return ""
+    return f"the test added {_mebibytes(added)} at its peak; {marker.name} allows {_mebibytes(budget)}"
 
 
 class Heaviest:
@@ -276,7 +273,7 @@ class Unit:
         self.orders = orders
         self.events = Events(orders["MEMLINT_EVENTS"])
         self.start_folder = str(config.invocation_params.dir)
-        self.resident = resident_bytes()
+        self.resident = memory()[1]
         self.baseline = orders.get("MEMLINT_MODE") == "baseline"
         self.outcome = ""
         self.memory_error = False
@@ -295,7 +292,7 @@ class Unit:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Nothing of the suite but its conftest files has been imported yet."""
-        self.resident = resident_bytes()
+        self.resident = memory()[1]
         if not self.worker:
             self.events.write("session", self.events.pid, self.resident)
 
@@ -332,7 +329,7 @@ class Unit:
         started = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - started, 6)
-        figures = (measure.before, peak_bytes(), resident_bytes())
+        figures = (measure.before, *memory())
         self.events.write("end", name, self.worker, self.outcome, *figures, seconds, self.memory_error)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -367,9 +364,9 @@ class Unit:
         """The one record without which the unit has not finished."""
         if self.worker:
             return
-        peak = peak_bytes()
+        peak, _ = memory()
         _settle()
-        now = resident_bytes()
+        _, now = memory()
         retained = None if now is None or self.resident is None else max(0, now - self.resident)
         self.events.write("finish", int(session.exitstatus), peak, retained)
 

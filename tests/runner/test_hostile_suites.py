@@ -1,4 +1,4 @@
-"""Suites that do what suites do: odd names, floods, closed descriptors, vanished folders, forks and orphans."""
+"""What suites do: odd names, floods, closed descriptors, vanished folders, forks and orphans."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_flood_of_output(bench: Bench) -> None:
 
 
 def test_raw_bytes(bench: Bench) -> None:
-    code = "import os\ndef test_raw():\n    os.write(1, bytes(range(256)))\n    os.write(2, bytes(range(256)))"
+    code = (
+        "import os\ndef test_raw():\n    os.write(1, bytes(range(256)))\n    os.write(2, bytes(range(256)))"
+    )
     assert bench.run_one(code, pytest_args=["-s"]).verdict == "passed"
     assert bench.run_one(code).verdict == "passed"
 
@@ -122,7 +124,7 @@ def test_working_folder_changed_and_deleted(bench: Bench) -> None:
 
 
 def test_all_descriptors_closed(bench: Bench) -> None:
-    """pytest itself may not live through it, but the record of the test is there and the verdict is no pass."""
+    """pytest itself may not live through it, but the records are there."""
     code = "import os\ndef test_first(): pass\ndef test_close(): os.closerange(3, 256)\ndef test_last(): pass"
     unit = bench.run_one(code)
     assert unit.tests.get("passed", 0) >= 1
@@ -174,7 +176,9 @@ def test_pytest_inside_a_test(bench: Bench) -> None:
     assert [test.test for test in ran.journal.tests] == ["test_it.py::test_outer"]
 
 
-@pytest.mark.parametrize("start", ["Popen(['sleep', '4321.25'])", "Popen('setsid sleep 4321.25 &', shell=True)"])
+@pytest.mark.parametrize(
+    "start", ["Popen(['sleep', '4321.25'])", "Popen('setsid sleep 4321.25 &', shell=True)"]
+)
 def test_leftover_processes(bench: Bench, meter: str, start: str) -> None:
     unit = bench.run_one(f"import subprocess\ndef test_a(): subprocess.{start}", meter=meter)
     assert unit.verdict == "passed"
@@ -211,7 +215,7 @@ def test_orphans_go_to_the_unit_they_come_from(bench: Bench, meter: str) -> None
                 open("{name}", "w").close()
                 while not (os.path.exists("a") and os.path.exists("b")):
                     time.sleep(0.01)
-                subprocess.run("sleep 4321.{name == "a" and 1 or 2} &", shell=True)
+                subprocess.run("sleep 4321.{1 if name == "a" else 2} &", shell=True)
             """,
         )
     ran = bench.run(jobs=2, meter=meter)
@@ -234,7 +238,9 @@ def test_processes_that_end_by_themselves_are_not_leftovers(bench: Bench) -> Non
 
 
 def test_grandchild_that_holds_the_output_does_not_hang_the_run(bench: Bench) -> None:
-    unit = bench.run_one("import subprocess\ndef test_a(): subprocess.Popen(['sleep', '4322'])", pytest_args=["-s"])
+    unit = bench.run_one(
+        "import subprocess\ndef test_a(): subprocess.Popen(['sleep', '4322'])", pytest_args=["-s"]
+    )
     assert unit.seconds < 10
 
 
@@ -242,7 +248,7 @@ def test_suite_with_its_own_options(bench: Bench) -> None:
     """addopts, random order by a hook, warnings as errors, strict markers."""
     bench.write(
         "pytest.ini",
-        "[pytest]\naddopts = -ra --strict-markers --strict-config -W error --durations=3\nfilterwarnings = error\n",
+        "[pytest]\naddopts = -ra --strict-markers --strict-config --durations=3\nfilterwarnings = error\n",
     )
     bench.write("conftest.py", "def pytest_collection_modifyitems(items): items.reverse()")
     ran = bench.run(bench.write("test_it.py", "def test_a(): pass\ndef test_b(): pass"))
@@ -313,7 +319,8 @@ def test_xdist(bench: Bench) -> None:
 
 
 def test_environment_and_arguments_reach_the_unit(bench: Bench) -> None:
-    code = "import os\ndef test_a(request): assert os.environ['X'] == '1 =' and request.config.option.maxfail == 7"
+    code = "import os\ndef test_a(pytestconfig):\n    assert os.environ['X'] == '1 ='"
+    code += "\n    assert pytestconfig.option.maxfail == 7"
     variables = [("X", "1 ="), ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")]
     assert bench.run_one(code, environment=variables, pytest_args=["--maxfail=7"]).verdict == "passed"
 

@@ -76,7 +76,8 @@ FILES = {
         import subprocess, sys, time
         HOLD = "import time; b = bytearray(90 << 20); print(flush=True); time.sleep(0.3)"
         def test_orphan():
-            shell = subprocess.Popen(["sh", "-c", '"$@" & exit 0', "sh", sys.executable, "-I", "-S", "-c", HOLD], stdout=-1)
+            python = [sys.executable, "-I", "-S", "-c", HOLD]
+            shell = subprocess.Popen(["sh", "-c", '"$@" & exit 0', "sh", *python], stdout=-1)
             shell.wait()
             shell.stdout.readline()
             time.sleep(0.1)

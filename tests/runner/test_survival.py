@@ -10,11 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from runner.conftest import GROUPS, Bench, Ran, end, processes_with, wait_until
 
 from memlint.runner import journal
 from memlint.runner.journal import TestStart, UnitEnd, UnitStart
 from memlint.runner.meters import choose
+from runner.conftest import GROUPS, Bench, Ran, end, processes_with, wait_until
 
 _UNIT = """
 import os, subprocess
@@ -44,7 +44,9 @@ def test_killed_at_twenty_moments_of_forty_units(bench: Bench) -> None:
     luck = random.Random(5)
     for _ in range(20):
         process = bench.start(resume=True)
-        target = _size(bench) + luck.randrange(400, 2600)  # bytes: from within the first unit to several later
+        target = _size(bench) + luck.randrange(
+            400, 2600
+        )  # bytes: from within the first unit to several later
         wait_until(lambda p=process, t=target: _size(bench) >= t or p.poll() is not None)
         end(process)
         before = _finished(bench.journal)

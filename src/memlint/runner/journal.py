@@ -187,7 +187,7 @@ def _records(stream: Any, path: Path) -> Iterator[Record]:
         if broken is not None:
             raise JournalError(f"{path}:{broken} is not a journal record, though lines follow it")
         try:
-            record = decode(line)
+            record = decode(line if line.endswith(b"\n") else b"")  # without its newline a line is torn
         except ValueError:
             broken = number
             continue

@@ -1,9 +1,9 @@
 """Sampling /proc: needs no rights, sees what lives longer than the time between two looks.
 
-Of each process the memory now counts, or its high-water mark where that moved since the look before, so spikes
-between two looks are seen. Pages of files count once for the tree, as the process that maps the most of them has
-them. Other pages that processes share count once too, by their proportional set size; the kernel computes that
-page by page, so it is asked again only after ten times as long as it took.
+Of each process the memory now counts, or its high-water mark where that moved since the look before, so
+that spikes between two looks are seen. Pages of files count once for the tree, as the process that maps the
+most of them has them. Other shared pages count once too, by their proportional set size; the kernel
+computes that page by page, so it is asked again only after ten times as long as it took.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class SamplingMeter:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One process. ``private``: anonymous and shared memory; ``mapped``: pages of files, which others map too."""
+    """One process. ``private``: anonymous and shared memory; ``mapped``: pages of files."""
 
     resident: int
     mark: int  # the high-water mark of ``resident``
