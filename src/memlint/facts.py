@@ -246,7 +246,7 @@ class Function(Node):
     line: int  # of ``def``
     first_line: int  # of the first decorator
     end_line: int
-    mentions: str  # every name and attribute in it and its decorators, and "global" and "while-true", blank-separated
+    mentions: str  # its names and attributes (also with their dot), "global", "while-true"; decorators included
     largest: float  # the largest number written in it and its decorators; infinite with ** or <<
     binds: tuple[str, ...]  # names local to it
     body: msgspec.Raw

@@ -132,9 +132,8 @@ class _Run:
         self.cache = FactsCache(self.settings.cache_dir if request.cache else None)
         self.disk = _Disk(self.root)
         self.interesting = _interest(self.index)
-        self.support: dict[str, bool] = {}
         files = self._read()
-        self.project = Project(files, self.disk, self._load)
+        self.project = Project(files, self.disk, self._load, self._is_support)
         self._add_conftests()
         evaluator = Evaluator(self.project, self.index, self.cores)
         self.suite = Suite(evaluator)
@@ -176,9 +175,7 @@ class _Run:
 
     def _load(self, path: str) -> FileFacts | None:
         """A further file that the suite imports: test support always, product code when it may acquire something."""
-        support = self._is_support(path)
-        self.support[path] = support
-        if not support and not self._may_matter(path):
+        if not self._is_support(path) and not self._may_matter(path):
             return None
         return self._facts_of(path)
 
@@ -221,7 +218,7 @@ class _Run:
 
     def _reportable(self) -> list[Module]:
         for path, module in list(self.project.modules.items()):
-            if not module.linted and self.support.get(path) and not is_excluded(path, self.settings):
+            if not module.linted and module.support and not is_excluded(path, self.settings):
                 module.linted = not path.startswith("..")
         return self.linted()
 

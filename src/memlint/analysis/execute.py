@@ -294,7 +294,7 @@ class Execution(NameResolution):
     def _function_def(self, node: f.FunctionDef, frame: Frame) -> bool:
         function = node.function
         outer = frame.where
-        if frame.function is not None or self.relevance.matters(function):
+        if frame.function is not None or self.relevance.matters(function, frame.module):
             frame.where = "decorator" if outer in {"module", "class"} else outer
             for decorator, line in function.decorators:
                 frame.statement = line

@@ -32,6 +32,7 @@ class Module:
     facts: f.FileFacts
     name: str  # dotted, from the topmost package
     linted: bool = True
+    support: bool = False  # part of the suite although it was not asked for: conftest.py, helpers
     env: dict[str, Value] | None = None  # its globals, once evaluated
     evaluating: bool = False
     stars: list[Module] = field(default_factory=list)
@@ -65,20 +66,26 @@ class Project:
         files: Iterable[f.FileFacts],
         disk: Disk,
         loader: Callable[[str], f.FileFacts | None] | None = None,
+        is_support: Callable[[str], bool] = lambda path: False,
     ) -> None:
-        """``loader`` returns the facts of a further file of the project, or None when it is not worth reading."""
+        """``loader`` returns the facts of a further file of the project, or None when it is not worth reading.
+
+        ``is_support`` tells whether such a file is part of the suite.
+        """
         self.disk = disk
         self.loader = loader
+        self.is_support = is_support
         self.modules: dict[str, Module] = {}
         self._packages: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Module | None] = {}
         self._roots: dict[tuple[str, str], bool] = {}
+        self._installed: dict[str, bool] = {}
         for facts in files:
             self.add(facts)
 
     def add(self, facts: f.FileFacts, linted: bool = True) -> Module:
         """Take a file in."""
-        module = Module(facts, self.module_name(facts.path), linted)
+        module = Module(facts, self.module_name(facts.path), linted, not linted and self.is_support(facts.path))
         self.modules[facts.path] = module
         return module
 
@@ -117,6 +124,8 @@ class Project:
         """Whether a top-level name may belong to the project: a file or folder of that name lies above the importer."""
         folder = importer.folder
         while True:
+            if self._is_site_packages(folder) and importer.name.partition(".")[0] != name:
+                return False  # what lies beside an installed package is another library
             for base in (folder, posixpath.join(folder, "src")):
                 stem = posixpath.join(base, name)
                 if self.disk.is_dir(stem) or self.disk.size(f"{stem}.py") is not None:
@@ -124,6 +133,13 @@ class Project:
             if not folder or folder == "/":
                 return False
             folder = posixpath.dirname(folder)
+
+    def _is_site_packages(self, folder: str) -> bool:
+        known = self._installed.get(folder)
+        if known is None:
+            known = bool(self.disk.matches(posixpath.join(folder, "*.dist-info")))
+            self._installed[folder] = known
+        return known
 
     def find_relative(self, module: str, level: int, importer: Module) -> Module | None:
         """The module of ``from ..module import``."""

@@ -15,7 +15,8 @@ from memlint.knowledge.apis import CallEntry
 from memlint.knowledge.index import ApiIndex
 
 LARGE = 200  # a number from which on it may make a size large
-_ALWAYS = frozenset({"global", "while-true", "locals", "globals", "lru_cache", "cache", "cached_property", "patch"})
+_ALWAYS = frozenset({"global", "while-true", "locals", "globals", "lru_cache", "cache", "cached_property", "patch", "nn"})
+_NONE: frozenset[str] = frozenset()
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
 
 
@@ -26,27 +27,81 @@ class Relevance:
         self.project = project
         self.index = index
         self.names: frozenset[str] = frozenset()
+        self._local: dict[str, frozenset[str]] = {}  # large globals and containers that a module's functions can name
         self._seen = 0
         self._imported: set[str] = set()  # modules whose imports have been looked up
 
-    def matters(self, function: f.Function) -> bool:
+    def matters(self, function: f.Function, module: Module) -> bool:
         """Whether evaluating the function can tell anything about memory."""
         if function.largest >= LARGE:
             return True
         if len(self.project.modules) != self._seen:
             self._learn()
-        return not self.names.isdisjoint(function.mentions.split())
+        words = _free_words(function)
+        if not self.names.isdisjoint(words):
+            return True
+        return not self._local.get(module.path, _NONE).isdisjoint(words)
 
     def _learn(self) -> None:
         """Collect the names anew; asked again when further modules have been read."""
         self._read_imports()
         self._seen = len(self.project.modules)
         modules = list(self.project.modules.values())
-        mentioned = {word for module in modules for word in module.facts.mentions.split()}
-        names = set(_ALWAYS) | set(self._triggers(mentioned))
+        mentioned = {word.lstrip(".") for module in modules for word in module.facts.mentions.split()}
+        effective, plain = self._triggers(mentioned)
+        names = effective | _ALWAYS
+        shared = [module for module in modules if not _is_test(module)]
+        self._local = {module.path: frozenset(module.facts.notable) for module in modules}
+        self.names = frozenset(names | self._closure(shared, names, plain))
+        tests = [module for module in modules if _is_test(module)]
+        for _ in range(2):  # once for what a module defines, once for what it imports of another test module
+            for module in tests:
+                known = self._local[module.path].union(*self._imported_names(module))
+                self._local[module.path] = known
+                self._local[module.path] = known | self._closure([module], set(self.names | known), plain)
+
+    def _triggers(self, mentioned: set[str]) -> tuple[set[str], set[str]]:
+        """Last names of calls with an effect, and of those without, as far as the project mentions their library."""
+        effective: set[str] = set()
+        plain: set[str] = set()
+        for name, entries in self.index.calls.items():
+            root, _, rest = name.partition(".")
+            last = rest.rpartition(".")[2] or rest
+            if last in _COMMON or (root not in mentioned and root != "builtins"):
+                continue
+            (effective if any(map(_has_effect, entries)) else plain).add(last)
+        return effective, plain - effective
+
+    def _closure(self, modules: list[Module], names: set[str], plain: set[str]) -> set[str]:
+        """The project's functions and classes that mention what matters, directly or through each other."""
+        out: set[str] = set()
+        pending: list[tuple[str, frozenset[str]]] = []
         for module in modules:
-            names.update(module.facts.notable)
-        self.names = frozenset(self._closure(modules, names))
+            for name, words, large in _definitions(module.facts.body):
+                direct = not names.isdisjoint(words)
+                if _is_product(module):
+                    if name in plain:
+                        continue  # the tables say what it does
+                    large, words = False, frozenset()
+                elif not self._local[module.path].isdisjoint(words):
+                    large = True
+                if direct or large:
+                    out.add(name)
+                else:
+                    pending.append((name, words))
+        while True:
+            found = {name for name, words in pending if not out.isdisjoint(words)}
+            if found <= out:
+                return out
+            out |= found
+
+    def _imported_names(self, module: Module) -> Iterator[frozenset[str]]:
+        """What matters of the suite's own modules that a module imports from, under the names it has here."""
+        for node in _imports(module.facts.body):
+            for found in self._modules_of(node, module):
+                if not _is_product(found) and found is not module:
+                    yield self._local[found.path]
+                    yield frozenset(local for local, name in node.bindings if name in self._local[found.path])
 
     def _read_imports(self) -> None:
         """Have the project's own modules read that the suite imports: what they define may matter."""
@@ -55,35 +110,39 @@ class Relevance:
                 continue
             self._imported.add(module.path)
             for node in _imports(module.facts.body):
-                for _, name in node.bindings:
-                    self._read_import(node, name, module)
+                self._modules_of(node, module)
 
-    def _read_import(self, node: f.Import, name: str, module: Module) -> None:
-        if node.level:
-            found = self.project.find_relative(node.module, node.level, module)
-        else:
-            found = self.project.first_party(node.module if node.is_from else name, module)
-        if node.is_from and found is not None and found.is_package and name != "*":
-            self.project.find_relative(name, 1, found)
+    def _modules_of(self, node: f.Import, module: Module) -> list[Module]:
+        """The project's modules that an import names, or takes names from."""
+        out: list[Module | None] = []
+        for _, name in node.bindings:
+            if node.level:
+                found = self.project.find_relative(node.module, node.level, module)
+            else:
+                found = self.project.first_party(node.module if node.is_from else name, module)
+            out.append(found)
+            if node.is_from and found is not None and found.is_package and name != "*":
+                out.append(self.project.find_relative(name, 1, found))
+            elif node.is_from and found is None and not node.level:
+                out.append(self.project.first_party(f"{node.module}.{name}", module))
+        return list(dict.fromkeys(found for found in out if found is not None))
 
-    def _triggers(self, mentioned: set[str]) -> Iterator[str]:
-        """Last names of calls with an effect, as far as the project mentions their library."""
-        for name, entries in self.index.calls.items():
-            root, _, rest = name.partition(".")
-            last = rest.rpartition(".")[2] or rest
-            if (root in mentioned or root == "builtins") and last not in _COMMON and any(map(_has_effect, entries)):
-                yield last
 
-    @staticmethod
-    def _closure(modules: list[Module], names: set[str]) -> set[str]:
-        """Add the project's functions and classes that mention what matters, until nothing is added."""
-        pending = [(name, set(words), large) for module in modules for name, words, large in _definitions(module.facts.body)]
-        while True:
-            found = {name for name, words, large in pending if large or not names.isdisjoint(words)}
-            if found <= names:
-                return names
-            names |= found
-            pending = [entry for entry in pending if entry[0] not in names]
+def _is_test(module: Module) -> bool:
+    """Whether only its own functions, and modules that import it, can name what it defines."""
+    file = module.facts.path.rpartition("/")[2]
+    return module.linted and (file.startswith("test") or file.endswith("_test.py"))
+
+
+def _is_product(module: Module) -> bool:
+    """Whether the module was read for what it offers to the suite, and is no part of the suite."""
+    return not module.linted and not module.support
+
+
+def _free_words(function: f.Function) -> set[str]:
+    """What the function mentions of others: its own local names say nothing about a global of that name."""
+    local = set(function.binds).difference(param.name for param in function.params)
+    return {word.lstrip(".") for word in function.mentions.split() if word not in local}
 
 
 def _has_effect(entry: CallEntry) -> bool:
@@ -94,19 +153,19 @@ def _has_effect(entry: CallEntry) -> bool:
         or entry.endless
         or entry.combinations
         or (entry.retains and entry.retains != "output")
-        or (entry.makes and (entry.makes.fixed or entry.makes.outer or entry.makes.dense))
+        or (entry.makes and (entry.makes.fixed or entry.makes.dense))
     )
 
 
-def _definitions(body: tuple[f.Stmt, ...], owner: str | None = None) -> Iterator[tuple[str, list[str], bool]]:
+def _definitions(body: tuple[f.Stmt, ...], owner: str | None = None) -> Iterator[tuple[str, frozenset[str], bool]]:
     """What others can call: functions under their own name, methods also under that of their class; no tests."""
     for statement in body:
         if isinstance(statement, f.Import):
-            yield from ((local, [name], False) for local, name in statement.bindings if local != name)
+            yield from ((local, frozenset({name}), False) for local, name in statement.bindings if local != name)
         elif isinstance(statement, f.FunctionDef):
             function = statement.function
             if not function.name.startswith("test"):
-                words, large = function.mentions.split(), function.largest >= LARGE
+                words, large = frozenset(_free_words(function)), function.largest >= LARGE
                 if not function.name.startswith("__"):
                     yield function.name, words, large
                 if owner is not None:

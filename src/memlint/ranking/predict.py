@@ -44,7 +44,7 @@ def _file(engine: Engine, module: Module, findings: int) -> Suspect:
     peak, reasons = _held(engine.suite.evaluator.module_frame(module), module.path)
     heaviest: tuple[Estimate, list[Reason]] = (ZERO, [])
     for body in engine.suite.of(module).bodies:
-        if not engine.suite.evaluator.relevance.matters(body.function):
+        if not engine.suite.evaluator.relevance.matters(body.function, body.module):
             continue
         own = _held(engine.suite.evaluate(body), module.path)
         heaviest = max(heaviest, own, key=lambda pair: pair[0].likely)
@@ -53,7 +53,7 @@ def _file(engine: Engine, module: Module, findings: int) -> Suspect:
 
 def _test(engine: Engine, body: Body, findings: int) -> Suspect:
     peak, reasons = ZERO, list[Reason]()
-    if engine.suite.evaluator.relevance.matters(body.function):
+    if engine.suite.evaluator.relevance.matters(body.function, body.module):
         peak, reasons = _held(engine.suite.evaluate(body), body.module.path)
     return Suspect(body.module.path, 0, peak, tuple(reasons), findings, body.nodeid)
 

@@ -75,7 +75,7 @@ class Engine:
         for fixture in suite.fixtures.values():
             yield fixture, context.within(fixture.body)
         for body in self.bodies(module):
-            if not self.suite.evaluator.relevance.matters(body.function):
+            if not self.suite.evaluator.relevance.matters(body.function, body.module):
                 continue
             inner = context.within(body)
             yield body, inner
@@ -89,7 +89,7 @@ class Engine:
         while stack:
             body = stack.pop()
             yield body
-            if self.suite.evaluator.relevance.matters(body.function):
+            if self.suite.evaluator.relevance.matters(body.function, body.module):
                 stack += reversed(self.suite.nested(body))
 
     # --- findings ---------------------------------------------------------------------------------------------------

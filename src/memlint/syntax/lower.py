@@ -389,7 +389,7 @@ class Lowering:
 
     def _attribute(self, node: cst.Attribute) -> f.Expr:
         attr = node.attr.value
-        self.mentioned.add(attr)
+        self.mentioned.update((attr, f".{attr}"))
         base = self.expr(node.value)
         if type(base) is f.Name:
             return f.Name(f"{base.path}.{attr}")
