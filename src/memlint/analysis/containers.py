@@ -1,4 +1,4 @@
-"""Containers that live as long as the session, of modules and class bodies, and who fills and empties them."""
+"""Containers that live as long as the session, of modules and classes, and who fills and empties them."""
 
 from __future__ import annotations
 
@@ -199,10 +199,7 @@ class Containers:
             self._instance_names[id(owner.cls)] = known
             for cls in self.suite.evaluator.mro(owner):
                 for statement in cls.cls.body:
-                    if (
-                        isinstance(statement, f.FunctionDef)
-                        and " self " in f" {statement.function.mentions} "
-                    ):
+                    if isinstance(statement, f.FunctionDef) and traverse.says(statement.function, "self"):
                         known[1].update(_assigned_attributes(f.body_of(statement.function)))
         return known[1]
 
@@ -211,7 +208,7 @@ class Containers:
     def fillings(self, body: Body) -> Iterator[Filling]:
         """Every statement of a body that puts something new into a long-lived container."""
         scope = scope_of(body)
-        if self._known_names().isdisjoint(body.function.mentions.split()):
+        if self._known_names().isdisjoint(traverse.words(body.function)):
             return
         for statement, _ in traverse.statements(f.body_of(body.function)):
             for filling in self._filled(statement, scope):
@@ -283,7 +280,7 @@ class Containers:
         if known is None:
             known = (set(), set())
             self._emptied[module.path] = known
-            if not self._known_names().isdisjoint(module.facts.mentions.split()):
+            if not self._known_names().isdisjoint(traverse.words(module.facts)):
                 for body in self.suite.of(module).bodies:
                     self._emptying(
                         f.body_of(body.function), Scope(module, body.owner, (body.function,)), known

@@ -1,8 +1,8 @@
 """What a test, a fixture or a module holds at one time: its statements, with the allocations evaluation met.
 
 A name keeps what was bound to it until it is rebound, deleted or its function ends; what an expression does
-not hand on lives as long as the expression. So ``x = ones(n)`` in a loop holds two arrays, and ``del`` between
-two holds one.
+not hand on lives as long as the expression. So ``x = ones(n)`` in a loop holds two arrays, and with ``del``
+between them it holds one.
 """
 
 from __future__ import annotations

@@ -10,6 +10,17 @@ _BLOCKS = ("body", "orelse", "final")
 Enclosing = tuple[f.Stmt, ...]
 
 
+def words(holder: f.Function | f.FileFacts) -> set[str]:
+    """Every name and attribute that a function or a file mentions."""
+    return set(holder.mentions.replace(".", "").split())
+
+
+def says(holder: f.Function | f.FileFacts, word: str) -> bool:
+    """Whether a function or a file mentions a name or an attribute."""
+    mentions = f" {holder.mentions} "
+    return f" {word} " in mentions or f" .{word} " in mentions
+
+
 def statements(block: tuple[f.Stmt, ...], enclosing: Enclosing = ()) -> Iterator[tuple[f.Stmt, Enclosing]]:
     """Every statement of a block in order, with those that hold it; functions and classes stay closed."""
     for statement in block:

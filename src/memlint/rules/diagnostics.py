@@ -27,7 +27,7 @@ def diagnostics_left_on(site: Site, ctx: Context) -> Iterator[Draft]:
     body = ctx.body
     words = {name.rpartition(".")[2] for name in undo}
     if body is None:
-        undone = not words.isdisjoint(ctx.module.facts.mentions.split()) and site.name not in undo
+        undone = not words.isdisjoint(traverse.words(ctx.module.facts)) and site.name not in undo
     else:
         undone = _undone(site, body, words, ctx) or _as_context(site, body)
     if undone:
@@ -45,7 +45,7 @@ def _confidence(body: Body | None, ctx: Context) -> Confidence | None:
     if body is None:
         return Confidence.MEDIUM
     if body.role in {"helper", "method"}:
-        elsewhere = not _OTHER_PROCESS.isdisjoint(ctx.module.facts.mentions.split())
+        elsewhere = not _OTHER_PROCESS.isdisjoint(traverse.words(ctx.module.facts))
         return Confidence.LOW if elsewhere else Confidence.MEDIUM
     return None
 
@@ -59,7 +59,7 @@ def _undone(site: Site, body: Body, words: set[str], ctx: Context) -> bool:
 
 
 def _mentions(body: Body, words: set[str], least: int) -> bool:
-    if words.isdisjoint(body.function.mentions.split()):
+    if words.isdisjoint(traverse.words(body.function)):
         return False
     if least == 1:
         return True
@@ -91,11 +91,11 @@ def _around(body: Body, ctx: Context) -> Iterator[Body]:
 
 
 def _callers(body: Body, ctx: Context) -> Iterator[Body]:
-    name = f" {body.function.name} "
+    name = body.function.name
     for module in list(ctx.project.modules.values()):
-        if name in f" {module.facts.mentions} ":
+        if traverse.says(module.facts, name):
             for other in ctx.suite.of(module).bodies:
-                if name in f" {other.function.mentions} ":
+                if traverse.says(other.function, name):
                     yield other
 
 

@@ -66,7 +66,7 @@ def _draft(site: Site, undo: set[str]) -> Draft:
 
 def _cleared(body: Body, words: set[str], ctx: Context) -> bool:
     """Whether the body, a fixture in reach, a tear-down or a hook mentions what clears the state."""
-    return any(not words.isdisjoint(other.function.mentions.split()) for other in _in_reach(body, ctx))
+    return any(not words.isdisjoint(traverse.words(other.function)) for other in _in_reach(body, ctx))
 
 
 def _in_reach(body: Body, ctx: Context) -> Iterator[Body]:
@@ -96,10 +96,10 @@ def forward_passes_kept(body: Body, ctx: Context) -> Iterator[Draft]:
     """Outputs of several forward passes kept at once, each with the graph that its gradient needs."""
     if body.role not in {"test", "helper", "fixture", "setup"} or not _speaks_of(ctx, ("torch",)):
         return
-    words = set(body.function.mentions.split())
+    words = traverse.words(body.function)
     if not words.isdisjoint(_NEEDS_GRAPH) or not words.isdisjoint(_WITHOUT_GRAPH) or _decorated(body):
         return
-    if _cleared(body, set(_WITHOUT_GRAPH), ctx) or "set_grad_enabled" in ctx.module.facts.mentions.split():
+    if _cleared(body, set(_WITHOUT_GRAPH), ctx) or "set_grad_enabled" in traverse.words(ctx.module.facts):
         return
     frame = ctx.suite.evaluate(body)
     block = f.body_of(body.function)

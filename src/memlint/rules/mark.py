@@ -111,7 +111,7 @@ def _marked_by_hook(body: Body, ctx: Context) -> bool:
     """A collection hook in reach that adds one of the markers."""
     for module in [body.module, *ctx.suite.conftests(body.module)]:
         for hook in ctx.suite.of(module).bodies:
-            if hook.role == "hook" and " add_marker " in f" {hook.function.mentions} ":
+            if hook.role == "hook" and traverse.says(hook.function, "add_marker"):
                 block = f.body_of(hook.function)
                 named = {name.rpartition(".")[2] for name in traverse.names(block)}
                 texts = {

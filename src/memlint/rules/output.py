@@ -36,7 +36,7 @@ def captured_output(body: Body, ctx: Context) -> Iterator[Draft]:
     if body.role not in {"test", "fixture", "setup"} or body.within is not None:
         return
     if not _READ_BACK.isdisjoint(
-        [*body.function.mentions.split(), *(param.name for param in body.function.params)]
+        [*traverse.words(body.function), *(param.name for param in body.function.params)]
     ):
         return
     limit = ctx.option("MEM606", "min-bytes")

@@ -97,12 +97,12 @@ def _cached_result(body: Body, ctx: Context) -> Value | None:
     own = evaluator.outcome(body.function, ctx.suite.evaluate(body))
     if _bulky(own, limit):
         return own
-    name = f" {body.function.name} "
+    name = body.function.name
     for module in list(ctx.project.modules.values()):
-        if not module.linted or name not in f" {module.facts.mentions} ":
+        if not module.linted or not traverse.says(module.facts, name):
             continue
         for caller in ctx.suite.of(module).bodies:
-            if name in f" {caller.function.mentions} ":
+            if traverse.says(caller.function, name):
                 for site in ctx.suite.evaluate(caller).sites:
                     callee = site.callee
                     if (
@@ -129,10 +129,10 @@ def _bulky(value: Value, limit: int) -> bool:
 def _cache_cleared(body: Body, ctx: Context) -> bool:
     """Whether any function of the suite names ``cache_clear`` of this function, or of an unknown one."""
     for module in list(ctx.project.modules.values()):
-        if " cache_clear " not in f" {module.facts.mentions} ":
+        if not traverse.says(module.facts, "cache_clear"):
             continue
         for other in ctx.suite.of(module).bodies:
-            if " cache_clear " not in f" {other.function.mentions} ":
+            if not traverse.says(other.function, "cache_clear"):
                 continue
             frame = ctx.suite.evaluate(other)
             for name in traverse.names(f.body_of(other.function)):
