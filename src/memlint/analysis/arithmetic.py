@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import posixpath
 from collections.abc import Sequence as Items
+from dataclasses import replace
 
 from memlint import facts as f
 from memlint.analysis.values import (
@@ -23,10 +24,10 @@ from memlint.analysis.values import (
     Value,
     join,
     product,
+    total,
 )
 
 _LARGEST = 1e300
-_SHARED = Literal(None)  # what many slots refer to is paid once: a further slot costs its pointer alone
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
@@ -107,7 +108,7 @@ def _repeat(left: Value, right: Value) -> Value:
             return Sequence(left.kind, repeated, Num(len(repeated), len(repeated)), left.element)
         length = left.length * times if left.length is not None else None
         # the elements are shared, so each further one costs a pointer
-        return Sequence(left.kind, None, length, _SHARED)
+        return Sequence(left.kind, None, length, left.element, shared=True)
     return UNKNOWN
 
 
@@ -144,11 +145,34 @@ def concatenate_text(parts: Items[Value]) -> Value:
         return PathValue(head.base, text, True)
     first = _as_text(head)
     if first is None:
-        return UNKNOWN
+        return _text_of_length(parts)
     if tail is None:
         base = "url" if "://" in first else "absolute" if first.startswith("/") else ""
-        return PathValue(base, None, True) if base else UNKNOWN
+        return PathValue(base, None, True) if base else _text_of_length(parts)
     return Literal((first + tail)[:200], len(first + tail))
+
+
+def _text_of_length(parts: Items[Value]) -> Value:
+    """A text whose characters are not known but whose length is."""
+    lengths: list[Num] = []
+    for part in parts:
+        text = _as_text(part)
+        length = Num(len(text), len(text)) if text is not None else digits(part)
+        if isinstance(part, Data) and part.kind == "str":
+            length = part.bytes
+        if length is None:
+            return UNKNOWN
+        lengths.append(length)
+    size = total(lengths)
+    return Data("str", "builtins.str", size, (size,), 1.0) if size is not None else UNKNOWN
+
+
+def digits(value: Value) -> Num | None:
+    """The characters of a number written out."""
+    if not isinstance(value, Num) or abs(value.low) > 1e15 or abs(value.high) > 1e15:
+        return None
+    lengths = [len(str(int(number))) for number in (value.low, value.high)]
+    return Num(min(lengths), max(lengths))
 
 
 def _as_text(value: Value) -> str | None:
@@ -205,16 +229,17 @@ def _data(op: str, left: Value, right: Value) -> Value:
     a, b = (left, right) if isinstance(left, Data) else (right, left)
     assert isinstance(a, Data)
     item = 1.0 if op in _COMPARISONS else max(a.item, b.item if isinstance(b, Data) else 0.0)
+    virtual = any(isinstance(v, Data) and v.virtual and not v.type.startswith("numpy.") for v in (a, b))
     shape = a.shape
     if isinstance(b, Data):
         shape = broadcast(a.shape, b.shape) if a.shape is not None and b.shape is not None else None
         if shape is None and (a.bytes is None or b.bytes is None):
             return Data(a.kind, a.type)
-    if shape is not None:
-        return Data(a.kind, a.type, product(shape).scaled(item), shape, item)
+    if shape is not None and a.kind != "sparse":
+        return Data(a.kind, a.type, product(shape).scaled(item), shape, item, virtual=virtual)
     if a.bytes is None:
         return Data(a.kind, a.type)
-    return Data(a.kind, a.type, a.bytes, None, item)
+    return replace(a, temporaries=0.0) if a.kind == "sparse" else Data(a.kind, a.type, a.bytes, None, item, virtual=virtual)
 
 
 def _text_data(op: str, left: Value, right: Value) -> Value:
@@ -240,6 +265,8 @@ def broadcast(a: tuple[Num, ...], b: tuple[Num, ...]) -> tuple[Num, ...]:
 def _matmul(left: Value, right: Value) -> Value:
     if isinstance(left, Data) and isinstance(right, Data) and left.shape and right.shape:
         item = max(left.item, right.item)
+        if "sparse" in {left.kind, right.kind}:
+            return Data("sparse", left.type)
         shape = left.shape[:-1] + (right.shape[:-2] + right.shape[-1:] if len(right.shape) > 1 else ())
         return Data(left.kind, left.type, product(shape).scaled(item), shape, item)
     some = left if isinstance(left, Data) else right
@@ -311,9 +338,7 @@ def subscript(base: Value, index: Items[Value], nodes: Items[f.Expr]) -> Value:
 
 def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
     if isinstance(nodes[0], f.Slice):
-        if base.length is None:
-            return Sequence(base.kind, None, None, base.element)
-        return Sequence(base.kind, None, Num(0, base.length.high), base.element)
+        return _slice_of(base, first)
     if base.items is not None and isinstance(first, Num) and first.exact and base.kind != "dict":
         position = int(first.low)
         if -len(base.items) <= position < len(base.items):
@@ -325,18 +350,114 @@ def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
     return base.element
 
 
+def _slice_of(base: Sequence, part: Value) -> Sequence:
+    if base.length is None:
+        return Sequence(base.kind, None, None, base.element)
+    length = _sliced(base.length, part)
+    items = part.items if isinstance(part, Sequence) else None
+    known = items is not None and all(item == Literal(None) or (isinstance(item, Num) and item.exact) for item in items)
+    if base.items is not None and known and items is not None:
+        bounds = [int(item.low) if isinstance(item, Num) else None for item in items]
+        taken = base.items[slice(*bounds)]
+        return Sequence(base.kind, taken, _exactly(len(taken)), base.element)
+    return Sequence(base.kind, None, length, base.element, shared=True)
+
+
 def _view(base: Data, index: Items[Value], nodes: Items[f.Expr]) -> Value:
-    if base.kind in {"frame", "bytes", "str"} or base.shape is None:
-        return Data(base.kind if isinstance(nodes[0], f.Slice) else "array", base.type) if base.kind != "str" else UNKNOWN
-    if all(isinstance(node, f.Slice) and node.lower is None and node.upper is None for node in nodes):
-        return base
-    kept = [axis for axis, node in zip(base.shape, nodes, strict=False) if isinstance(node, f.Slice)]
-    shape = tuple(kept) + base.shape[len(nodes) :]
-    if any(isinstance(node, f.Const) and node.value is None for node in nodes):
+    if base.kind == "str":
+        return UNKNOWN
+    if base.kind in {"frame", "bytes"} or base.shape is None:
+        return _part(base, index, nodes)
+    picked = fancy(base, index)
+    if picked is not None:
+        return picked
+    shape = _indexed(base.shape, index, nodes)
+    if shape is None:
         return Data(base.kind, base.type)
     if not shape:
         return UNKNOWN
-    if any(isinstance(node, f.Slice) and (node.lower or node.upper) for node in nodes):
-        bound = product(base.shape).scaled(base.item)
-        return Data(base.kind, base.type, Num(0, bound.high), None, base.item)
-    return Data(base.kind, base.type, product(shape).scaled(base.item), shape, base.item)
+    return replace(base, bytes=product(shape).scaled(base.item), shape=shape)
+
+
+def fancy(base: Data, index: Items[Value]) -> Data | None:
+    """``base[index]`` with one array or list of positions; None when it is something else."""
+    if len(index) != 1 or base.shape is None or not isinstance(index[0], (Data, Sequence)):
+        return None
+    chosen = index[0]
+    shape = chosen.shape if isinstance(chosen, Data) else (chosen.length,) if chosen.kind == "list" else None
+    if shape is None or None in shape:
+        return None
+    known = tuple(axis for axis in shape if axis is not None)
+    if isinstance(chosen, Data) and chosen.item == 1.0:  # a mask selects some
+        return replace(base, bytes=Num(0, (base.bytes or Num(0, INFINITE)).high), shape=None, virtual=False)
+    return replace(
+        base, bytes=product((*known, *base.shape[1:])).scaled(base.item), shape=(*known, *base.shape[1:]), virtual=False
+    )
+
+
+def _part(base: Data, index: Items[Value], nodes: Items[f.Expr]) -> Value:
+    """Rows of a frame, a slice of bytes, or a part of something whose shape is not known."""
+    if base.kind == "frame" and base.shape is not None and len(base.shape) == 2:
+        columns = _columns(index[0])
+        rows = base.shape[0]
+        if columns is None or isinstance(nodes[0], f.Slice):
+            return Data(base.kind, base.type)
+        kind, type_ = ("series", "pandas.Series") if columns == 0 else ("frame", base.type)
+        shape = (rows,) if columns == 0 else (rows, Num(columns, columns))
+        return Data(kind, type_, product(shape).scaled(base.item), shape, base.item)
+    return Data(base.kind if isinstance(nodes[0], f.Slice) else "array", base.type)
+
+
+def _columns(index: Value) -> int | None:
+    """How many columns of a frame are taken; 0 for one as a series."""
+    if isinstance(index, Literal) and isinstance(index.value, str):
+        return 0
+    return len(index.items) if isinstance(index, Sequence) and index.kind == "list" and index.items else None
+
+
+def _indexed(shape: tuple[Num, ...], index: Items[Value], nodes: Items[f.Expr]) -> tuple[Num, ...] | None:
+    """The shape of a view, by numpy's basic indexing; None when it uses something else."""
+    consumed = sum(not _is_new(node) and not _is_ellipsis(node) for node in nodes)
+    left = list(shape)
+    out: list[Num] = []
+    for value, node in zip(index, nodes, strict=False):
+        if _is_new(node):
+            out.append(ONE)
+        elif _is_ellipsis(node):
+            kept = max(0, len(shape) - consumed)
+            out += left[:kept]
+            left = left[kept:]
+        elif not left:
+            return None
+        elif isinstance(node, f.Slice):
+            out.append(_sliced(left.pop(0), value))
+        elif isinstance(value, Num) or value is UNKNOWN:
+            left.pop(0)
+        else:
+            return None
+    return (*out, *left)
+
+
+def _is_new(node: f.Expr) -> bool:
+    is_none = isinstance(node, f.Const) and node.value is None
+    return is_none or (isinstance(node, f.Name) and node.path.endswith("newaxis"))
+
+
+def _is_ellipsis(node: f.Expr) -> bool:
+    return isinstance(node, f.Other) and node.what == "Ellipsis"
+
+
+def _sliced(axis: Num, value: Value) -> Num:
+    """The length of ``axis[lower:upper:step]``."""
+    if not isinstance(value, Sequence) or value.items is None:
+        return Num(0, axis.high)
+    bounds = [None if part == Literal(None) else int(part.low) if isinstance(part, Num) and part.exact else "?" for part in value.items]
+    if bounds == [None, None, None]:
+        return axis
+    if "?" in bounds or not axis.exact or axis.high > 2**62:
+        return Num(0, axis.high)
+    return _exactly(len(range(int(axis.low))[slice(*bounds)]))
+
+
+def _exactly(number: float) -> Num:
+    return Num(number, number)

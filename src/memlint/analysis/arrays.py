@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence as Items
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from memlint.analysis import arithmetic
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.values import (
-    INFINITE,
     NONE,
     ONE,
     Data,
@@ -195,20 +194,6 @@ def _full(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> V
     if shape is None or item is None:
         return None
     return Data("array", "numpy.ndarray", product(shape).scaled(item), shape, item)
-
-
-def fancy(base: Data, index: Items[Value]) -> Data | None:
-    """``base[index]`` with one array or list of positions; None when it is something else."""
-    if len(index) != 1 or base.shape is None or not isinstance(index[0], (Data, Sequence)):
-        return None
-    chosen = index[0]
-    shape = chosen.shape if isinstance(chosen, Data) else (chosen.length,) if chosen.kind == "list" else None
-    if shape is None or None in shape:
-        return None
-    known = tuple(axis for axis in shape if axis is not None)
-    if isinstance(chosen, Data) and chosen.item == 1.0:  # a mask selects some
-        return replace(base, bytes=Num(0, (base.bytes or Num(0, INFINITE)).high), shape=None, virtual=False)
-    return shaped(base, (*known, *base.shape[1:]))
 
 
 _ELEMENTWISE = {

@@ -58,7 +58,15 @@ class CallEvaluation(Execution):
                 args.extend(value.items if isinstance(value, Sequence) and value.items is not None else (UNKNOWN,))
             elif not arg.star:
                 args.append(value)
+        if isinstance(func, Mocked):
+            return self._call_mock(node, frame)
         return self.apply(func, args, keywords, frame, node)
+
+    def _call_mock(self, node: f.Call, frame: Frame) -> Value:
+        """What the test has told a mock to return."""
+        if not isinstance(node.func, f.Name) or f"{node.func.path}.side_effect" in frame.env:
+            return MOCKED
+        return frame.env.get(f"{node.func.path}.return_value", MOCKED)
 
     def call_value(self, func: Value, args: list[Value], keywords: dict[str, Value], frame: Frame) -> Value:
         """The result of calling a value that no expression calls."""

@@ -13,6 +13,7 @@ from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
+from memlint.analysis.loops import expressions, place_of
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
 from memlint.analysis.values import (
@@ -49,7 +50,7 @@ class Evaluator(CallEvaluation):
             value = scope.env.get(name)
             if value is not None:
                 return self.imported(value)
-            if scope.function is not None and name in scope.function.binds and name not in scope.globals:
+            if _is_unbound(name, scope):
                 return UNKNOWN
             scope = scope.parent
         env = self.module_env(frame.module)
@@ -149,7 +150,7 @@ class Evaluator(CallEvaluation):
     def _binary(self, node: f.Binary, frame: Frame) -> Value:
         left, right = self.eval(node.left, frame), self.eval(node.right, frame)
         result = arithmetic.binary(node.op, left, right)
-        if isinstance(result, (Data, Sequence)) and node.op in {"*", "@", "+", "-", "/", "**", "//", "&", "|"}:
+        if isinstance(result, (Data, Sequence)) and node.op in {"*", "@", "+", "-", "/", "**", "//", "&", "|", "%", "<<", ">>", "^"}:
             frame.note(
                 node=node,
                 at=node.at,
@@ -169,10 +170,21 @@ class Evaluator(CallEvaluation):
         left = self.eval(node.left, frame)
         for op, right in node.rest:
             value = self.eval(right, frame)
-            if isinstance(left, Data):
-                return arithmetic.binary(op, left, value)
+            if isinstance(left, Data) or isinstance(value, Data):
+                return self._compared(node, op, left, value, frame)
             left = value
         return UNKNOWN
+
+    @staticmethod
+    def _compared(node: f.Compare, op: str, left: Value, right: Value, frame: Frame) -> Value:
+        """A mask of arrays; where it lies is told by the operands, since a comparison keeps no place of its own."""
+        result = arithmetic.binary(op, left, right)
+        at = place_of(node) or (frame.statement, 1, frame.statement, 1)
+        if isinstance(result, Data) and result.bytes is not None:
+            args = {"left": left, "right": right}
+            name = f"operator {op}"
+            frame.note(node=node, at=at, name=name, entries=(), args=args, result=result, receiver=UNKNOWN)
+        return result
 
     def _bool(self, node: f.BoolOp, frame: Frame) -> Value:
         left, right = self.eval(node.left, frame), self.eval(node.right, frame)
@@ -244,12 +256,15 @@ class Evaluator(CallEvaluation):
             for test in clause.ifs:
                 self.eval(test, inner)
         element = self.eval(node.element, inner)
+        keys: tuple[Value, ...] | None = None
+        value = element
         if node.value is not None:
-            value = self.eval(node.value, inner)
+            value, keys = self.eval(node.value, inner), (element,)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
         if node.kind == "generator":
             return Iterator(length, element, endless, unbounded, _why(sources), _origin(sources))
-        result = Sequence(node.kind, None, length, element)
+        shared = keys is None and _is_shared(node.element, node.clauses, sources)
+        result = Sequence(node.kind, None, length, value, keys, shared)
         frame.note(
             node=node,
             at=node.at,
@@ -266,6 +281,9 @@ class Evaluator(CallEvaluation):
         index = [self.eval(item, frame) for item in node.index]
         result = arithmetic.subscript(base, index, node.index)
         name = type_name(base)
+        if isinstance(base, Data) and isinstance(result, Data) and isinstance(index[0], (Data, Sequence)) and not _is_slice(index[0]):
+            args = {"self": base, "index": index[0]}
+            frame.note(node=node, at=node.at, name="fancy index", entries=(), args=args, result=result, receiver=base)
         entries = tuple(self.index.calls.get(f"{name}.__getitem__", ())) if name else ()
         if entries:
             given = [Literal("...", 3)] if _is_whole(node.index) else index
@@ -274,10 +292,8 @@ class Evaluator(CallEvaluation):
         return result
 
     def _slice(self, node: f.Slice, frame: Frame) -> Value:
-        for part in (node.lower, node.upper, node.step):
-            if part is not None:
-                self.eval(part, frame)
-        return UNKNOWN
+        parts = tuple(self.eval(part, frame) for part in (node.lower, node.upper, node.step))
+        return Sequence("slice", parts, Num(3, 3))
 
     def _lambda(self, node: f.Lambda, frame: Frame) -> Value:
         return LambdaValue(node, frame)
@@ -305,6 +321,10 @@ class Evaluator(CallEvaluation):
         return arithmetic.concatenate_text(parts)
 
 
+def _is_slice(value: Value) -> bool:
+    return isinstance(value, Sequence) and value.kind == "slice"
+
+
 def _is_whole(index: tuple[f.Expr, ...]) -> bool:
     """``[...]``, ``[()]``, ``[:]``."""
     return all(
@@ -313,6 +333,24 @@ def _is_whole(index: tuple[f.Expr, ...]) -> bool:
         or (isinstance(node, f.Slice) and node.lower is None and node.upper is None and node.step is None)
         for node in index
     )
+
+
+def _is_unbound(name: str, scope: Frame) -> bool:
+    """Whether the name is local to the scope, and nothing has been bound to it yet."""
+    inside = scope.parent is not None and scope.parent.function is scope.function  # a comprehension or lambda
+    return scope.function is not None and not inside and name in scope.function.binds and name not in scope.globals
+
+
+def _is_shared(node: f.Expr, clauses: tuple[f.Clause, ...], sources: list[Iterator]) -> bool:
+    """Whether a comprehension's element exists already: a constant, a name from outside, an item of a container."""
+    if isinstance(node, (f.Const, f.Text)):
+        return True
+    if not isinstance(node, f.Name):
+        return False
+    for clause, source in zip(clauses, sources, strict=True):
+        if any(part == node for part in expressions(clause.target)):
+            return source.why in {"", "items"} and isinstance(clause.iter, f.Name)
+    return "." not in node.path
 
 
 def _why(sources: list[Iterator]) -> str:

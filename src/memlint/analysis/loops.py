@@ -133,3 +133,12 @@ def _added(name: str, node: f.Binary, frame: Frame) -> tuple[f.Span, str] | None
     old = frame.env.get(name, UNKNOWN)
     how = immutable(old) or ("list" if isinstance(old, Sequence) and old.kind == "list" else None)
     return (node.at, how) if node.op == "+" and sides and how is not None else None
+
+
+def place_of(node: f.Node) -> f.Span | None:
+    """The span of the parts of an expression that know theirs."""
+    spans = [at for part in expressions(node) if (at := getattr(part, "at", None)) is not None]
+    if not spans:
+        return None
+    first, last = min(spans), max((span[2], span[3]) for span in spans)
+    return (first[0], first[1], *last)

@@ -162,8 +162,9 @@ def _str(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value |
     value = args[0] if args else Literal("", 0)
     if isinstance(value, PathValue):
         return PathValue(value.base, value.text, True)
-    if isinstance(value, Num) and value.exact:
-        return arithmetic.concatenate_text([Literal("", 0), value])
+    if isinstance(value, Num):
+        text = arithmetic.concatenate_text([Literal("", 0), value])
+        return text if text is not UNKNOWN else None
     return value if isinstance(value, Literal) else None
 
 

@@ -6,7 +6,9 @@ of the garbage collector's header where the type has one.
 
 from __future__ import annotations
 
+from memlint import facts as f
 from memlint.analysis.values import (
+    ClassValue,
     Data,
     Iterator,
     Literal,
@@ -75,9 +77,13 @@ _CODES: dict[str, float] = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "e": 2, "i":
 _CODES |= {"q": 8, "Q": 8, "p": 8, "P": 8, "d": 8, "F": 8, "D": 16, "g": 16, "G": 32, "O": 8, "m": 8, "M": 8}
 
 POINTER = 8
-LIST_HEADER, TUPLE_HEADER, DICT_ENTRY, SET_ENTRY = 72, 56, 100, 60
-INSTANCE = 56 + 104  # an object, its dict keys shared with the class
-SMALL: dict[str, int] = {"int": 28, "float": 24, "str": 49, "bytes": 33, "bool": 0, "NoneType": 0, "object": 16}
+LIST_HEADER, TUPLE_HEADER = 56, 40
+DICT_HEADER, SET_HEADER = 96, 216
+INSTANCE, ATTRIBUTE = 72, 8  # an instance and the values of its attributes, keys shared with the class
+SLOTTED = 32
+INT, FLOAT, TEXT, BYTES = 32, 24, 49, 33
+SMALLEST_INT, LARGEST_INT = -5, 256  # of those that exist once
+HEADERS = {"array": 112, "bytes": BYTES, "str": TEXT, "frame": 4000, "series": 1500, "tensor": 400, "image": 500}
 
 
 def dtype_bytes(value: Value | None) -> float | None:
@@ -106,46 +112,112 @@ def _named_dtype(name: str) -> float | None:
     return None
 
 
-def bytes_of(value: Value, depth: int = 6) -> Num | None:
-    """Memory that the value holds, with all that it alone refers to; None when not known.
-
-    Objects may refer to each other in circles; what lies more than ``depth`` references away is not counted.
-    """
+def bytes_of(value: Value) -> Num | None:
+    """Memory that the value holds, with all that it alone refers to; None when not known."""
     if isinstance(value, Data):
-        return value.bytes
-    if depth == 0:
-        return Num(0, 0)
+        return Num(0, 0) if value.virtual else value.bytes
     if isinstance(value, Num):
-        return Num(28, 32)
+        return Num(FLOAT, INT)
     if isinstance(value, Literal):
-        size = 0 if not isinstance(value.value, str) else value.length + (33 if value.is_bytes else 49)
+        size = 0 if not isinstance(value.value, str) else value.length + (BYTES if value.is_bytes else TEXT)
         return Num(size, size)
     if isinstance(value, Sequence):
-        return _sequence_bytes(value, depth)
+        return _sequence_bytes(value)
     if isinstance(value, PathValue):
         return Num(200, 600)
     if isinstance(value, Obj):
-        return _object_bytes(value, depth)
+        return _object_bytes(value)
     if isinstance(value, Iterator):
         return Num(100, 200)
     return None
 
 
-def _sequence_bytes(value: Sequence, depth: int) -> Num | None:
-    slot = {"dict": DICT_ENTRY, "set": SET_ENTRY}.get(value.kind, POINTER)
-    if value.items is not None and not (value.kind == "list" and value.length and value.length.high > len(value.items)):
-        held = total(bytes_of(item, depth - 1) for item in value.items)
-        return None if held is None else held + Num(LIST_HEADER, LIST_HEADER) + Num(slot, slot).scaled(len(value.items))
-    if value.length is None:
-        return None
-    each = bytes_of(value.element, depth - 1)
-    if each is None:
-        return None
-    return value.length * (each + Num(slot, slot)) + Num(LIST_HEADER, LIST_HEADER)
+def _held(value: Value) -> Num | None:
+    """What one more such thing costs inside a container: constants and small ints exist once."""
+    if isinstance(value, Literal):
+        return Num(0, 0)
+    if isinstance(value, Num):
+        cached = value.exact or (value.low >= SMALLEST_INT and value.high <= LARGEST_INT)
+        return Num(0, 0) if cached else Num(FLOAT, INT)
+    size = bytes_of(value)
+    if isinstance(value, Data) and size is not None:
+        header = HEADERS.get(value.kind, 0)
+        return size + Num(header, header)
+    return size
 
 
-def _object_bytes(value: Obj, depth: int) -> Num | None:
+def _sequence_bytes(value: Sequence) -> Num | None:
+    length = value.length
+    if value.items is not None and (length is None or length.high <= len(value.items)):
+        keys = value.keys if value.keys is not None else ()
+        items = total(_held(item) for item in (*value.items, *keys))
+        return None if items is None else items + _table(value.kind, Num(len(value.items), len(value.items)), keys)
+    if length is None:
+        return None
+    keys = value.keys or ()
+    table = _table(value.kind, length, keys)
+    if value.shared:
+        return table
+    each = _held(value.element)
+    key = total(_held(one) for one in keys[:1])
+    return None if each is None or key is None else length * (each + key) + table
+
+
+def _table(kind: str, length: Num, keys: tuple[Value, ...]) -> Num:
+    """The container itself, without what its slots refer to."""
+    if kind == "dict":
+        entry = 16 if keys and all(_is_text(key) for key in keys) else 24
+        return Num(_dict_table(length.low, entry), _dict_table(length.high, entry))
+    if kind == "set":
+        return Num(_set_table(length.low), _set_table(length.high))
+    header = TUPLE_HEADER if kind == "tuple" else LIST_HEADER
+    return length.scaled(POINTER) + Num(header, header)
+
+
+def _is_text(value: Value) -> bool:
+    return (isinstance(value, Data) and value.kind == "str") or (isinstance(value, Literal) and not value.is_bytes)
+
+
+def _dict_table(length: float, entry: int) -> float:
+    """Bytes of a dict that was filled one by one (Objects/dictobject.c): indices, and entries for two thirds of them."""
+    if length < 1:
+        return 64
+    if length > 2**60:
+        return length * entry * 1.5
+    slots = 8
+    while slots * 2 // 3 < length:
+        slots *= 2
+    index = 1 if slots <= 2**7 else 2 if slots <= 2**15 else 4 if slots <= 2**31 else 8
+    return DICT_HEADER + slots * index + slots * 2 // 3 * entry
+
+
+def _set_table(length: float) -> float:
+    """Bytes of a set that was filled one by one (Objects/setobject.c): it grows when three fifths are taken."""
+    slots = 8
+    while length * 5 >= (slots - 1) * 3 and slots < 2**60:
+        used = (slots - 1) * 3 // 5 + 1
+        wanted = used * 2 if used > 50_000 else used * 4
+        while slots <= wanted:
+            slots *= 2
+    return SET_HEADER + (slots * 16 if slots > 8 else 0)
+
+
+def _object_bytes(value: Obj) -> Num | None:
     if isinstance(value.type, str) and not value.attrs:
         return None
-    held = total(bytes_of(item, depth - 1) or Num(16, 64) for item in value.attrs.values())
-    return Num(INSTANCE, INSTANCE) + held if held is not None else None
+    held = total(_held(item) or Num(16, 64) for item in value.attrs.values())
+    if held is None:
+        return None
+    slotted = isinstance(value.type, ClassValue) and has_slots(value.type)
+    own = (SLOTTED if slotted else INSTANCE) + ATTRIBUTE * len(value.attrs)
+    return Num(own, own) + held
+
+
+def has_slots(value: ClassValue) -> bool:
+    """Whether the class declares ``__slots__``, itself or by ``@dataclass(slots=True)``."""
+    assigned = any(
+        isinstance(statement, f.Assign) and any(target == f.Name("__slots__") for target in statement.targets)
+        for statement in value.cls.body
+    )
+    slots = f.Arg(f.Const(True), "slots")
+    return assigned or any(isinstance(d, f.Call) and slots in d.args for d, _ in value.cls.decorators)

@@ -11,6 +11,7 @@ from memlint.analysis.values import (
     ONE,
     UNKNOWN,
     Data,
+    Iterator,
     Literal,
     Num,
     Obj,
@@ -40,9 +41,19 @@ def make(makes: Makes, bound: Bound, type_: str) -> Data | None:
             return None
         shape, size, item = made
         if makes.scale != 1.0:
-            size = size.scaled(makes.scale)
+            size, shape = size.scaled(makes.scale), shape if makes.kind == "sparse" else None
+        if makes.kind == "sparse" and shape is not None and name == "shape":
+            size = _stored(makes, bound, shape)
         return Data(makes.kind, type_, size, shape, item, makes.temporaries)
     return None
+
+
+def _stored(makes: Makes, bound: Bound, shape: tuple[Num, ...]) -> Num:
+    """Bytes of a sparse matrix: something for each row, and what its density says of the elements."""
+    rows = shape[0].scaled(makes.row_bytes) if shape else Num(0, 0)
+    density = bound.get(makes.density, UNKNOWN) if makes.density is not None else Num(0, 0)
+    share = density if isinstance(density, Num) else Num(0, 0)
+    return rows + product(shape) * share.scaled(makes.item_bytes or 16.0)
 
 
 Made = tuple[tuple[Num, ...] | None, Num, float] | None
@@ -169,11 +180,17 @@ def nested_shape(value: Value) -> tuple[Num, ...] | None:
     return (value.length, *(inner or ()))
 
 
+def _pairs(makes: Makes, operand: list[str], bound: Bound, item: float | None) -> Made:
+    rows = [arithmetic.length_of(bound.get(name, UNKNOWN)) for name in operand]
+    known = tuple(length for length in rows if length is not None)
+    return _sized(known, item) if len(known) == len(rows) else None
+
+
 def _outer(makes: Makes, operand: list[str], bound: Bound, item: float | None) -> Made:
     counts: list[Num] = []
     for name in operand:
         value = bound.get(name, UNKNOWN)
-        count = value.count if isinstance(value, Data) and len(operand) != 2 else _rows(value)
+        count = value.count if isinstance(value, Data) else _rows(value)
         if count is None:
             return None
         counts.append(count)
@@ -206,6 +223,8 @@ def _repeat(makes: Makes, operand: str, bound: Bound, item: float | None) -> Mad
 
 def _sum(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
     source = bound.get(operand, UNKNOWN)
+    if isinstance(source, Iterator):
+        source = Sequence("list", None, source.length, source.element)
     if not isinstance(source, Sequence):
         return None
     if source.items is not None:
@@ -215,12 +234,16 @@ def _sum(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
         size, each = source.element.bytes * source.length, source.element.item
     elif isinstance(source.element, Literal) and source.length is not None:
         size, each = source.length.scaled(source.element.length), 1.0
+    elif isinstance(source.element, Sequence) and source.element.length is not None and source.length is not None:
+        size, each = (source.element.length * source.length).scaled(8), 8.0
     else:
         return None
     return (None, size, each) if size is not None else None
 
 
 def _list_bytes(value: Value) -> Num | None:
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return Num(value.length, value.length)
     length = arithmetic.length_of(value)
     return length.scaled(8) if length is not None else None
 
@@ -284,6 +307,7 @@ _MODELS: dict[str, Callable[..., Made]] = {
     "range": _range,
     "like": _like,
     "outer": _outer,
+    "pairs": _pairs,
     "repeat": _repeat,
     "sum": _sum,
     "dense": _dense,
@@ -302,7 +326,7 @@ def kind_of(value: Value) -> set[str]:
     if isinstance(value, Literal) and isinstance(value.value, str):
         return {"bytes"} if value.is_bytes else {"str", "path"}
     if isinstance(value, Sequence):
-        return {"sequence"}
+        return {"sequence"} if value.kind != "slice" else set()
     if isinstance(value, Data):
         return {"sequence"} if value.kind == "list" else {"buffer"} if value.kind in {"buffer", "bytes"} else {"array"}
     if isinstance(value, Obj) and isinstance(value.type, str):

@@ -200,6 +200,7 @@ class Sequence(Value):
     length: Num | None
     element: Value = UNKNOWN
     keys: tuple[Value, ...] | None = None  # of a dict
+    shared: bool = False  # its items live elsewhere, or are one and the same: a slot costs a pointer alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.sites import Site
-from memlint.analysis.suite import Body, Fixture
+from memlint.analysis.suite import Body, Fixture, ModuleSuite
 from memlint.analysis.values import Num
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
+_FIXTURES = 10  # parameters that a requested fixture may bring
 _HUGE = 1_000_000  # elements: a strategy rarely comes near a smaller bound
 
 
 @rule("MEM204")
-def many_cases(body: Body, ctx: Context) -> Iterator[Draft]:
+def many_cases(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
     """The parameters of a test multiply to thousands of cases."""
-    if body.role != "test":
-        return
     least = ctx.option("MEM204", "min-cases")
-    marks = ctx.suite.parametrized(body) if _has_marks(body, ctx) else []
+    for body in suite.bodies:
+        if body.role == "test" and _may_have(body, least):
+            yield from _cases_of(body, least, ctx)
+
+
+def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
     fixtures = [x for x in ctx.suite.requested(body) if x.params is not None and 1 < _params(x) < least]
+    marks = ctx.suite.parametrized(body)
     known = [(mark, length) for _, values, mark in marks if (length := arithmetic.iterate(values).length) is not None]
     factors = [length.high for _, length in known] + [_params(fixture) for fixture in fixtures]
     total = 1.0
@@ -38,12 +44,28 @@ def many_cases(body: Body, ctx: Context) -> Iterator[Draft]:
     )
     message = f"{total:,.0f} test cases{counted}: each has an item, a report and its parameters to the end of the session"
     confidence = None if all(length.exact for _, length in known) else Confidence.LOW
-    yield Draft("MEM204", (line, 1, line, 1), message, "Sample, or test the pairs that matter.", confidence, related=related)
+    yield Draft(
+        "MEM204",
+        (line, 1, line, 1),
+        message,
+        "Sample, or test the pairs that matter.",
+        confidence,
+        related=related,
+        symbol=body.symbol,
+        nodeid=body.nodeid,
+    )
 
 
-def _has_marks(body: Body, ctx: Context) -> bool:
-    module = body.module.facts.mentions
-    return bool(body.function.decorators) or body.owner is not None or "pytestmark" in module
+def _may_have(body: Body, least: int) -> bool:
+    """Whether the lists written in a test's own decorators leave it possible that it has so many cases."""
+    total = 1
+    for decorator, _ in body.function.decorators:
+        for arg in decorator.args[1:2] if isinstance(decorator, f.Call) else ():
+            if not isinstance(arg.value, f.Seq):
+                return True
+            total *= max(1, len(arg.value.items))
+    params = sum(param.default is None for param in body.function.params)
+    return total >= least or (params > 0 and total * _FIXTURES ** min(params, 3) >= least)
 
 
 def _params(fixture: Fixture) -> float:

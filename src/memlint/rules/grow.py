@@ -114,6 +114,18 @@ def rebound_in_loop(subject: Rebinding, ctx: Context) -> Iterator[Draft]:
 # --- objects in bulk ----------------------------------------------------------------------------------------------------
 
 
+@rule("MEM203")
+def endless_join(site: Site, ctx: Context) -> Iterator[Draft]:
+    """An endless iterator handed to something that takes all of it."""
+    if not site.name.endswith((".join", ".fromiter", ".extend")) or site.mocked:
+        return
+    starred = site.args.get("*")
+    for given in starred.items or () if isinstance(starred, Sequence) else ():
+        if isinstance(given, Iterated) and given.endless:
+            message = f"{site.name.removeprefix('builtins.')}() of {given.why or 'an endless iterator'} never ends"
+            yield Draft("MEM203", site.at, message, "Bound it with itertools.islice.")
+
+
 @rule("MEM202", "MEM203", "MEM204")
 def bulk_objects(site: Site, ctx: Context) -> Iterator[Draft]:
     """A comprehension or ``list()`` that builds objects in bulk, or from a source without a bound."""
@@ -141,7 +153,7 @@ def _source(site: Site) -> Iterated | None:
         given = site.args.get("source")
     else:
         given = collected(site)
-    return given if isinstance(given, Iterated) else None
+    return given if isinstance(given, Iterated) else Iterated(None) if given is UNKNOWN else None
 
 
 def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context) -> Iterator[Draft]:
