@@ -16,7 +16,7 @@ from memlint.facts import FileFacts, decode_file, encode
 
 _FORMAT = 3  # raised when lowering or facts change their meaning
 _RACY_NS = 2_000_000_000  # a file changed this close to the writing of the cache is hashed again
-_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here. Delete it at will.\n"
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here.\n"
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -86,7 +86,7 @@ class FactsCache:
         """Write what has changed, whole or not at all; a folder that cannot be written is no error."""
         if self.folder is None or not self.changed:
             return
-        kept = {path: entry for path, entry in self.entries.items() if os.path.exists(path)}
+        kept = {path: entry for path, entry in self.entries.items() if Path(path).exists()}
         data = encode(_Stored(_version(), time.time_ns(), kept))
         try:
             _prepare(self.folder)

@@ -22,13 +22,13 @@ class Node(msgspec.Struct, frozen=True, array_like=True, gc=False):
 # --- expressions ------------------------------------------------------------------------------------------------
 
 
-class Const(Node, tag=1):
+class Const(Node, tag=1, frozen=True):
     """A literal number, None, True, False or Ellipsis (kept as the string "..." in ``Other``)."""
 
     value: int | float | bool | None
 
 
-class Text(Node, tag=2):
+class Text(Node, tag=2, frozen=True):
     """A literal string or bytes; ``value`` is cut after 200 characters, ``length`` is the whole length."""
 
     value: str
@@ -36,20 +36,20 @@ class Text(Node, tag=2):
     is_bytes: bool = False
 
 
-class Name(Node, tag=3):
+class Name(Node, tag=3, frozen=True):
     """A dotted name as written: ``x``, ``np.random.rand``, ``self.proc``."""
 
     path: str
 
 
-class Attr(Node, tag=4):
+class Attr(Node, tag=4, frozen=True):
     """An attribute of something that is not a dotted name: ``f(x).shape``."""
 
     base: Expr
     attr: str
 
 
-class Arg(Node):
+class Arg(Node, frozen=True):
     """One argument of a call. ``star`` is "", "*" or "**"."""
 
     value: Expr
@@ -57,7 +57,7 @@ class Arg(Node):
     star: str = ""
 
 
-class Call(Node, tag=5):
+class Call(Node, tag=5, frozen=True):
     """A call."""
 
     func: Expr
@@ -65,7 +65,7 @@ class Call(Node, tag=5):
     at: Span
 
 
-class Binary(Node, tag=6):
+class Binary(Node, tag=6, frozen=True):
     """``left op right`` for an arithmetic operator."""
 
     op: str
@@ -74,21 +74,21 @@ class Binary(Node, tag=6):
     at: Span
 
 
-class Unary(Node, tag=7):
+class Unary(Node, tag=7, frozen=True):
     """``-x``, ``not x``, ``~x``, ``+x``."""
 
     op: str
     value: Expr
 
 
-class Compare(Node, tag=8):
+class Compare(Node, tag=8, frozen=True):
     """A comparison, possibly chained."""
 
     left: Expr
     rest: tuple[tuple[str, Expr], ...]
 
 
-class BoolOp(Node, tag=9):
+class BoolOp(Node, tag=9, frozen=True):
     """``left and right``, ``left or right``."""
 
     op: str
@@ -96,7 +96,7 @@ class BoolOp(Node, tag=9):
     right: Expr
 
 
-class IfExp(Node, tag=10):
+class IfExp(Node, tag=10, frozen=True):
     """``body if test else orelse``."""
 
     test: Expr
@@ -104,20 +104,20 @@ class IfExp(Node, tag=10):
     orelse: Expr
 
 
-class Seq(Node, tag=11):
+class Seq(Node, tag=11, frozen=True):
     """A list, tuple or set display."""
 
     kind: str
     items: tuple[Expr, ...]
 
 
-class Mapping(Node, tag=12):
+class Mapping(Node, tag=12, frozen=True):
     """A dict display; a key of None is ``**value``."""
 
     items: tuple[tuple[Expr | None, Expr], ...]
 
 
-class Clause(Node):
+class Clause(Node, frozen=True):
     """``for target in iter if …`` of a comprehension."""
 
     target: Expr
@@ -125,7 +125,7 @@ class Clause(Node):
     ifs: tuple[Expr, ...] = ()
 
 
-class Comp(Node, tag=13):
+class Comp(Node, tag=13, frozen=True):
     """A comprehension; ``kind`` is list, set, dict or generator; ``value`` is that of a dict comprehension."""
 
     kind: str
@@ -135,7 +135,7 @@ class Comp(Node, tag=13):
     at: Span
 
 
-class Subscript(Node, tag=14):
+class Subscript(Node, tag=14, frozen=True):
     """``base[index]``; several indices are kept apart."""
 
     base: Expr
@@ -143,7 +143,7 @@ class Subscript(Node, tag=14):
     at: Span
 
 
-class Slice(Node, tag=15):
+class Slice(Node, tag=15, frozen=True):
     """``lower:upper:step`` within a subscript."""
 
     lower: Expr | None
@@ -151,46 +151,46 @@ class Slice(Node, tag=15):
     step: Expr | None
 
 
-class Lambda(Node, tag=16):
+class Lambda(Node, tag=16, frozen=True):
     """A lambda with the names of its parameters."""
 
     params: tuple[str, ...]
     body: Expr
 
 
-class Await(Node, tag=17):
+class Await(Node, tag=17, frozen=True):
     """``await value``."""
 
     value: Expr
 
 
-class Yield(Node, tag=18):
+class Yield(Node, tag=18, frozen=True):
     """``yield value`` or ``yield from value``."""
 
     value: Expr | None
     is_from: bool = False
 
 
-class Star(Node, tag=19):
+class Star(Node, tag=19, frozen=True):
     """``*value`` in a display, or as a target."""
 
     value: Expr
 
 
-class Walrus(Node, tag=20):
+class Walrus(Node, tag=20, frozen=True):
     """``(name := value)``."""
 
     target: Expr
     value: Expr
 
 
-class FString(Node, tag=21):
+class FString(Node, tag=21, frozen=True):
     """An f-string's parts: texts and expressions."""
 
     parts: tuple[Expr, ...]
 
 
-class Other(Node, tag=22):
+class Other(Node, tag=22, frozen=True):
     """Anything that no analysis looks into."""
 
     what: str
@@ -225,7 +225,7 @@ Expr: TypeAlias = (
 # --- statements -------------------------------------------------------------------------------------------------
 
 
-class Param(Node):
+class Param(Node, frozen=True):
     """A parameter; ``kind`` is "positional", "*", "keyword" or "**"."""
 
     name: str
@@ -234,7 +234,7 @@ class Param(Node):
     annotation: Expr | None = None
 
 
-class Function(Node):
+class Function(Node, frozen=True):
     """A function. Its body is encoded: ask :func:`body_of`."""
 
     name: str
@@ -246,13 +246,15 @@ class Function(Node):
     line: int  # of ``def``
     first_line: int  # of the first decorator
     end_line: int
-    mentions: str  # its names and attributes (also with their dot), "global", "while-true"; decorators included
+    mentions: (
+        str  # its names and attributes (also with their dot), "global", "while-true"; decorators included
+    )
     largest: float  # the largest number written in it and its decorators; infinite with ** or <<
     binds: tuple[str, ...]  # names local to it
     body: msgspec.Raw
 
 
-class Class(Node):
+class Class(Node, frozen=True):
     """A class; methods are ``FunctionDef`` statements of its body."""
 
     name: str
@@ -264,7 +266,7 @@ class Class(Node):
     body: tuple[Stmt, ...]
 
 
-class Assign(Node, tag=1):
+class Assign(Node, tag=1, frozen=True):
     """``a = b = value``; also an annotated one, whose value may be missing."""
 
     line: int
@@ -273,7 +275,7 @@ class Assign(Node, tag=1):
     annotation: Expr | None = None
 
 
-class AugAssign(Node, tag=2):
+class AugAssign(Node, tag=2, frozen=True):
     """``target op= value``."""
 
     line: int
@@ -282,42 +284,42 @@ class AugAssign(Node, tag=2):
     value: Expr
 
 
-class ExprStmt(Node, tag=3):
+class ExprStmt(Node, tag=3, frozen=True):
     """An expression for its effect."""
 
     line: int
     value: Expr
 
 
-class Return(Node, tag=4):
+class Return(Node, tag=4, frozen=True):
     """``return value``."""
 
     line: int
     value: Expr | None
 
 
-class Raise(Node, tag=5):
+class Raise(Node, tag=5, frozen=True):
     """``raise exc``."""
 
     line: int
     value: Expr | None
 
 
-class Assert(Node, tag=6):
+class Assert(Node, tag=6, frozen=True):
     """``assert test``."""
 
     line: int
     test: Expr
 
 
-class Del(Node, tag=7):
+class Del(Node, tag=7, frozen=True):
     """``del targets``."""
 
     line: int
     targets: tuple[Expr, ...]
 
 
-class Declare(Node, tag=8):
+class Declare(Node, tag=8, frozen=True):
     """``global`` or ``nonlocal`` names."""
 
     line: int
@@ -325,14 +327,14 @@ class Declare(Node, tag=8):
     names: tuple[str, ...]
 
 
-class Jump(Node, tag=9):
+class Jump(Node, tag=9, frozen=True):
     """``pass``, ``break`` or ``continue``."""
 
     line: int
     kind: str
 
 
-class Import(Node, tag=10):
+class Import(Node, tag=10, frozen=True):
     """An import: ``bindings`` pairs a local name with what it stands for (``np``, ``numpy``).
 
     ``module`` and ``level`` are those of ``from``; the name "*" stands for a star import.
@@ -345,7 +347,7 @@ class Import(Node, tag=10):
     bindings: tuple[tuple[str, str], ...]
 
 
-class If(Node, tag=11):
+class If(Node, tag=11, frozen=True):
     """``if test: body else: orelse``."""
 
     line: int
@@ -354,7 +356,7 @@ class If(Node, tag=11):
     orelse: tuple[Stmt, ...]
 
 
-class For(Node, tag=12):
+class For(Node, tag=12, frozen=True):
     """``for target in iter: body else: orelse``."""
 
     line: int
@@ -364,7 +366,7 @@ class For(Node, tag=12):
     orelse: tuple[Stmt, ...]
 
 
-class While(Node, tag=13):
+class While(Node, tag=13, frozen=True):
     """``while test: body else: orelse``."""
 
     line: int
@@ -373,7 +375,7 @@ class While(Node, tag=13):
     orelse: tuple[Stmt, ...]
 
 
-class Handler(Node):
+class Handler(Node, frozen=True):
     """``except type as name: body``."""
 
     line: int
@@ -382,7 +384,7 @@ class Handler(Node):
     body: tuple[Stmt, ...]
 
 
-class Try(Node, tag=14):
+class Try(Node, tag=14, frozen=True):
     """``try: body except … else: orelse finally: final``."""
 
     line: int
@@ -392,7 +394,7 @@ class Try(Node, tag=14):
     final: tuple[Stmt, ...]
 
 
-class With(Node, tag=15):
+class With(Node, tag=15, frozen=True):
     """``with context as target, …: body``."""
 
     line: int
@@ -400,7 +402,7 @@ class With(Node, tag=15):
     body: tuple[Stmt, ...]
 
 
-class Match(Node, tag=16):
+class Match(Node, tag=16, frozen=True):
     """``match subject``; only the bodies of the cases are kept."""
 
     line: int
@@ -408,14 +410,14 @@ class Match(Node, tag=16):
     cases: tuple[tuple[Stmt, ...], ...]
 
 
-class FunctionDef(Node, tag=17):
+class FunctionDef(Node, tag=17, frozen=True):
     """A function definition."""
 
     line: int
     function: Function
 
 
-class ClassDef(Node, tag=18):
+class ClassDef(Node, tag=18, frozen=True):
     """A class definition."""
 
     line: int
@@ -447,7 +449,7 @@ Stmt: TypeAlias = (
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-class Directive(Node):
+class Directive(Node, frozen=True):
     """A suppression comment. ``covers`` is the first and last line it holds for; (0, 0) means the whole file."""
 
     line: int
@@ -457,7 +459,7 @@ class Directive(Node):
     malformed: str = ""  # what is wrong with it, if it cannot be understood
 
 
-class Problem(Node):
+class Problem(Node, frozen=True):
     """Why a file, or a part of it, could not be lowered."""
 
     line: int
@@ -465,7 +467,7 @@ class Problem(Node):
     code: str = ""
 
 
-class FileFacts(Node):
+class FileFacts(Node, frozen=True):
     """Everything memlint keeps of one file."""
 
     path: str

@@ -6,6 +6,7 @@ import hashlib
 import os
 import posixpath
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -70,7 +71,11 @@ def lint(request: Request) -> LintResult:
     suspects = rank_files(run.engine, run.linted(), findings, run.cores)[:5]
     counts = Counter(finding.status for finding in findings)
     summary = Summary(
-        len(run.linted()), counts[Status.ACTIVE], counts[Status.HIDDEN], counts[Status.SUPPRESSED], counts[Status.BASELINED]
+        len(run.linted()),
+        counts[Status.ACTIVE],
+        counts[Status.HIDDEN],
+        counts[Status.SUPPRESSED],
+        counts[Status.BASELINED],
     )
     run.cache.write()
     return LintResult(tuple(findings), run.all_errors(), summary, run.rule_infos(), tuple(suspects))
@@ -99,15 +104,15 @@ class _Disk:
 
     def _size(self, path: str) -> int | None:
         try:
-            stat = os.stat(self.root / path)
+            status = (self.root / path).stat()
         except (OSError, ValueError):
             return None
-        return stat.st_size if not os.path.isdir(self.root / path) else None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _is_dir(self, path: str) -> bool:
         try:
-            return os.path.isdir(self.root / path)
-        except ValueError:
+            return (self.root / path).is_dir()
+        except (OSError, ValueError):
             return False
 
     def _matches(self, pattern: str) -> list[str]:
@@ -252,11 +257,17 @@ class _Run:
             key = (finding.code, finding.symbol, source)
             text = "\0".join([finding.code, finding.location.path, finding.symbol, source, str(seen[key])])
             seen[key] += 1
-            out.append(replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]))
+            out.append(
+                replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24])
+            )
         return out
 
     def _lines(self, module: Module) -> list[str]:
-        if self.request.stdin is not None and module.path in self.project.modules and len(self.project.modules) == 1:
+        if (
+            self.request.stdin is not None
+            and module.path in self.project.modules
+            and len(self.project.modules) == 1
+        ):
             content = self.request.stdin[1]
         else:
             try:

@@ -34,7 +34,10 @@ class Unread:
 
 
 def read_facts(
-    wanted: Iterable[Wanted], cache: FactsCache, jobs: int | None, progress: Callable[[int, int], None] | None = None
+    wanted: Iterable[Wanted],
+    cache: FactsCache,
+    jobs: int | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[FileFacts], list[Unread]]:
     """Return the facts of all files in the order given, and what could not be read."""
     files = list(wanted)
@@ -112,7 +115,9 @@ def _lower_all(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -
         for item, content, stat in pending:
             yield item, stat, _lower(item.path, content)
         return
-    pending = sorted(pending, key=lambda entry: -len(entry[1]))  # the largest first, so that no core waits in the end
+    pending = sorted(
+        pending, key=lambda entry: -len(entry[1])
+    )  # the largest first, so that no core waits in the end
     done: set[str] = set()
     try:
         for lowered in _in_pool(pending, jobs):
@@ -147,12 +152,16 @@ def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable
             from memlint.syntax.source import digest_of
 
             problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
-            facts = FileFacts(item.path, digest_of(content), len(content), content.count(b"\n"), problems=(problem,))
+            facts = FileFacts(
+                item.path, digest_of(content), len(content), content.count(b"\n"), problems=(problem,)
+            )
             yield item, stat, encode(facts)
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    return multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    return multiprocessing.get_context(
+        "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    )
 
 
 def _lower(path: str, content: bytes) -> bytes:

@@ -26,7 +26,9 @@ def apply_suppressions(
     by_name = {rule.name: code for code, rule in rules.items()}
     uses = []
     for directive in facts.directives:
-        known = {by_name.get(name, name): False for name in directive.names if by_name.get(name, name) in rules}
+        known = {
+            by_name.get(name, name): False for name in directive.names if by_name.get(name, name) in rules
+        }
         uses.append(_Use(directive, known))
     out = [_suppressed(finding, uses) for finding in findings]
     for use in uses:
@@ -54,11 +56,22 @@ def _about(
         if by_name.get(name, name) not in rules:
             near = difflib.get_close_matches(name, [*rules, *by_name], 1)
             hint = f"Did you mean {near[0]}?" if near else "`memlint rules` lists the rules."
-            out.append(_finding("MEM902", directive, path, rules, f"'{name}' is no rule; nothing is suppressed by it", hint))
+            out.append(
+                _finding(
+                    "MEM902",
+                    directive,
+                    path,
+                    rules,
+                    f"'{name}' is no rule; nothing is suppressed by it",
+                    hint,
+                )
+            )
     for code, used in use.codes.items():
         if not used and code in active and not code.startswith("MEM9"):
             message = f"no {code} finding here any more: this suppression does nothing"
-            out.append(_finding("MEM901", directive, path, rules, message, "Remove the code from the comment."))
+            out.append(
+                _finding("MEM901", directive, path, rules, message, "Remove the code from the comment.")
+            )
     return out
 
 

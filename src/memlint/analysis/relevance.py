@@ -15,7 +15,21 @@ from memlint.knowledge.apis import CallEntry
 from memlint.knowledge.index import ApiIndex
 
 LARGE = 200  # a number from which on it may make a size large
-_ALWAYS = frozenset({"global", "while-true", "locals", "globals", "lru_cache", "cache", "cached_property", "patch", "nn"})
+_ALWAYS = frozenset(
+    {
+        "global",
+        "while-true",
+        "rebuilds",
+        "locals",
+        "globals",
+        "lru_cache",
+        "cache",
+        "cached_property",
+        "patch",
+        "nn",
+    }
+)
+_ITERATING = frozenset({"__next__", "__getitem__"})
 _NONE: frozenset[str] = frozenset()
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
 
@@ -27,7 +41,9 @@ class Relevance:
         self.project = project
         self.index = index
         self.names: frozenset[str] = frozenset()
-        self._local: dict[str, frozenset[str]] = {}  # large globals and containers that a module's functions can name
+        self._local: dict[
+            str, frozenset[str]
+        ] = {}  # large globals and containers that a module's functions can name
         self._seen = 0
         self._imported: set[str] = set()  # modules whose imports have been looked up
 
@@ -157,15 +173,20 @@ def _has_effect(entry: CallEntry) -> bool:
     )
 
 
-def _definitions(body: tuple[f.Stmt, ...], owner: str | None = None) -> Iterator[tuple[str, frozenset[str], bool]]:
+def _definitions(
+    body: tuple[f.Stmt, ...], owner: str | None = None
+) -> Iterator[tuple[str, frozenset[str], bool]]:
     """What others can call: functions under their own name, methods also under that of their class; no tests."""
     for statement in body:
         if isinstance(statement, f.Import):
-            yield from ((local, frozenset({name}), False) for local, name in statement.bindings if local != name)
+            yield from (
+                (local, frozenset({name}), False) for local, name in statement.bindings if local != name
+            )
         elif isinstance(statement, f.FunctionDef):
             function = statement.function
             if not function.name.startswith("test"):
                 words, large = frozenset(_free_words(function)), function.largest >= LARGE
+                large |= function.name in _ITERATING  # it may never end
                 if not function.name.startswith("__"):
                     yield function.name, words, large
                 if owner is not None:

@@ -25,7 +25,9 @@ from memlint.analysis.values import (
 from memlint.knowledge.apis import Load
 
 Known = OneOf["sized", "small", "unknown", "opaque", "other"]
-_LOCAL = re.compile(r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)")
+_LOCAL = re.compile(
+    r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
+)
 _HOPS = 8  # calls between opening a thing and reading it
 
 
@@ -64,7 +66,9 @@ def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source
     if isinstance(value, (Data, Mocked)):
         return Source("other", "a buffer")
     if isinstance(value, (Sequence, Iterator)):
-        return weigh(value.element, module, disk, hops - 1) if hops and value.element is not UNKNOWN else OPAQUE
+        return (
+            weigh(value.element, module, disk, hops - 1) if hops and value.element is not UNKNOWN else OPAQUE
+        )
     path = arithmetic.as_path(value)
     return _weigh_path(path, module, disk) if path is not None else OPAQUE
 
@@ -91,7 +95,9 @@ def _weigh_object(value: Obj, module: Module, disk: Disk, hops: int) -> Source:
     if site.name.startswith("tempfile."):
         return Source("small", "a temporary file")
     for given in _arguments(site):
-        if isinstance(given, (PathValue, Choice)) or (isinstance(given, Literal) and isinstance(given.value, str)):
+        if isinstance(given, (PathValue, Choice)) or (
+            isinstance(given, Literal) and isinstance(given.value, str)
+        ):
             return weigh(given, module, disk, hops - 1)
         if isinstance(given, Obj) and given.origin is not None:
             return weigh(given, module, disk, hops - 1)
@@ -100,7 +106,9 @@ def _weigh_object(value: Obj, module: Module, disk: Disk, hops: int) -> Source:
 
 def _arguments(site: Site) -> list[Value]:
     """What the thing may have been opened from: the parameter that tables name, the receiver of a method, the arguments."""
-    named = [site.args[e.load.source] for e in site.entries if e.load is not None and e.load.source in site.args]
+    named = [
+        site.args[e.load.source] for e in site.entries if e.load is not None and e.load.source in site.args
+    ]
     if isinstance(site.receiver, (PathValue, Choice)):
         return [site.receiver]
     if isinstance(site.receiver, Obj) and site.receiver.origin is not None:
@@ -134,7 +142,9 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         if disk.is_dir(candidate):
             return _weigh_folder(candidate, disk)
     if path.base == "module" and not disk.is_dir(posixpath.dirname(path.text) or "."):
-        return Source("opaque", f"'{path.text}'", path=path.text)  # its whole folder is not shipped with the suite
+        return Source(
+            "opaque", f"'{path.text}'", path=path.text
+        )  # its whole folder is not shipped with the suite
     return Source("unknown", f"'{path.text}'", path=path.text)
 
 

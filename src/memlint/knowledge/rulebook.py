@@ -50,21 +50,21 @@ class Option(Struct, kw_only=True):
         return number
 
 
-class CaseFile(Struct):
+class CaseFile(Struct, frozen=True):
     """One source file of a case."""
 
     path: str
     code: str
 
 
-class CaseData(Struct):
+class CaseData(Struct, frozen=True):
     """A data file of a case, made sparse with this size."""
 
     path: str
     size: str
 
 
-class Case(Struct):
+class Case(Struct, frozen=True):
     """An example: test, documentation and proof in one. ``# expect: CODE`` marks the lines that must fire."""
 
     name: str
@@ -77,14 +77,14 @@ class Case(Struct):
     show: bool = False  # printed by ``memlint explain`` and in the docs
 
 
-class Contradiction(Struct):
+class Contradiction(Struct, frozen=True):
     """A rule of another tool whose advice does harm here."""
 
     rule: str  # "pylint R1732"
     why: str
 
 
-class Rule(Struct):
+class Rule(Struct, frozen=True):
     """One rule of the catalogue."""
 
     code: str

@@ -23,7 +23,17 @@ _PLACES = {
     "decorator": "in a decorator argument",
 }
 _SMALL_AT_COLLECTION = 64_000  # bytes; a file that small costs collection nothing
-_FAKE_NETWORKS = {"requests_mock", "responses", "respx", "respx_mock", "httpx_mock", "aioresponses", "httpretty", "vcr", "httpserver"}
+_FAKE_NETWORKS = {
+    "requests_mock",
+    "responses",
+    "respx",
+    "respx_mock",
+    "httpx_mock",
+    "aioresponses",
+    "httpretty",
+    "vcr",
+    "httpserver",
+}
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -92,7 +102,9 @@ def _is_reduced(value: Value, hops: int = 8) -> bool:
     """Whether a lazy chain (``scan.filter().head()``) holds a step that makes its result small."""
     while isinstance(value, Obj) and value.origin is not None and hops:
         site: Site = value.origin
-        if any(entry.reduces for entry in site.entries) or any(_aggregates(arg) for arg in site.args.values()):
+        if any(entry.reduces for entry in site.entries) or any(
+            _aggregates(arg) for arg in site.args.values()
+        ):
             return True
         value, hops = site.receiver, hops - 1
     return False
@@ -111,7 +123,9 @@ def _network_is_fake(ctx: Context) -> bool:
     if ctx.body is None:
         return False
     names = {param.name for param in ctx.body.function.params}
-    return bool(names & _FAKE_NETWORKS) or any(name in ctx.body.function.mentions.split() for name in _FAKE_NETWORKS)
+    return bool(names & _FAKE_NETWORKS) or any(
+        name in ctx.body.function.mentions.split() for name in _FAKE_NETWORKS
+    )
 
 
 def _advice(load: Load) -> str:
@@ -125,7 +139,8 @@ def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
     """``pd.concat(pd.read_csv(..., chunksize=n))``: reading in pieces bounds nothing when the pieces are kept."""
     if site.name not in _JOINING or site.mocked:
         return
-    joined = next(iter(site.args.get("*", NONE).items or ()), NONE) if isinstance(site.args.get("*"), Sequence) else NONE
+    starred = site.args.get("*")
+    joined = starred.items[0] if isinstance(starred, Sequence) and starred.items else NONE
     if not isinstance(joined, Obj) or joined.origin is None:
         return
     reader: Site = joined.origin
@@ -137,14 +152,21 @@ def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
     source = weigh(named, reader.frame.module, ctx.project.disk)
     if source.known == "unknown" or (source.bytes or 0) > ctx.option("MEM101", "small-file"):
         message = f"the chunks of {source.text} are joined again: the whole file is in memory after all"
-        yield Draft("MEM101", reader.at, message, "Reduce each chunk before the next one is read.", Confidence.MEDIUM)
+        yield Draft(
+            "MEM101", reader.at, message, "Reduce each chunk before the next one is read.", Confidence.MEDIUM
+        )
 
 
 @rule("MEM105")
 def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     """A model or data set loaded by every test that gets here, or kept for the session."""
     load = load_of(site)
-    if load is None or load.what not in {"model", "dataset"} or ctx.at_collection(site) or is_bounded(site, load):
+    if (
+        load is None
+        or load.what not in {"model", "dataset"}
+        or ctx.at_collection(site)
+        or is_bounded(site, load)
+    ):
         return
     source = source_of(site, load, ctx.project)
     if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < 10_000_000):
@@ -154,9 +176,13 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     what = arithmetic.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
-    message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} is loaded anew by every test that gets here"
+    message = (
+        f"{site.name.rpartition('.')[2]}{named}: the {load.what} is loaded anew by every test that gets here"
+    )
     estimate = estimate_in_memory(load, source)
-    yield Draft("MEM105", site.at, message, "Load it once in a session fixture, or use a tiny one.", None, estimate)
+    yield Draft(
+        "MEM105", site.at, message, "Load it once in a session fixture, or use a tiny one.", None, estimate
+    )
 
 
 # --- at collection ----------------------------------------------------------------------------------------------------
@@ -230,6 +256,8 @@ def _released_in_module(site: Site, ctx: Context) -> bool:
     releases = {name for group in ctx.lifetimes.acquires(site).release for name in group}  # type: ignore[union-attr]
     frame = ctx.suite.evaluator.module_frame(ctx.module)
     return any(
-        other.name.rpartition(".")[2] in releases and ctx.at_collection(other) and not isinstance(other.receiver, Ref)
+        other.name.rpartition(".")[2] in releases
+        and ctx.at_collection(other)
+        and not isinstance(other.receiver, Ref)
         for other in frame.sites
     )

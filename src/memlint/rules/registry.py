@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 if TYPE_CHECKING:
     from memlint.rules.context import Draft
 
-FAMILY_MODULES = ("load", "grow", "fixture", "ownership", "retain", "framework", "diagnostics", "output", "mark")
+FAMILY_MODULES = (
+    "load",
+    "grow",
+    "fixture",
+    "ownership",
+    "retain",
+    "framework",
+    "diagnostics",
+    "output",
+    "mark",
+)
 Check = Callable[..., "Iterator[Draft]"]
 
 

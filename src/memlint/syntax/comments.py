@@ -47,7 +47,9 @@ def _directive(match: re.Match[str], line: int, own_line: bool, spans: _Statemen
     if verb not in _VERBS:
         malformed = f"'memlint: {verb}' is no instruction: write 'memlint: ignore[CODE] reason'"
     elif not codes:
-        malformed = f"'memlint: {verb}' names no rule: write 'memlint: {verb}[CODE] reason'; nothing is suppressed"
+        malformed = (
+            f"'memlint: {verb}' names no rule: write 'memlint: {verb}[CODE] reason'; nothing is suppressed"
+        )
     if verb == "file-ignore":
         return Directive(line, codes, reason, (0, 0), malformed)
     covers = spans.below(line) if own_line else spans.at(line)

@@ -15,7 +15,7 @@ from memlint.syntax.positions import Positions
 _TEXT_KEPT = 200
 _LARGEST_INT = 2**63 - 1
 NOTABLE = 200  # a number from which on it may make a size large
-_OPERATORS: dict[type, str] = {
+_OPERATORS: dict[Any, str] = {
     cst.Add: "+",
     cst.Subtract: "-",
     cst.Multiply: "*",
@@ -59,7 +59,18 @@ _OPERATORS: dict[type, str] = {
     cst.Is: "is",
     cst.IsNot: "is not",
 }
-_CONTAINERS = {"list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counter", "WeakSet", "WeakValueDictionary"}
+_JOINING = frozenset({"append", "cat", "concat", "concatenate", "column_stack", "hstack", "vstack"})
+_CONTAINERS = {
+    "list",
+    "dict",
+    "set",
+    "deque",
+    "defaultdict",
+    "OrderedDict",
+    "Counter",
+    "WeakSet",
+    "WeakValueDictionary",
+}
 _CONSTANTS: dict[str, f.Const] = {"None": f.Const(None), "True": f.Const(True), "False": f.Const(False)}
 
 
@@ -110,8 +121,7 @@ class Lowering:
         out: list[f.Stmt] = []
         for node in nodes:
             if type(node) is cst.SimpleStatementLine:
-                for small in node.body:
-                    out.append(self.statement(small))
+                out.extend(self.statement(small) for small in node.body)
             else:
                 out.append(self.statement(node))
         return tuple(out)
@@ -140,15 +150,23 @@ class Lowering:
         value = self.expr(node.value)
         if not self.in_function:
             self._note(targets, value)
+        if any(_rebuilds(target, value) for target in targets):
+            self.mentioned.add("rebuilds")
         self.largest = max(before, self.largest)
         return f.Assign(line, targets, value)
 
     def _note(self, targets: tuple[f.Expr, ...], value: f.Expr) -> None:
         """Remember a global that is large, or that others may put things into."""
-        makes_container = isinstance(value, f.Call) and isinstance(value.func, f.Name) and (
-            value.func.path.rpartition(".")[2] in _CONTAINERS
+        makes_container = (
+            isinstance(value, f.Call)
+            and isinstance(value.func, f.Name)
+            and (value.func.path.rpartition(".")[2] in _CONTAINERS)
         )
-        if self.largest >= NOTABLE or makes_container or (isinstance(value, (f.Seq, f.Mapping)) and not value.items):
+        if (
+            self.largest >= NOTABLE
+            or makes_container
+            or (isinstance(value, (f.Seq, f.Mapping)) and not value.items)
+        ):
             self.notable.update(target.path for target in targets if isinstance(target, f.Name))
 
     def _annotated(self, node: cst.AnnAssign, line: int) -> f.Stmt:
@@ -157,7 +175,9 @@ class Lowering:
         return f.Assign(line, (target,), self.optional(node.value), annotation)
 
     def _augmented(self, node: cst.AugAssign, line: int) -> f.Stmt:
-        return f.AugAssign(line, self.target(node.target), _OPERATORS[type(node.operator)], self.expr(node.value))
+        return f.AugAssign(
+            line, self.target(node.target), _OPERATORS[type(node.operator)], self.expr(node.value)
+        )
 
     def _return(self, node: cst.Return, line: int) -> f.Stmt:
         return f.Return(line, self.optional(node.value))
@@ -228,7 +248,7 @@ class Lowering:
 
     def _while(self, node: cst.While, line: int) -> f.Stmt:
         test = self.expr(node.test)
-        if isinstance(test, f.Const) and test.value:
+        if isinstance(test, f.Walrus) or (isinstance(test, f.Const) and test.value):
             self.mentioned.add("while-true")
         return f.While(line, test, self.block(node.body), self._orelse(node.orelse))
 
@@ -507,6 +527,9 @@ class Lowering:
         return f.Const(value)
 
     def _string(self, node: cst.SimpleString) -> f.Expr:
+        digits = node.value[1:-1].replace("_", "")
+        if digits.isdecimal() and len(digits) < 18:  # the default of an environment variable
+            self.largest = max(self.largest, float(digits))
         return _text(node.value)
 
     def _concatenated(self, node: cst.ConcatenatedString) -> f.Expr:
@@ -560,7 +583,12 @@ def _text(source: str) -> f.Text:
     return f.Text(kept, len(literal))
 
 
-_COMPREHENSIONS = {cst.ListComp: "list", cst.SetComp: "set", cst.DictComp: "dict", cst.GeneratorExp: "generator"}
+_COMPREHENSIONS = {
+    cst.ListComp: "list",
+    cst.SetComp: "set",
+    cst.DictComp: "dict",
+    cst.GeneratorExp: "generator",
+}
 _STATEMENTS: dict[type, Callable[[Lowering, Any, int], f.Stmt]] = {
     cst.Expr: Lowering._expression_statement,
     cst.Assign: Lowering._assign,
@@ -618,3 +646,15 @@ _EXPRESSIONS: dict[type, Callable[[Lowering, Any], f.Expr]] = {
 }
 if hasattr(cst, "TemplatedString"):
     _EXPRESSIONS[cst.TemplatedString] = Lowering._formatted
+
+
+def _rebuilds(target: f.Expr, value: f.Expr) -> bool:
+    """``x = join([x, y])``: a name rebuilt from itself by a call that joins pieces."""
+    if isinstance(value, f.IfExp):
+        return _rebuilds(target, value.body) or _rebuilds(target, value.orelse)
+    if not isinstance(value, f.Call) or not isinstance(value.func, f.Name) or not isinstance(target, f.Name):
+        return False
+    if value.func.path.rpartition(".")[2] not in _JOINING:
+        return False
+    given = [arg.value for arg in value.args]
+    return any(arg == target or (isinstance(arg, f.Seq) and target in arg.items) for arg in given)

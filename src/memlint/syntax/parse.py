@@ -79,9 +79,13 @@ def _without_rejected(source: str, tree: ast.Module) -> Outcome:
         module = _parse(remaining)
         index = index_positions(ast.parse(remaining), remaining)
     except (cst.ParserSyntaxError, SyntaxError):
-        return Lowered((), "", ()), (Problem(1, "libcst cannot parse it although Python can; it was not checked"),)
+        return Lowered((), "", ()), (
+            Problem(1, "libcst cannot parse it although Python can; it was not checked"),
+        )
     lowered = lower_module(module, index)
-    message = "libcst cannot parse this statement although Python can; it was not checked, the rest of the file was"
+    message = (
+        "libcst cannot parse this statement although Python can; it was not checked, the rest of the file was"
+    )
     return lowered, tuple(Problem(first, message) for first, _, _ in rejected)
 
 
@@ -92,12 +96,16 @@ def _rejected(statements: list[ast.stmt], lines: list[str]) -> list[tuple[int, i
         first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
         last = statement.end_lineno or first
         indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
-        text = "".join(line[len(indent) :] if line.startswith(indent) else line for line in lines[first - 1 : last])
+        text = "".join(
+            line[len(indent) :] if line.startswith(indent) else line for line in lines[first - 1 : last]
+        )
         try:
             cst.parse_module(text)
             continue
         except cst.ParserSyntaxError:
-            inner = [child for name in ("body", "orelse", "finalbody") for child in getattr(statement, name, ())]
+            inner = [
+                child for name in ("body", "orelse", "finalbody") for child in getattr(statement, name, ())
+            ]
             inner += [child for handler in getattr(statement, "handlers", ()) for child in handler.body]
             found = _rejected([child for child in inner if isinstance(child, ast.stmt)], lines)
             out += found or [(first, last, indent)]

@@ -73,7 +73,9 @@ def index_positions(tree: ast.Module, source: str) -> PositionIndex:
                 spans[found].append(_span(node))
             elif isinstance(node, ast.stmt):
                 spans["stmt"].append(_span(node))
-                spans["decorator"].extend(_span(decorator) for decorator in getattr(node, "decorator_list", ()))
+                spans["decorator"].extend(
+                    _span(decorator) for decorator in getattr(node, "decorator_list", ())
+                )
             for name in _children_of(kind):
                 value = getattr(node, name, None)
                 if isinstance(value, list):
@@ -99,7 +101,9 @@ def _in_characters(spans: list[Span], source: str) -> list[Span]:
 
     def column(line: int, byte_column: int) -> int:
         encoded = wide.get(line)
-        return byte_column if encoded is None else len(encoded[: byte_column - 1].decode(errors="replace")) + 1
+        return (
+            byte_column if encoded is None else len(encoded[: byte_column - 1].decode(errors="replace")) + 1
+        )
 
     return [(l1, column(l1, c1), l2, column(l2, c2)) for l1, c1, l2, c2 in spans]
 

@@ -59,7 +59,9 @@ def decode(content: bytes) -> str:
     Raises Unreadable when the bytes are not text in that encoding.
     """
     if b"\0" in content:
-        raise Unreadable(content[: content.index(b"\0")].count(b"\n") + 1, "contains null bytes: not Python source")
+        raise Unreadable(
+            content[: content.index(b"\0")].count(b"\n") + 1, "contains null bytes: not Python source"
+        )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         text = content.decode(encoding)
@@ -80,7 +82,15 @@ def _lower_source(path: str, digest: str, content: bytes, source: str) -> FileFa
     directives = read_directives(source, tree)
     lines = source.count("\n") + (not source.endswith("\n"))
     return FileFacts(
-        path, digest, len(content), lines, lowered.body, lowered.mentions, lowered.notable, directives, problems
+        path,
+        digest,
+        len(content),
+        lines,
+        lowered.body,
+        lowered.mentions,
+        lowered.notable,
+        directives,
+        problems,
     )
 
 
