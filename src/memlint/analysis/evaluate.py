@@ -240,13 +240,13 @@ class Evaluator(CallEvaluation):
         inner.sites, inner.statement, inner.mocked = frame.sites, frame.statement, frame.mocked
         inner.growths, inner.endless = frame.growths, frame.endless
         length: Num | None = ONE
-        endless = unbounded = False
+        endless = unbounded = filtered = False
         sources: list[Value] = []
         for clause in node.clauses:
             source = iterate(self, self.eval(clause.iter, inner))
             sources.append(source)
-            filtered = bool(clause.ifs)
-            step = Num(0, source.length.high) if filtered and source.length is not None else source.length
+            filtered = filtered or bool(clause.ifs)
+            step = Num(0, source.length.high) if clause.ifs and source.length is not None else source.length
             length = length * step if length is not None and step is not None else None
             endless = endless or source.endless
             unbounded = unbounded or source.unbounded
@@ -262,7 +262,7 @@ class Evaluator(CallEvaluation):
             value, keys = self.eval(node.value, inner), (element,)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
         if node.kind == "generator":
-            return Iterator(length, element, endless, unbounded, _why(sources), _origin(sources))
+            return Iterator(length, element, endless, unbounded, "filtered" if filtered else _why(sources), _origin(sources))
         shared = keys is None and _is_shared(node.element, node.clauses, sources)
         result = Sequence(node.kind, None, length, value, keys, shared)
         frame.note(
@@ -270,7 +270,7 @@ class Evaluator(CallEvaluation):
             at=node.at,
             name=f"{node.kind} comprehension",
             entries=(),
-            args={"element": element, "source": Iterator(length, element, endless, unbounded, _why(sources), _origin(sources))},
+            args={"element": element, "source": Iterator(length, element, endless, unbounded, _why(sources), _origin(sources)), "filtered": Literal(filtered)},
             result=result,
             receiver=sources[0] if sources else UNKNOWN,
         )

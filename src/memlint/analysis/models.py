@@ -8,6 +8,7 @@ from typing import Any
 
 from memlint.analysis import arithmetic
 from memlint.analysis.arrays import ARRAY_MODELS
+from memlint.analysis.frames import FRAME_MODELS
 from memlint.analysis.iterators import ITERATOR_MODELS, iterate
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sizes import range_length
@@ -293,6 +294,7 @@ def _values(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> 
 MODELS: dict[str, Model] = {
     **ITERATOR_MODELS,
     **ARRAY_MODELS,
+    **FRAME_MODELS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _container("list"),

@@ -240,9 +240,7 @@ class Suite:
         scope = text_of(mark.keywords.get("scope", mark.args[0] if mark.args else UNKNOWN)) or "function"
         autouse = mark.keywords.get("autouse") == Literal(True)
         params = mark.keywords.get("params")
-        return Fixture(
-            name, body, scope, autouse, params if isinstance(params, Sequence) else None, mark.line
-        )
+        return Fixture(name, body, scope, autouse, _as_sequence(params), mark.line)
 
     def fixture(self, name: str, module: Module, owner: ClassValue | None = None) -> Fixture | None:
         """The fixture that a test of this module and class is given under ``name``."""
@@ -497,6 +495,14 @@ class Suite:
                     out |= self.evaluate(fixture.body).mocked
             self._running.discard(id(body))
         return out
+
+
+def _as_sequence(value: Value | None) -> Sequence | None:
+    """The parameters of a fixture, also when an iterator gives them."""
+    if value is None or isinstance(value, Sequence):
+        return value
+    source = arithmetic.iterate(value)
+    return Sequence("list", None, source.length, source.element) if source.length is not None else None
 
 
 def _patched_name(decorator: f.Call) -> set[str]:

@@ -181,6 +181,7 @@ class Data(Value):
     item: float = 8.0  # bytes an element
     temporaries: float = 0.0  # bytes alive beside it while it was made, a byte of it
     why: tuple[str, ...] = ()
+    distinct: Num | None = None  # different values of a series or index, where that is known
     virtual: bool = False  # a lazy array or a broadcast view: a shape without storage
 
     @property
@@ -313,4 +314,6 @@ def truth(value: Value) -> bool | None:
         return bool(value.low) if value.exact else None
     if isinstance(value, Sequence) and value.length is not None and value.length.exact:
         return value.length.low > 0
+    if isinstance(value, Data) and value.kind in {"bytes", "str"} and value.bytes is not None and value.bytes.low > 0:
+        return True
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis.sites import Site
-from memlint.analysis.values import UNKNOWN, Data, Sequence, Value
+from memlint.analysis.values import UNKNOWN, Data, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
 from memlint.model import Estimate
 from memlint.rules.context import MAX_BYTES, Context, estimate_of
@@ -73,7 +73,7 @@ def is_collecting(site: Site) -> bool:
     if site.name in _DISPLAYS:
         return True
     source = collected(site)
-    if source is UNKNOWN:
+    if source is UNKNOWN or isinstance(source, Obj):
         return isinstance(site.result, Sequence)
     return isinstance(source, Iterated) and source.why != "range"
 

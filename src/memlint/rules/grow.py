@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memlint import facts as f
+from memlint.analysis.iterators import iterate
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.sites import Growth, Rebinding, Site
 from memlint.analysis.sources import weigh
-from memlint.analysis.values import UNKNOWN, Data, Num, Sequence, Value
+from memlint.analysis.values import UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules import cases, loops, workers
@@ -131,7 +133,7 @@ def bulk_objects(site: Site, ctx: Context) -> Iterator[Draft]:
     """A comprehension or ``list()`` that builds objects in bulk, or from a source without a bound."""
     if site.mocked or not is_collecting(site):
         return
-    source = _source(site)
+    source = _source(site, ctx)
     if source is None:
         return
     what = site.name if "comprehension" in site.name else f"{site.name.rpartition('.')[2]}()"
@@ -148,11 +150,10 @@ def bulk_objects(site: Site, ctx: Context) -> Iterator[Draft]:
         yield from _counted(site, what, site.result, combined, ctx)
 
 
-def _source(site: Site) -> Iterated | None:
-    if "comprehension" in site.name:
-        given = site.args.get("source")
-    else:
-        given = collected(site)
+def _source(site: Site, ctx: Context) -> Iterated | None:
+    given = site.args.get("source") if "comprehension" in site.name else collected(site)
+    if isinstance(given, Obj):
+        return iterate(ctx.suite.evaluator, given)
     return given if isinstance(given, Iterated) else Iterated(None) if given is UNKNOWN else None
 
 
@@ -163,28 +164,28 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
     size = estimate_of(made)
     if size is not None and size.high >= 2**62:
         return
+    source = _source(site, ctx)
+    filtered = site.args.get("filtered") == Literal(True) or (source is not None and source.why == "filtered")
     if combined and length.high >= ctx.option("MEM202", "min-objects"):
         message = f"{what} makes all {length.high:,.0f} of the {combined}{_weight(size)}"
-        yield Draft("MEM204", site.at, message, "Iterate lazily, or sample.", _filtered(length), size)
+        yield Draft("MEM204", site.at, message, "Iterate lazily, or sample.", Confidence.LOW if filtered else None, size)
         return
-    yield from _judged(site.at, what, length, size, ctx)
+    yield from _judged(site.at, what, length, size, filtered, ctx)
 
 
-def _judged(at: tuple[int, int, int, int], what: str, length: Num, size: Estimate | None, ctx: Context) -> Iterator[Draft]:
+def _judged(
+    at: f.Span, what: str, length: Num, size: Estimate | None, filtered: bool, ctx: Context
+) -> Iterator[Draft]:
     many = length.high >= ctx.option("MEM202", "min-objects")
     large = size is not None and size.likely >= ctx.option("MEM202", "min-bytes")
     message = f"{what} builds {length.high:,.0f} objects{_weight(size)}"
     if large or many:
-        confidence = _filtered(length) or (None if large else Confidence.MEDIUM)
-        if size is not None and size.likely < _TRIFLING:
+        confidence = None if large else Confidence.MEDIUM
+        if filtered or (size is not None and size.likely < _TRIFLING):
             confidence = Confidence.LOW
         yield Draft("MEM202", at, message, "Build fewer, or consume them one by one.", confidence, size)
     elif size is None and length.high >= ctx.option("MEM202", "note-objects"):
         yield Draft("MEM202", at, f"{message} of unknown size", "Build fewer.", Confidence.LOW)
-
-
-def _filtered(length: Num) -> Confidence | None:
-    return Confidence.LOW if length.low == 0 and length.high > 0 else None
 
 
 def _weight(size: Estimate | None) -> str:
@@ -212,7 +213,7 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
         return
     each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
     size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
-    for draft in _judged(growth.at, f"the loop fills '{growth.name}' and", growth.count, size, ctx):
+    for draft in _judged(growth.at, f"the loop fills '{growth.name}' and", growth.count, size, not growth.certain, ctx):
         if growth.certain or draft.confidence is Confidence.LOW:
             yield draft
 
