@@ -51,8 +51,8 @@ def test_heaviest_tests_are_printed(run: Run) -> None:
     done = run(HEAVY, "--memlint")
     assert done.returncode == 0, done.stdout
     assert table(done)[0] == "test_it.py::test_heavy"
-    assert "80.0 MiB" in done.stdout.replace("79.9", "80.0").replace("80.1", "80.0")
-    assert "heaviest 5 of 5 tests" in done.stdout
+    heaviest = next(line for line in done.stdout.splitlines() if " MiB " in line)
+    assert 79 < float(heaviest.split()[0]) < 81
 
 
 def test_as_many_as_asked(run: Run) -> None:

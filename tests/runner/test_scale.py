@@ -87,8 +87,8 @@ def test_file_of_ten_thousand_tests(bench: Bench) -> None:
     assert 0 < peak < _SMALL
 
 
-def _best(action: object, times: int = 500, rounds: int = 9) -> float:
-    """Seconds of one call: the best of several rounds, as other processes only add."""
+def _best(action: object, times: int = 20, rounds: int = 200) -> float:
+    """Seconds of one call: the best of many short rounds, as other processes only add."""
     assert callable(action)
     found = []
     for _ in range(rounds):

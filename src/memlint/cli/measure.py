@@ -303,7 +303,8 @@ def _survey(options: dict[str, Any]) -> Surveyed:
     Raises TroubleError when a path does not exist or the configuration cannot be obeyed.
     """
     question = {
-        "paths": _named(options),
+        "paths": list(options["paths"]),
+        "lists": [file.read() for file in options["lists"]],
         "config": str(options["config"]) if options["config"] else None,
         "isolated": options["isolated"],
         "rank": options["order"] == "suspects" or options["jobs"] is None,
@@ -324,34 +325,29 @@ def _survey(options: dict[str, Any]) -> Surveyed:
     return Surveyed(tuple(found["named"]), found["predictions"])
 
 
-def _named(options: dict[str, Any]) -> list[str]:
-    from memlint.discovery import parse_test_list
-
-    listed = [name for file in options["lists"] for name in parse_test_list(file.read())]
-    if options["lists"] and not listed and not options["paths"]:
-        raise TroubleError("the list names no test")
-    return [*options["paths"], *listed]
-
-
 def survey() -> None:
     """The survey's own process: a question on standard input, an answer on standard output, both JSON."""
     question = json.load(sys.stdin)
-    answer = _answer(question["paths"], question["config"], question["isolated"], question["rank"])
-    json.dump(answer, sys.stdout)
+    json.dump(_answer(question), sys.stdout)
 
 
-def _answer(paths: list[str], config: str | None, isolated: bool, ranked: bool) -> dict[str, Any]:
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
     from memlint.cli.options import settings_for
     from memlint.config import ConfigError, Overrides
+    from memlint.discovery import parse_test_list
 
+    paths = [*question["paths"], *(name for text in question["lists"] for name in parse_test_list(text))]
+    if question["lists"] and not paths:
+        return {"errors": ["the list names no test"]}
     try:
-        settings = settings_for(paths, Path(config) if config else None, isolated, Overrides())
+        config = Path(question["config"]) if question["config"] else None
+        settings = settings_for(paths, config, question["isolated"], Overrides())
     except ConfigError as error:
         return {"errors": [str(error)]}
     named, errors = _files(paths, settings)
     predictions: dict[str, int] = {}
     unranked = ""
-    if ranked and named and not errors:
+    if question["rank"] and named and not errors:
         try:
             predictions = _predictions(named, settings)
         except Exception as error:  # the ranking is a convenience: measuring must not depend on it

@@ -74,10 +74,11 @@ class LiveView:
             )
         size, name = self._heaviest
         facts = [f"{done} of {total} units", f"{self._troubled} not fine"]
+        facts.append(self._time_left(done, total))
         if name:
             facts.append(f"heaviest {format_bytes(size)} {printable(name)}")
-        facts.append(self._time_left(done, total))
-        bar = ProgressBar(total=max(total, 1), completed=done, width=min(60, self._console.width))
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=max(total, 1), completed=done, width=min(60, self._console.width)))
         return Group(rows, bar, Text(" · ".join(facts), overflow="ellipsis", no_wrap=True))
 
     def _time_left(self, done: int, total: int) -> str:
