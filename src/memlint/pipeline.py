@@ -6,10 +6,9 @@ import hashlib
 import os
 import posixpath
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,10 +16,12 @@ from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import ProjectResources
+from memlint.analysis.relevance import Relevance
 from memlint.analysis.suite import Suite
 from memlint.cache import FactsCache
 from memlint.config import Settings
 from memlint.discovery import Role, ancestor_conftests, discover, is_excluded, role_of
+from memlint.disk import RealDisk
 from memlint.facts import FileFacts
 from memlint.knowledge.index import ApiIndex, api_index
 from memlint.knowledge.rulebook import Rule, load_rulebook
@@ -35,7 +36,9 @@ from memlint.model import (
     Severity,
     Status,
     Summary,
+    Suspect,
 )
+from memlint.ranking import in_order, rank_files, rank_tests
 from memlint.reading import Wanted, read_facts
 from memlint.rules.engine import Engine
 from memlint.suppression import apply_suppressions
@@ -45,6 +48,8 @@ _TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b
 
 
 _SMALL_PACKAGE = 20_000  # bytes
+_MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
+_SUSPECTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,9 @@ class Request:
 
 def lint(request: Request) -> LintResult:
     """Return the findings of every status, with suppressions applied; the baseline is the caller's."""
-    from memlint.ranking import rank_files
-
     run = _Run(request)
-    findings = run.findings()
-    suspects = rank_files(run.engine, run.linted(), findings, run.cores)[:5]
-    counts = Counter(finding.status for finding in findings)
+    judged = run.judge(tests=False)
+    counts = Counter(finding.status for finding in judged.findings)
     summary = Summary(
         len(run.linted()),
         counts[Status.ACTIVE],
@@ -78,49 +80,25 @@ def lint(request: Request) -> LintResult:
         counts[Status.BASELINED],
     )
     run.cache.write()
-    return LintResult(tuple(findings), run.all_errors(), summary, run.rule_infos(), tuple(suspects))
+    heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
+    return LintResult(tuple(judged.findings), run.all_errors(), summary, run.rule_infos(), heaviest)
 
 
 def rank(request: Request) -> RankResult:
     """Return every linted test file and its tests, heaviest first."""
-    from memlint.ranking import rank_files, rank_tests
-
     run = _Run(request)
-    findings = run.findings()
-    files = rank_files(run.engine, run.linted(), findings, run.cores)
-    tests = rank_tests(run.engine, run.linted(), findings, run.cores)
+    judged = run.judge(tests=True)
     run.cache.write()
-    return RankResult(tuple(files), tuple(tests), run.all_errors())
+    return RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), run.all_errors())
 
 
-class _Disk:
-    """The file system below the working directory, asked once a path."""
+@dataclass(slots=True)
+class _Judged:
+    """What came out of checking the modules."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.size = lru_cache(maxsize=None)(self._size)
-        self.is_dir = lru_cache(maxsize=None)(self._is_dir)
-        self.matches = lru_cache(maxsize=None)(self._matches)
-
-    def _size(self, path: str) -> int | None:
-        try:
-            status = (self.root / path).stat()
-        except (OSError, ValueError):
-            return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-    def _is_dir(self, path: str) -> bool:
-        try:
-            return (self.root / path).is_dir()
-        except (OSError, ValueError):
-            return False
-
-    def _matches(self, pattern: str) -> list[str]:
-        try:
-            found = sorted(self.root.glob(pattern))
-        except (ValueError, NotImplementedError, OSError):
-            return []
-        return [path.relative_to(self.root).as_posix() for path in found[:1000]]
+    findings: list[Finding] = field(default_factory=list)
+    files: list[Suspect] = field(default_factory=list)
+    tests: list[Suspect] = field(default_factory=list)
 
 
 class _Run:
@@ -135,15 +113,12 @@ class _Run:
         self.index: ApiIndex = api_index(self.settings.extra_rules)
         self.errors: list[ErrorRecord] = []
         self.cache = FactsCache(self.settings.cache_dir if request.cache else None)
-        self.disk = _Disk(self.root)
+        self.disk = RealDisk(self.root)
         self.interesting = _interest(self.index)
         files = self._read()
         self.project = Project(files, self.disk, self._load, self._is_support)
         self._add_conftests()
-        evaluator = Evaluator(self.project, self.index, self.cores)
-        self.suite = Suite(evaluator)
-        lifetimes = Lifetimes(self.suite, ProjectResources(evaluator))
-        self.engine = Engine(self.suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
+        self.relevance = Relevance(self.project, self.index)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -208,18 +183,45 @@ class _Run:
         """The modules that are reported on, in order of path."""
         return sorted((m for m in self.project.modules.values() if m.linted), key=lambda module: module.path)
 
-    def findings(self) -> list[Finding]:
-        """Findings of every status in order."""
-        out: list[Finding] = []
+    def judge(self, tests: bool) -> _Judged:
+        """Check and rank all modules, some hundred at a time, so that memory stays bounded; ``tests``: rank these too."""
+        out = _Judged()
         done: set[str] = set()
         while True:
-            todo = [module for module in self._reportable() if module.path not in done]
+            todo = [module for module in self._reportable() if module.path not in done][:_MODULES_AT_ONCE]
             if not todo:
                 break
-            for module in todo:
-                done.add(module.path)
-                out += self._check(module)
-        return sorted(out, key=lambda finding: finding.sort_key)
+            done.update(module.path for module in todo)
+            self._judge_some(todo, tests, out)
+            for module in self.project.modules.values():
+                module.forget()
+        out.findings.sort(key=lambda finding: finding.sort_key)
+        return out
+
+    def _judge_some(self, modules: list[Module], tests: bool, out: _Judged) -> None:
+        engine = self._engine()
+        found = [finding for module in modules for finding in self._check(engine, module)]
+        out.findings += found
+        for module in modules:
+            try:
+                out.files += rank_files(engine, [module], found, self.cores)
+                if tests:
+                    out.tests += rank_tests(engine, [module], found, self.cores)
+            except Exception as error:
+                self._failed(module, error, "It was not ranked.")
+
+    def _engine(self) -> Engine:
+        evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)
+        suite = Suite(evaluator)
+        lifetimes = Lifetimes(suite, ProjectResources(evaluator))
+        return Engine(suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
+
+    def _failed(self, module: Module, error: Exception, consequence: str) -> None:
+        """One file's crash must not take the others' findings away."""
+        if os.environ.get("MEMLINT_DEBUG"):
+            raise error
+        message = f"memlint failed on it ({type(error).__name__}: {error}); please report this. {consequence}"
+        self.errors.append(ErrorRecord(module.path, 0, message))
 
     def _reportable(self) -> list[Module]:
         for path, module in list(self.project.modules.items()):
@@ -227,15 +229,12 @@ class _Run:
                 module.linted = not path.startswith("..")
         return self.linted()
 
-    def _check(self, module: Module) -> list[Finding]:
+    def _check(self, engine: Engine, module: Module) -> list[Finding]:
         active = self.settings.active_codes(module.path)
         try:
-            found = self.engine.check(module, active)
-        except Exception as error:  # one file's crash must not take the others' findings away
-            if os.environ.get("MEMLINT_DEBUG"):
-                raise
-            message = f"memlint failed on it ({type(error).__name__}: {error}); please report this. It was not checked."
-            self.errors.append(ErrorRecord(module.path, 0, message))
+            found = engine.check(module, active)
+        except Exception as error:
+            self._failed(module, error, "It was not checked.")
             return []
         found = apply_suppressions(found, module.facts, self.rules, active)
         return self._fingerprinted([self._levelled(finding) for finding in found], module)
@@ -302,9 +301,9 @@ class _Run:
 
 @lru_cache(maxsize=2)
 def _interest(index: ApiIndex) -> re.Pattern[bytes]:
-    """What product code must hold to be worth parsing: a library that acquires, or a call that loads."""
+    """What product code must hold to be worth parsing: a library that acquires, or a call that loads or allocates."""
     modules: set[str] = set()
-    readers: set[str] = {"open"}
+    readers: set[str] = {"open", "zeros", "ones", "empty", "full", "bytearray", "toarray", "todense"}
     for name, entries in index.calls.items():
         if any(entry.acquire for entry in entries):
             modules.add(name.split(".")[0])

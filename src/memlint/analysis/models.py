@@ -125,7 +125,9 @@ def _islice(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Valu
     source = iterate(_, args[0]) if args else Iterator(None)
     stop = args[2] if len(args) > 2 else args[1] if len(args) > 1 else UNKNOWN
     if not isinstance(stop, Num):
-        return Iterator(source.length, source.element, source.endless, source.unbounded)
+        endless = source.endless and stop == Literal(None)
+        length = None if source.endless else source.length
+        return Iterator(length, source.element, endless, source.unbounded and stop == Literal(None), source.why, source.origin)
     high = min(stop.high, source.length.high) if source.length is not None else stop.high
     return Iterator(Num(0 if source.length is None else min(stop.low, source.length.low), high), source.element)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memlint import facts as f
 from memlint.analysis.sites import Site
@@ -65,6 +65,8 @@ def made_by(site: Site) -> Estimate | None:
         makers = [entry for entry in site.entries if entry.makes is not None]
         if not makers or all(entry.lazy for entry in makers):
             return None
+    if site.name == "operator +" and isinstance(site.result, Sequence):
+        return estimate_of(replace(site.result, items=None, shared=True))  # a new table for what lives elsewhere
     return estimate_of(site.result)
 
 
