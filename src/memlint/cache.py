@@ -14,7 +14,7 @@ import msgspec
 from memlint import __version__
 from memlint.facts import FileFacts, decode_file, encode
 
-_FORMAT = 3  # raised when lowering or facts change their meaning
+_FORMAT = 4  # raised when lowering or facts change their meaning
 _RACY_NS = 2_000_000_000  # a file changed this close to the writing of the cache is hashed again
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here.\n"
 

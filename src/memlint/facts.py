@@ -474,7 +474,7 @@ class FileFacts(Node, frozen=True):
     digest: str  # of the content
     size: int  # bytes
     lines: int
-    body: tuple[Stmt, ...] = ()
+    body: msgspec.Raw  # the statements, encoded: ask :func:`statements_of`
     mentions: str = ""  # of the whole file
     notable: tuple[str, ...] = ()  # globals and class attributes bound to a large number or to a container
     directives: tuple[Directive, ...] = ()
@@ -502,3 +502,16 @@ def decode_file(data: bytes) -> FileFacts:
 def body_of(function: Function) -> tuple[Stmt, ...]:
     """Decode the statements of a function's body."""
     return _BODY_DECODER.decode(function.body)
+
+
+def statements_of(facts: FileFacts) -> tuple[Stmt, ...]:
+    """Decode the statements of a file."""
+    return _BODY_DECODER.decode(facts.body)
+
+
+def encode_body(body: tuple[Stmt, ...]) -> msgspec.Raw:
+    """The encoding that :func:`body_of` and :func:`statements_of` read."""
+    return msgspec.Raw(ENCODER.encode(body))
+
+
+NO_STATEMENTS = encode_body(())

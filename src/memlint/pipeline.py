@@ -184,7 +184,7 @@ class _Run:
         return sorted((m for m in self.project.modules.values() if m.linted), key=lambda module: module.path)
 
     def judge(self, tests: bool) -> _Judged:
-        """Check and rank all modules, some hundred at a time, so that memory stays bounded; ``tests``: rank these too."""
+        """Check and rank all modules, some hundred at a time, so that memory stays bounded; tests too if asked."""
         out = _Judged()
         done: set[str] = set()
         while True:

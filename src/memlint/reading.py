@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlint.cache import FactsCache
-from memlint.facts import FileFacts, Problem, decode_file, encode
+from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, encode
 
 _WORTH_FORKING = 1_000_000  # bytes of source; below, starting processes costs more than it saves
 _BYTES_A_JOB = 700_000_000  # memory that one lowering process may need for the largest file
@@ -152,8 +152,9 @@ def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable
             from memlint.syntax.source import digest_of
 
             problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
+            lines = content.count(b"\n")
             facts = FileFacts(
-                item.path, digest_of(content), len(content), content.count(b"\n"), problems=(problem,)
+                item.path, digest_of(content), len(content), lines, NO_STATEMENTS, problems=(problem,)
             )
             yield item, stat, encode(facts)
 

@@ -121,7 +121,7 @@ class Containers:
         found = self._defined.get(module.path)
         if found is None:
             found = {
-                container.key: container for container in self._containers(module.facts.body, module, "")
+                container.key: container for container in self._containers(module.body, module, "")
             }
             self._defined[module.path] = found
         return found

@@ -78,7 +78,7 @@ class Footprints:
         known = self._modules.get(module.path)
         if known is None:
             frame = self.suite.evaluator.module_frame(module)
-            known = run(frame, module.facts.body)
+            known = run(frame, module.body)
             self._modules[module.path] = known
         return known
 

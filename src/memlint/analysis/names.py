@@ -27,10 +27,12 @@ _MAX_CHAIN = 12  # re-exports followed
 class NameResolution(ABC):
     """Finds out what a name stands for, in the project or in a library."""
 
-    def __init__(self, project: Project, index: ApiIndex, cores: int = 2) -> None:
+    def __init__(
+        self, project: Project, index: ApiIndex, cores: int = 2, relevance: Relevance | None = None
+    ) -> None:
         self.project = project
         self.index = index
-        self.relevance = Relevance(project, index)
+        self.relevance = relevance or Relevance(project, index)
         self.cores = cores  # of the machine that the suite will run on
         self.module_frames: dict[str, Frame] = {}
         self._class_frames: dict[int, Frame] = {}
@@ -61,7 +63,7 @@ class NameResolution(ABC):
             frame = Frame(module, "", where="module")
             self.module_frames[module.path] = frame
             module.env = frame.env
-            self.exec_block(module.facts.body, frame)
+            self.exec_block(module.body, frame)
         return frame
 
     def module_env(self, module: Module) -> dict[str, Value]:

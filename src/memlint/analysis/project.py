@@ -36,6 +36,19 @@ class Module:
     env: dict[str, Value] | None = None  # its globals, once evaluated
     evaluating: bool = False
     stars: list[Module] = field(default_factory=list)
+    _body: tuple[f.Stmt, ...] | None = None
+
+    @property
+    def body(self) -> tuple[f.Stmt, ...]:
+        """Its statements, decoded when they are first asked for."""
+        if self._body is None:
+            self._body = f.statements_of(self.facts)
+        return self._body
+
+    def forget(self) -> None:
+        """Let go of what was decoded and evaluated; it can be had again."""
+        self._body = self.env = None
+        self.stars = []
 
     @property
     def path(self) -> str:
@@ -85,7 +98,9 @@ class Project:
 
     def add(self, facts: f.FileFacts, linted: bool = True) -> Module:
         """Take a file in."""
-        module = Module(facts, self.module_name(facts.path), linted, not linted and self.is_support(facts.path))
+        module = Module(
+            facts, self.module_name(facts.path), linted, not linted and self.is_support(facts.path)
+        )
         self.modules[facts.path] = module
         return module
 

@@ -93,7 +93,7 @@ class Relevance:
         out: set[str] = set()
         pending: list[tuple[str, frozenset[str]]] = []
         for module in modules:
-            for name, words, large in _definitions(module.facts.body):
+            for name, words, large in _definitions(f.statements_of(module.facts)):
                 direct = not names.isdisjoint(words)
                 if _is_product(module):
                     if name in plain:
@@ -113,7 +113,7 @@ class Relevance:
 
     def _imported_names(self, module: Module) -> Iterator[frozenset[str]]:
         """What matters of the suite's own modules that a module imports from, under the names it has here."""
-        for node in _imports(module.facts.body):
+        for node in _imports(f.statements_of(module.facts)):
             for found in self._modules_of(node, module):
                 if not _is_product(found) and found is not module:
                     yield self._local[found.path]
@@ -125,8 +125,11 @@ class Relevance:
             if module.path in self._imported or not module.linted:
                 continue
             self._imported.add(module.path)
-            for node in _imports(module.facts.body):
+            statements = f.statements_of(module.facts)
+            for node in _imports(statements):
                 self._modules_of(node, module)
+            for name in _plugins(statements):
+                self.project.first_party(name, module)
 
     def _modules_of(self, node: f.Import, module: Module) -> list[Module]:
         """The project's modules that an import names, or takes names from."""
@@ -208,3 +211,12 @@ def _imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
         elif isinstance(statement, (f.If, f.Try)):
             for name in ("body", "orelse", "final"):
                 yield from _imports(getattr(statement, name, ()))
+
+
+def _plugins(body: tuple[f.Stmt, ...]) -> Iterator[str]:
+    """What ``pytest_plugins`` of a module names."""
+    for statement in body:
+        if isinstance(statement, f.Assign) and statement.targets == (f.Name("pytest_plugins"),):
+            value = statement.value
+            named = value.items if isinstance(value, f.Seq) else (value,)
+            yield from (item.value for item in named if isinstance(item, f.Text))

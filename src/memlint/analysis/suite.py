@@ -159,7 +159,7 @@ class Suite:
             suite = ModuleSuite(module)
             self._suites[module.path] = suite
             frame = self.evaluator.module_frame(module)
-            self._collect(module.facts.body, frame, None, suite)
+            self._collect(module.body, frame, None, suite)
         return suite
 
     def _collect(self, body: tuple[f.Stmt, ...], frame: Frame, owner: ClassValue | None, suite: ModuleSuite) -> None:

@@ -66,7 +66,7 @@ def worker_bytes(workers: Workers, module: Module) -> int:
 @lru_cache(maxsize=512)
 def imported_names(module: Module) -> tuple[str, ...]:
     """Dotted names that a module imports at its top level."""
-    return tuple(sorted(set(_imports(module.facts.body))))
+    return tuple(sorted(set(_imports(module.body))))
 
 
 def _imports(body: tuple[f.Stmt, ...]) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import libcst as cst
-import msgspec
 
 from memlint import facts as f
 from memlint.syntax.positions import Positions
@@ -310,7 +309,7 @@ class Lowering:
             " ".join(sorted(mentions)),
             largest,
             tuple(sorted(scope.binds - scope.declared)),
-            _raw(body),
+            f.encode_body(body),
         )
         return f.FunctionDef(line, function)
 
@@ -561,10 +560,6 @@ def _dotted(node: Any) -> str | None:
         return None
     parts.append(node.value)
     return ".".join(reversed(parts))
-
-
-def _raw(body: tuple[f.Stmt, ...]) -> msgspec.Raw:
-    return msgspec.Raw(f.encode(body))
 
 
 def _text(source: str) -> f.Text:

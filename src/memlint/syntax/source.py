@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from memlint.facts import FileFacts, Problem
+from memlint.facts import NO_STATEMENTS, FileFacts, Problem, encode_body
 from memlint.syntax.comments import read_directives
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ def lower_file(path: str, content: bytes) -> FileFacts:
     digest, size, lines = digest_of(content), len(content), content.count(b"\n") + 1
     if size > MAX_BYTES:
         message = f"{size:,} bytes are more than memlint parses ({MAX_BYTES:,}); it was not checked"
-        return FileFacts(path, digest, size, lines, problems=(Problem(1, message, "MEM903"),))
+        return FileFacts(path, digest, size, lines, NO_STATEMENTS, problems=(Problem(1, message, "MEM903"),))
     try:
         source = decode(content)
         return _lower_source(path, digest, content, source)
     except Unreadable as error:
-        return FileFacts(path, digest, size, lines, problems=(Problem(error.line, error.message, "MEM900"),))
+        return FileFacts(
+            path, digest, size, lines, NO_STATEMENTS, problems=(Problem(error.line, error.message, "MEM900"),)
+        )
 
 
 class Unreadable(Exception):
@@ -86,7 +88,7 @@ def _lower_source(path: str, digest: str, content: bytes, source: str) -> FileFa
         digest,
         len(content),
         lines,
-        lowered.body,
+        encode_body(lowered.body),
         lowered.mentions,
         lowered.notable,
         directives,
