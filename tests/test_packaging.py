@@ -88,7 +88,7 @@ def test_source_archive_can_run_its_tests(dist: Path) -> None:
         names = {name.partition("/")[2] for name in source.getnames()}
     wanted = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".pre-commit-hooks.yaml"}
     assert wanted <= names
-    assert {"tests/test_packaging.py", "examples/tests/conftest.py", "rules/footprints.toml"} <= names
+    assert {"tests/test_packaging.py", "examples/tests/conftest.py", "rules/apis/subprocess.toml"} <= names
 
 
 def test_rule_book_is_found_inside_the_installation(installed: Path, away: Path) -> None:
