@@ -23,12 +23,18 @@ class Obligation:
     at: f.Span
     started: bool  # whether the release is owed from the start
     via: Site | None = None  # the project's factory that acquired it, when the call here is of that factory
-    registered: bool = False
+    owner: Obligation | None = None  # releasing that one releases this one too (an exit stack, a server)
+    parent: Obligation | None = None  # what it was got from, with a release of its own (the session's engine)
+    endless: bool = False  # a thread that no join can end
+    misdirected: bool = False  # a signal went to a process group that it does not lead
 
     @property
     def full(self) -> Mask:
         """All groups."""
         return (1 << len(self.resource.release)) - 1
+
+
+NOTHING: frozenset[Obligation] = frozenset()
 
 
 @dataclass(slots=True)
@@ -43,10 +49,20 @@ class State:
         return State(dict(self.names), dict(self.masks))
 
     def discharge(self, obligation: Obligation, groups: Mask) -> None:
-        """On every path that reaches this point these groups are discharged."""
+        """On every path that reaches this point these groups are discharged; with all of them also what it owns."""
         masks = self.masks.get(obligation)
-        if masks is not None:
-            self.masks[obligation] = frozenset(mask | groups for mask in masks)
+        if masks is None:
+            return
+        self.masks[obligation] = frozenset(mask | groups for mask in masks)
+        if self.done(obligation):
+            for other in list(self.masks):
+                if other.owner is obligation and not self.done(other):
+                    self.discharge(other, other.full)
+
+    def done(self, obligation: Obligation) -> bool:
+        """Whether nothing is owed on any path that reaches this point."""
+        full = obligation.full
+        return all(mask & KEPT or mask & full == full for mask in self.masks.get(obligation, ()))
 
     def settle(self, obligations: frozenset[Obligation]) -> None:
         """Discharge each of them wholly."""
@@ -58,6 +74,14 @@ class State:
         for obligation in obligations:
             self.discharge(obligation, KEPT)
 
+    def hold(self, name: str, held: frozenset[Obligation]) -> None:
+        """A container takes more in."""
+        self.names[name] = self.names.get(name, NOTHING) | held
+
+    def holders(self, obligation: Obligation) -> list[str]:
+        """The names under which it can be reached."""
+        return [name for name, held in self.names.items() if obligation in held]
+
 
 def merge(a: State | None, b: State | None) -> State | None:
     """What is known when either path may have been taken; None is a path that never arrives."""
@@ -65,33 +89,63 @@ def merge(a: State | None, b: State | None) -> State | None:
         return b if a is None else a
     names = dict(a.names)
     for name, held in b.names.items():
-        names[name] = names.get(name, frozenset()) | held
+        names[name] = names.get(name, NOTHING) | held
     masks = dict(a.masks)
     for obligation, possible in b.masks.items():
         masks[obligation] = masks.get(obligation, frozenset()) | possible
     return State(names, masks)
 
 
-Verdict = OneOf["released", "kept", "never", "partial", "unsure", "late"]
+Verdict = OneOf["released", "kept", "never", "partial", "unsure", "exposed", "late", "unreached"]
 
 
-def judge(obligation: Obligation, normal: State | None, failing: State | None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How a body can end: at its end, by an assertion or raise that is written there, by any call that fails."""
+
+    normal: State | None
+    failing: State | None
+    strict: State | None
+
+    def masks(self, obligation: Obligation) -> frozenset[Mask]:
+        """What may have been discharged when the body ends well."""
+        return self.normal.masks.get(obligation, frozenset()) if self.normal is not None else frozenset()
+
+    def states(self) -> list[State]:
+        """Those that can be reached."""
+        return [state for state in (self.normal, self.failing, self.strict) if state is not None]
+
+
+def judge(obligation: Obligation, ends: Ends) -> Verdict:
     """What becomes of an obligation, by the states in which the body can end and those in which it can fail."""
-    full = obligation.full
-    masks = normal.masks.get(obligation, frozenset()) if normal is not None else frozenset()
-    failed = failing.masks.get(obligation, frozenset()) if failing is not None else frozenset()
     if not obligation.started:
         return "released"
-    done = [mask for mask in masks if mask & KEPT or mask & full == full]
+    full, masks = obligation.full, ends.masks(obligation)
+    failed = ends.failing.masks.get(obligation, frozenset()) if ends.failing is not None else frozenset()
+    done = [mask for mask in masks if _done(mask, full)]
+    if obligation.misdirected and not any(mask & KEPT for mask in masks):
+        return "partial"
     if masks and len(done) == len(masks):
-        if all(mask & LATE for mask in masks):
-            return "late"
-        if any(not mask & KEPT and mask & full != full for mask in failed) and not all(mask & KEPT for mask in masks):
-            return "unsure"
-        return "kept" if all(mask & KEPT for mask in masks) else "released"
+        return _well(obligation, ends, masks, failed)
     undone = [mask & full for mask in masks if mask not in done] or [mask & full for mask in failed]
     if not undone:
         return "released"
-    if done:
+    if done or any(_done(mask, full) for mask in failed):
         return "unsure"
     return "partial" if any(undone) and full > 1 else "never" if not any(undone) else "unsure"
+
+
+def _done(mask: Mask, full: Mask) -> bool:
+    return bool(mask & KEPT) or mask & full == full
+
+
+def _well(obligation: Obligation, ends: Ends, masks: frozenset[Mask], failed: frozenset[Mask]) -> Verdict:
+    """A body that ends well releases it; what of the other ways out?"""
+    if all(mask & LATE for mask in masks):
+        return "late"
+    if all(mask & KEPT for mask in masks):
+        return "kept"
+    if any(not _done(mask, obligation.full) for mask in failed):
+        return "unsure"
+    strict = ends.strict.masks.get(obligation, frozenset()) if ends.strict is not None else frozenset()
+    return "exposed" if any(not _done(mask, obligation.full) for mask in strict) else "released"

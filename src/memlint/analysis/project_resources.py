@@ -45,7 +45,11 @@ class ProjectResources:
         inherited = self.evaluator.index.resources.get(base) if base is not None else None
         if inherited is not None:
             return inherited
-        methods = [name for name in RELEASING if isinstance(self.evaluator.class_member(cls, name, None), FunctionValue)]
+        methods = [
+            name
+            for name in RELEASING
+            if isinstance(self.evaluator.class_member(cls, name, None), FunctionValue)
+        ]
         if not methods:
             return None
         acquired = self._acquired(cls)

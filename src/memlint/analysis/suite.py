@@ -56,8 +56,18 @@ TEARDOWN = {
     "setup_function": ("teardown_function",),
 }
 TEARDOWN_NAMES = frozenset(name for names in TEARDOWN.values() for name in names)
-_FIXTURE_NAMES = {"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture", "anyio.pytest_plugin.fixture"}
-_UNITTEST = ("unittest.TestCase", "unittest.IsolatedAsyncioTestCase", "django.test.TestCase", "twisted.trial.unittest.TestCase")
+_FIXTURE_NAMES = {
+    "pytest.fixture",
+    "pytest_asyncio.fixture",
+    "pytest.yield_fixture",
+    "anyio.pytest_plugin.fixture",
+}
+_UNITTEST = (
+    "unittest.TestCase",
+    "unittest.IsolatedAsyncioTestCase",
+    "django.test.TestCase",
+    "twisted.trial.unittest.TestCase",
+)
 BUILTIN_FIXTURES: dict[str, Value] = {
     "tmp_path": PathValue("tmp", ""),
     "tmpdir": PathValue("tmp", ""),
@@ -162,7 +172,9 @@ class Suite:
             self._collect(module.body, frame, None, suite)
         return suite
 
-    def _collect(self, body: tuple[f.Stmt, ...], frame: Frame, owner: ClassValue | None, suite: ModuleSuite) -> None:
+    def _collect(
+        self, body: tuple[f.Stmt, ...], frame: Frame, owner: ClassValue | None, suite: ModuleSuite
+    ) -> None:
         for statement in body:
             if isinstance(statement, f.FunctionDef):
                 self._collect_function(statement.function, frame, owner, suite)
@@ -207,7 +219,9 @@ class Suite:
 
     def is_unittest(self, value: ClassValue) -> bool:
         """Whether the class is a unittest TestCase."""
-        return any(name in _UNITTEST or name.endswith("TestCase") for name in self.evaluator.external_bases(value))
+        return any(
+            name in _UNITTEST or name.endswith("TestCase") for name in self.evaluator.external_bases(value)
+        )
 
     # --- fixtures ---------------------------------------------------------------------------------------------------
 
@@ -222,7 +236,9 @@ class Suite:
                 return self._mark(value.name, call, line, module)
         return None
 
-    def _mark(self, name: str, call: f.Call | None, line: int, module: Module, owner: ClassValue | None = None) -> Mark:
+    def _mark(
+        self, name: str, call: f.Call | None, line: int, module: Module, owner: ClassValue | None = None
+    ) -> Mark:
         args: list[Value] = []
         keywords: dict[str, Value] = {}
         parent = self.evaluator.class_frame(owner) if owner is not None else None
@@ -254,7 +270,11 @@ class Suite:
         if owner is not None:
             for cls in self.evaluator.mro(owner):
                 own = self.of(cls.module)
-                yield {n: x for n, x in own.fixtures.items() if x.body.owner is not None and x.body.owner.cls is cls.cls}
+                yield {
+                    n: x
+                    for n, x in own.fixtures.items()
+                    if x.body.owner is not None and x.body.owner.cls is cls.cls
+                }
         yield {n: x for n, x in self.of(module).fixtures.items() if x.body.owner is None}
         for conftest in self.conftests(module):
             yield self.of(conftest).fixtures
@@ -326,7 +346,7 @@ class Suite:
 
     def marks(self, body: Body) -> list[Mark]:
         """All marks of a body: its own, its class's and its module's."""
-        out = [m for m in self._decorator_marks(body.function.decorators, body.module, body.owner)]
+        out = list(self._decorator_marks(body.function.decorators, body.module, body.owner))
         if body.owner is not None:
             for cls in self.evaluator.mro(body.owner):
                 out += self._decorator_marks(cls.cls.decorators, cls.module, None)
@@ -351,8 +371,17 @@ class Suite:
 
     @staticmethod
     def _named_marks(value: Value | None) -> list[Mark]:
-        items = value.items if isinstance(value, Sequence) and value.items is not None else (value,) if value else ()
-        names = [item.name if isinstance(item, Ref) else item.type if isinstance(item, Obj) else "" for item in items]
+        items = (
+            value.items
+            if isinstance(value, Sequence) and value.items is not None
+            else (value,)
+            if value
+            else ()
+        )
+        names = [
+            item.name if isinstance(item, Ref) else item.type if isinstance(item, Obj) else ""
+            for item in items
+        ]
         return [
             Mark(name.removeprefix("pytest.mark."), (), {}, 0)
             for name in names
@@ -430,7 +459,9 @@ class Suite:
             elif body.role in {"test", "fixture"} and param.default is None:
                 frame.env[param.name] = self._fixture_given(param.name, body)
             elif param.default is not None:
-                frame.env[param.name] = self.evaluator.eval(param.default, Frame(body.module, "", where="default"))
+                frame.env[param.name] = self.evaluator.eval(
+                    param.default, Frame(body.module, "", where="default")
+                )
             else:
                 frame.env[param.name] = self.evaluator.annotated(param.annotation, frame)
 
@@ -460,7 +491,11 @@ class Suite:
             if mark.keywords.get("indirect", Literal(False)) != Literal(False):
                 continue
             source = arithmetic.iterate(values)
-            items = values.items if isinstance(values, Sequence) and values.items is not None else (source.element,)
+            items = (
+                values.items
+                if isinstance(values, Sequence) and values.items is not None
+                else (source.element,)
+            )
             rows = items[:50]
             for position, name in enumerate(names):
                 columns = [_column(row, position, len(names)) for row in rows]
@@ -481,11 +516,19 @@ class Suite:
         """Names replaced by ``@patch`` decorators and by the fixtures in reach."""
         out: set[str] = set()
         for decorator, _ in body.function.decorators:
-            if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "patch" in decorator.func.path:
+            if (
+                isinstance(decorator, f.Call)
+                and isinstance(decorator.func, f.Name)
+                and "patch" in decorator.func.path
+            ):
                 out |= _patched_name(decorator)
         if body.owner is not None:
             for decorator, _ in body.owner.cls.decorators:
-                if isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name) and "patch" in decorator.func.path:
+                if (
+                    isinstance(decorator, f.Call)
+                    and isinstance(decorator.func, f.Name)
+                    and "patch" in decorator.func.path
+                ):
                     out |= _patched_name(decorator)
         if body.role in {"test", "fixture"} and id(body) not in self._running:
             self._running.add(id(body))
@@ -530,4 +573,3 @@ def _column(row: Value, position: int, width: int) -> Value:
     if isinstance(row, Sequence) and row.items is not None and position < len(row.items):
         return row.items[position]
     return UNKNOWN
-

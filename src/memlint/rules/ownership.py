@@ -4,51 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memlint import facts as f
 from memlint.analysis.lifetimes import Debt
-from memlint.analysis.suite import Body
+from memlint.analysis.project import Module
+from memlint.analysis.suite import Body, ModuleSuite
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
-_LOWER = {Confidence.HIGH: Confidence.MEDIUM, Confidence.MEDIUM: Confidence.LOW, Confidence.LOW: Confidence.LOW}
+_LOWER = {
+    Confidence.HIGH: Confidence.MEDIUM,
+    Confidence.MEDIUM: Confidence.LOW,
+    Confidence.LOW: Confidence.LOW,
+}
 
 
-@rule("MEM301", "MEM303", "MEM305", "MEM306", *_RESOURCE_CODES)
+@rule("MEM301", "MEM303", "MEM305", "MEM306", "MEM307", *_RESOURCE_CODES)
 def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
     """One finding for every obligation that a body leaves behind."""
+    if debt.verdict == "unreached":
+        yield _unreached(debt, debt.body.module, debt.body.symbol)
+        return
     code = _code(debt)
-    resource = debt.obligation.resource
     yield Draft(
         code,
         debt.obligation.at,
         _message(debt, code),
-        resource.advice or "",
+        debt.obligation.resource.advice or "",
         _confidence(debt, code),
         related=tuple(_related(debt)),
     )
 
 
+@rule("MEM307")
+def hidden_teardown(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
+    """A test class whose override, or whose order of bases, keeps an inherited tear-down from running."""
+    for cls in suite.classes:
+        if ctx.suite.is_test_class(cls):
+            for debt in ctx.lifetimes.hidden(cls):
+                yield _unreached(debt, suite.module, cls.cls.name)
+
+
+def _unreached(debt: Debt, module: Module, symbol: str) -> Draft:
+    blame, teardown = debt.blame, debt.teardown
+    assert blame is not None and teardown is not None
+    title = debt.obligation.resource.title
+    if isinstance(blame, Body):
+        line, name, module, symbol = blame.function.line, blame.function.name, blame.module, blame.symbol
+        if blame.function is teardown:
+            message = f"{name}() would release the {title}, but is no hook here and nothing calls it"
+        else:
+            message = (
+                f"{name}() does not call super(): the {teardown.name}() that releases the {title} never runs"
+            )
+    elif isinstance(blame, f.Function):
+        line = blame.line
+        message = f"{blame.name}() would release the {title}, and nothing registers or calls it"
+    else:
+        line, module, symbol = blame.cls.line, blame.module, blame.cls.name
+        message = (
+            f"TestCase stands before the mixin whose {teardown.name}() releases the {title}: it never runs"
+        )
+    held = Related(debt.obligation.site.frame.module.path, debt.obligation.at[0], f"{title} acquired here")
+    advice = "Put mixins before TestCase, call super() in every tear-down, register nested functions with addfinalizer."
+    return Draft(
+        "MEM307", (line, 1, line, 1), message, advice, None, related=(held,), module=module, symbol=symbol
+    )
+
+
 def _code(debt: Debt) -> str:
     resource = debt.obligation.resource
-    if debt.verdict == "unsure":
+    if debt.verdict in {"unsure", "exposed"}:
         return "MEM305"
     if debt.verdict == "partial":
-        return resource.partial_rule
-    if debt.how == "stored" and debt.body.role == "setup":
-        return "MEM303"
-    if debt.body.role == "fixture" and debt.how in {"returned", "yielded", "stored"}:
-        return "MEM301"
+        return "MEM306" if debt.relative is not None else resource.partial_rule
     if debt.body.role == "setup":
         return "MEM303"
-    return resource.rule
+    return "MEM301" if debt.body.role == "fixture" else resource.rule
 
 
 def _confidence(debt: Debt, code: str) -> Confidence:
     confidence = Confidence(debt.obligation.resource.confidence)
-    if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None:
+    if debt.verdict == "exposed":
+        return Confidence.LOW
+    if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
         return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
-    if code in {"MEM301", "MEM303"} and confidence is Confidence.LOW:
+    if code in {"MEM301", "MEM303"} and debt.how != "local" and confidence is Confidence.LOW:
         return Confidence.MEDIUM  # kept alive beyond the function, so that no reference count closes it
     return confidence
 
@@ -57,23 +99,39 @@ def _message(debt: Debt, code: str) -> str:
     title = debt.obligation.resource.title
     missing = " and ".join("/".join(f"{name}()" for name in group[:3]) for group in debt.missing)
     if debt.verdict == "unsure":
-        return f"the {title} is released on some paths only: a failing assertion, an early exit or a branch skips {missing}"
+        return f"the {title} is released on some paths only: an assertion, an early exit or a branch skips {missing}"
+    if debt.verdict == "exposed":
+        return f"the {title} is released only when nothing before the release raises"
     if debt.verdict == "partial":
-        return f"the {title} is released in part only: {missing} is missing"
+        return _partial_message(debt, title, missing)
     if debt.verdict == "late":
         return f"the {title} lives until the interpreter exits: atexit is too late for a test"
+    fixture = f"fixture '{debt.body.function.name}'"
     holder = {
-        "returned": f"fixture '{debt.body.function.name}' returns the {title} and nobody releases it",
-        "yielded": f"fixture '{debt.body.function.name}' yields the {title} and does not release it afterwards",
+        "returned": f"{fixture} returns the {title} and nobody releases it",
+        "yielded": f"{fixture} yields the {title} and does not release it afterwards",
         "stored": f"the {title} is kept in {debt.place} and never released",
+        "factory": f"{fixture} gives away {debt.place}(): nobody releases the {title} that each call makes",
     }.get(debt.how, f"the {title} is never released")
     return f"{holder}: no {missing}"
+
+
+def _partial_message(debt: Debt, title: str, missing: str) -> str:
+    if debt.relative is not None:
+        return f"the {debt.relative.resource.title} is released, the {title} that belongs to it is not: no {missing}"
+    if debt.obligation.misdirected:
+        return f"killpg() misses the {title}, which leads no group: start it with start_new_session=True, then wait()"
+    return f"the {title} is released in part only: {missing} is missing"
 
 
 def _related(debt: Debt) -> Iterator[Related]:
     via = debt.obligation.via
     if via is not None:
         yield Related(via.frame.module.path, via.line, f"{debt.obligation.resource.title} acquired here")
+    if debt.relative is not None:
+        yield Related(
+            debt.relative.site.frame.module.path, debt.relative.at[0], f"the {debt.relative.resource.title}"
+        )
     body: Body = debt.body
     if body.role in {"fixture", "setup"}:
         yield Related(body.module.path, body.function.line, f"{body.role} '{body.function.name}'")

@@ -1,0 +1,482 @@
+"""The flow of control for ownership: statements run over all their paths, with what is held and released on each."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from memlint import facts as f
+from memlint.analysis.holdings import Holdings, mentioned
+from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.traverse import statements
+from memlint.analysis.values import ClassValue, Obj
+
+_WAYS = ("returns", "raises", "breaks", "continues", "strict")
+_EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
+_STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
+_STOPPING_METHODS = frozenset({"skipTest", "fail"})
+_VANISHING = ("os._exit", "os.exec")
+_BUNDLES = frozenset({"types.SimpleNamespace", "argparse.Namespace", "builtins.dict"})
+
+
+@dataclass(slots=True)
+class Exits:
+    """States in which control leaves a block otherwise than at its end; ``strict`` by any call that may fail."""
+
+    returns: State | None = None
+    raises: State | None = None
+    breaks: State | None = None
+    continues: State | None = None
+    strict: State | None = None
+
+    def take(self, other: Exits) -> None:
+        """Add the exits of an inner block."""
+        for way in _WAYS:
+            setattr(self, way, merge(getattr(self, way), getattr(other, way)))
+
+
+@dataclass(slots=True)
+class Run:
+    """One body being run: its sites by position, its role, what it returned and yielded."""
+
+    sites: dict[f.Span, Site]
+    frame: Frame
+    function: f.Function
+    depth: int = 0
+    is_fixture: bool = False
+    is_manager: bool = False
+    every_call_fails: bool = False
+    exits: Exits = field(default_factory=Exits)
+    returned: frozenset[Obligation] = NOTHING
+    yielded: frozenset[Obligation] = NOTHING
+    nested: dict[str, f.Function] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)  # names that were read, as far as they are nested functions
+    globals: set[str] = field(default_factory=set)
+    running: tuple[int, ...] = ()
+    expected: str = ""  # the exception that an enclosing pytest.raises expects
+    loops: int = 0  # loops without a break around the statement
+    deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
+    again: dict[Obligation, frozenset[int]] = field(default_factory=dict)  # acquired anew before a release
+    factories: dict[Obligation, str] = field(
+        default_factory=dict
+    )  # what a function that the fixture gives away makes
+
+
+class Flow(Holdings):
+    """Runs statements."""
+
+    @abstractmethod
+    def define(self, node: f.FunctionDef, state: State, run: Run) -> None:
+        """Meet a nested function: its decorators may register it."""
+
+    def block(self, body: tuple[f.Stmt, ...], state: State, exits: Exits, run: Run) -> State | None:
+        """Run statements; the state at the end, or None when control never gets there."""
+        current: State | None = state
+        outer, run.exits = run.exits, exits
+        for statement in body:
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                assert current is not None
+                current = handler(self, statement, current, exits, run)
+                run.exits = exits
+            if current is None:
+                break
+        run.exits = outer
+        return current
+
+    def fails(self, state: State, run: Run) -> None:
+        """Control may leave here by an exception that the suite itself raises."""
+        run.exits.raises = merge(run.exits.raises, state.copy())
+
+    def may_fail(self, state: State, run: Run) -> None:
+        """Control may leave here because a call fails: the strict reading."""
+        if run.depth == 0 and state.masks and not all(state.done(obligation) for obligation in state.masks):
+            run.exits.strict = merge(run.exits.strict, state.copy())
+
+    # --- binding ----------------------------------------------------------------------------------------------------
+
+    def bind(self, target: f.Expr, held: frozenset[Obligation], state: State, run: Run) -> None:
+        """Give what is held to a target."""
+        if isinstance(target, f.Name):
+            self._bind_name(target.path, held, state, run)
+        elif isinstance(target, f.Seq):
+            for item in target.items:
+                self.bind(item, held, state, run)
+        elif isinstance(target, f.Star):
+            self.bind(target.value, held, state, run)
+        elif isinstance(target, f.Subscript) and held and isinstance(target.base, f.Name):
+            if self.is_outer(target.base.path, run):
+                state.keep(held)
+            else:
+                state.hold(target.base.path, held)
+        elif held:
+            state.keep(held)
+
+    def _bind_name(self, path: str, held: frozenset[Obligation], state: State, run: Run) -> None:
+        for obligation in held & run.again.keys():
+            former = run.again.pop(obligation)
+            if not [name for name in state.holders(obligation) if name != path]:
+                state.masks[self.lost(obligation)] = former
+        state.names[path] = held
+        for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
+            del state.names[name]
+        first, _, rest = path.partition(".")
+        if not held:
+            return
+        if path in run.globals and not self.owns_globals(run):
+            state.keep(held)
+        elif rest and first not in {"self", "cls"} and not rest.startswith("cls."):
+            self._hold_attribute(first, held, state, run)
+
+    def _hold_attribute(self, first: str, held: frozenset[Obligation], state: State, run: Run) -> None:
+        value = self.evaluator.quiet_eval(f.Name(first), run.frame)
+        if isinstance(value, Obj) and value.type in _BUNDLES and not self.is_outer(first, run):
+            state.hold(first, held)
+        else:
+            state.keep(held)
+
+    def _assign(self, node: f.Assign, state: State, exits: Exits, run: Run) -> State | None:
+        for target in node.targets:
+            if (
+                isinstance(target, f.Seq)
+                and isinstance(node.value, f.Seq)
+                and len(target.items) == len(node.value.items)
+            ):
+                for inner, value in zip(target.items, node.value.items, strict=True):
+                    self.bind(inner, self.visit(value, state, run), state, run)
+                return state
+        held = self.visit(node.value, state, run)
+        for target in node.targets:
+            if isinstance(target, f.Seq) and len(held) > 1:
+                self._unpack(target, node.value, held, state, run)
+            else:
+                self.bind(target, held, state, run)
+                if held and isinstance(target, f.Name):
+                    self._bind_parts(target.path, node.value, held, state)
+        return state
+
+    def _bind_parts(self, path: str, value: f.Expr | None, held: frozenset[Obligation], state: State) -> None:
+        """``{"east": east}`` and ``SimpleNamespace(process=process)``: each part can be named later."""
+        parts: list[tuple[str, f.Expr]] = []
+        if isinstance(value, f.Mapping):
+            parts = [(f'{path}["{key.value}"]', item) for key, item in value.items if isinstance(key, f.Text)]
+        elif isinstance(value, f.Seq):
+            parts = [(f"{path}[{number}]", item) for number, item in enumerate(value.items)]
+        elif isinstance(value, f.Call):
+            parts = [(f"{path}.{arg.keyword}", arg.value) for arg in value.args if arg.keyword]
+        for name, item in parts:
+            found = mentioned(item, state) if isinstance(item, f.Name) else self.at_span(item, held)
+            if found:
+                state.names[name] = found
+
+    @staticmethod
+    def at_span(item: f.Expr, held: frozenset[Obligation]) -> frozenset[Obligation]:
+        """Of what is held the part that this call has acquired."""
+        return frozenset(o for o in held if isinstance(item, f.Call) and o.at == item.at)
+
+    def _unpack(
+        self, target: f.Seq, value: f.Expr | None, held: frozenset[Obligation], state: State, run: Run
+    ) -> None:
+        """``engine, session = make()``: each name gets what was returned at its place, as far as types tell."""
+        values = self.evaluator.quiet_eval(value, run.frame) if value is not None else None
+        items = getattr(values, "items", None)
+        for position, inner in enumerate(target.items):
+            mine = held
+            if isinstance(items, tuple) and len(items) == len(target.items):
+                item = items[position]
+                kind = item.type if isinstance(item, Obj) else None
+                mine = frozenset(o for o in held if _is_kind(o, kind))
+            self.bind(inner, mine, state, run)
+
+    def _augmented(self, node: f.AugAssign, state: State, exits: Exits, run: Run) -> State | None:
+        held = self.visit(node.value, state, run)
+        if isinstance(node.target, f.Name) and held:
+            state.hold(node.target.path, held)
+        return state
+
+    # --- simple statements ------------------------------------------------------------------------------------------
+
+    def _expression(self, node: f.ExprStmt, state: State, exits: Exits, run: Run) -> State | None:
+        self.visit(node.value, state, run)
+        call = node.value.value if isinstance(node.value, f.Await) else node.value
+        if not isinstance(call, f.Call) or not isinstance(call.func, f.Name):
+            return state
+        last = call.func.path.rpartition(".")[2]
+        if last in _STOPPING_METHODS and call.func.path.startswith("self."):
+            self.fails(state, run)
+            return None
+        if last in {name.rpartition(".")[2] for name in _STOPPING} or last.startswith(("_exit", "exec")):
+            name, _ = self.evaluator.call_site_names(call, run.frame)
+            if name in _STOPPING:
+                self.fails(state, run)
+            if name in _STOPPING or name.startswith(_VANISHING):
+                return None
+        return state
+
+    def _return(self, node: f.Return, state: State, exits: Exits, run: Run) -> State | None:
+        held = self.visit(node.value, state, run)
+        run.returned |= held
+        self.give_away(node.value, state, run)
+        if not run.is_fixture and run.depth == 0:
+            state.keep(held)
+        exits.returns = merge(exits.returns, state)
+        return None
+
+    def _raise(self, node: f.Raise, state: State, exits: Exits, run: Run) -> State | None:
+        self.visit(node.value, state, run)
+        exits.raises = merge(exits.raises, state)
+        return None
+
+    def _assert(self, node: f.Assert, state: State, exits: Exits, run: Run) -> State | None:
+        self.visit(node.test, state, run)
+        self.fails(state, run)
+        return state
+
+    def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
+        if node.kind == "global":
+            run.globals.update(node.names)
+        return state
+
+    def _jump(self, node: f.Jump, state: State, exits: Exits, run: Run) -> State | None:
+        if node.kind == "break":
+            exits.breaks = merge(exits.breaks, state)
+            return None
+        if node.kind == "continue":
+            exits.continues = merge(exits.continues, state)
+            return None
+        return state
+
+    def _define(self, node: f.FunctionDef, state: State, exits: Exits, run: Run) -> State | None:
+        self.define(node, state, run)
+        return state
+
+    # --- branches and loops -----------------------------------------------------------------------------------------
+
+    def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
+        self.visit(node.test, state, run)
+        about = mentioned(node.test, state) | _asked_for(node.test, state)
+        taken_state, other_state = state.copy(), state.copy()
+        _settle_in_child(node.test, about, taken_state, other_state)
+        taken = self.block(node.body, taken_state, exits, run)
+        other = self.block(node.orelse, other_state, exits, run)
+        if about and taken is not None and other is not None:
+            _prefer_released(about, taken, other)
+        return merge(taken, other)
+
+    def _loop(self, node: Any, state: State, exits: Exits, run: Run) -> State | None:
+        endless = isinstance(node, f.While) and isinstance(node.test, f.Const) and bool(node.test.value)
+        held = self.visit(node.iter if isinstance(node, f.For) else node.test, state, run)
+        if isinstance(node, f.For):
+            self.bind(node.target, held, state, run)
+        skipped = None if held else state.copy()
+        leaves = any(isinstance(s, f.Jump) and s.kind == "break" for s, _ in statements(node.body))
+        run.loops += not leaves
+        inner = Exits()
+        end = merge(self.block(node.body, state.copy(), inner, run), inner.continues)
+        if end is not None:
+            again = Exits()
+            end = merge(end, merge(self.block(node.body, end.copy(), again, run), again.continues))
+            again.continues = None
+            inner.take(again)
+        run.loops -= not leaves
+        breaks, inner.breaks, inner.continues = inner.breaks, None, None
+        exits.take(inner)
+        finished = None if endless else _looped(end, skipped)
+        if finished is not None and isinstance(node, f.While):
+            finished.settle(self.polled(node.test, finished))
+        if finished is not None and node.orelse:
+            finished = self.block(node.orelse, finished, exits, run)
+        return merge(finished, breaks)
+
+    @staticmethod
+    def polled(test: f.Expr, state: State) -> frozenset[Obligation]:
+        """``while process.poll() is None``: the loop ends when the process is gone."""
+        found = NOTHING
+        for part in (test.left, test.right) if isinstance(test, f.BoolOp) else (test,):
+            call = (
+                part.left
+                if isinstance(part, f.Compare)
+                else part.value
+                if isinstance(part, f.Unary)
+                else part
+            )
+            if isinstance(call, f.Call) and isinstance(call.func, f.Name):
+                base, _, method = call.func.path.rpartition(".")
+                found |= frozenset(o for o in state.names.get(base, NOTHING) if method in o.resource.polled)
+        return found
+
+    def _try(self, node: f.Try, state: State, exits: Exits, run: Run) -> State | None:
+        inner = Exits()
+        before = state.copy()
+        end = self.block(node.body, state, inner, run)
+        caught = inner.raises
+        if node.handlers:
+            caught = merge(caught, _anywhere(node, before, end))
+            inner.strict = None
+        after = end
+        if end is not None and node.orelse:
+            after = self.block(node.orelse, end, inner, run)
+        if node.handlers:
+            inner.raises = None if any(_catches_all(handler) for handler in node.handlers) else inner.raises
+            for handler in node.handlers:
+                if caught is not None:
+                    after = merge(after, self.block(handler.body, caught.copy(), inner, run))
+        if not node.final:
+            exits.take(inner)
+            return after
+        for way in _WAYS:
+            leaving = getattr(inner, way)
+            if leaving is not None:
+                setattr(exits, way, merge(getattr(exits, way), self.block(node.final, leaving, exits, run)))
+        return self.block(node.final, after, exits, run) if after is not None else None
+
+    def _with(self, node: f.With, state: State, exits: Exits, run: Run) -> State | None:
+        closed = NOTHING
+        expected = run.expected
+        expects = False
+        for manager, target in node.items:
+            held = self.visit(manager, state, run)
+            closes = frozenset(o for o in held if o.resource.with_ == "releases" or closing_inside(manager))
+            for obligation in closes:
+                obligation.started = obligation.started or "start" in obligation.resource.started_by
+            closed |= closes
+            if target is not None:
+                self.bind(target, held, state, run)
+            if _expects_exception(manager):
+                expects = True
+                run.expected = _first_name(manager)
+        inner = Exits()
+        end = self.block(node.body, state, inner, run)
+        run.expected = expected
+        if expects:
+            end, inner.raises = merge(end, inner.raises), None
+        for leaving in (end, *(getattr(inner, way) for way in _WAYS)):
+            if leaving is not None:
+                leaving.settle(closed)
+        exits.take(inner)
+        return end
+
+    def _match(self, node: f.Match, state: State, exits: Exits, run: Run) -> State | None:
+        self.visit(node.subject, state, run)
+        after: State | None = state.copy()
+        for case in node.cases:
+            after = merge(after, self.block(case, state.copy(), exits, run))
+        return after
+
+
+# --- small questions --------------------------------------------------------------------------------------------------
+
+
+def closing_inside(node: f.Expr) -> bool:
+    """Whether an expression wraps what it holds in ``closing``."""
+    if not isinstance(node, f.Call):
+        return False
+    if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] in {"closing", "aclosing"}:
+        return True
+    return any(closing_inside(arg.value) for arg in node.args)
+
+
+def _is_kind(obligation: Obligation, kind: object) -> bool:
+    name = obligation.resource.name.partition(":")[0]
+    return (
+        kind == name
+        if isinstance(kind, str)
+        else isinstance(kind, ClassValue) and name.endswith(kind.cls.name)
+    )
+
+
+def _looped(end: State | None, skipped: State | None) -> State | None:
+    """A loop is taken to run at least once: that is the useful reading of a release inside one."""
+    if end is None or skipped is None:
+        return end or skipped
+    return State({**skipped.names, **end.names}, {**skipped.masks, **end.masks})
+
+
+def _asked_for(test: f.Expr, state: State) -> frozenset[Obligation]:
+    """``hasattr(self, "server")``."""
+    if (
+        isinstance(test, f.Call)
+        and isinstance(test.func, f.Name)
+        and test.func.path in {"hasattr", "getattr"}
+    ):
+        first, second = [*(arg.value for arg in test.args), None, None][:2]
+        if isinstance(first, f.Name) and isinstance(second, f.Text):
+            return state.names.get(f"{first.path}.{second.value}", NOTHING)
+    return NOTHING
+
+
+def _settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, other: State) -> None:
+    """After a fork the child owes nothing for itself."""
+    forks = frozenset(o for o in about if o.resource.name == "os.fork")
+    if not forks:
+        return
+    negated = isinstance(test, f.Unary) and test.op == "not"
+    equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
+    (taken if negated or equal else other).settle(forks)
+
+
+def _prefer_released(about: frozenset[Obligation], taken: State, other: State) -> None:
+    """``if proc.poll() is None: proc.kill()``: the other branch is the one in which there is nothing to release."""
+    for obligation in about:
+        a, b = taken.masks.get(obligation, frozenset()), other.masks.get(obligation, frozenset())
+        if a and b and a != b:
+            better = a if sum(a) * len(b) > sum(b) * len(a) else b
+            taken.masks[obligation] = other.masks[obligation] = better
+
+
+def _anywhere(node: f.Try, before: State, end: State | None) -> State:
+    """The state in which a handler starts: an exception may come from anywhere in the body of the try."""
+    acquired = {o: frozenset({0}) for o in (end.masks if end is not None else {}) if o not in before.masks}
+    names = dict(end.names) if end is not None else dict(before.names)
+    masks = {**before.masks, **acquired}
+    if end is not None and _only_releases(node, before):
+        masks.update({o: end.masks[o] for o in before.masks if o in end.masks})
+    return State(names, masks)
+
+
+def _only_releases(node: f.Try, before: State) -> bool:
+    """``try: process.kill() except Exception: pass``: what fails there had nothing left to release."""
+    if any("Timeout" in _last_name(handler.type) for handler in node.handlers):
+        return False
+    return all(isinstance(s, f.ExprStmt) for s in node.body) and bool(mentioned(node.body[0].value, before))  # type: ignore[union-attr]
+
+
+def _last_name(node: f.Expr | None) -> str:
+    if isinstance(node, f.Seq):
+        return " ".join(_last_name(item) for item in node.items)
+    return node.path.rpartition(".")[2] if isinstance(node, f.Name) else ""
+
+
+def _catches_all(handler: f.Handler) -> bool:
+    return handler.type is None or _last_name(handler.type) in {"Exception", "BaseException"}
+
+
+def _expects_exception(node: f.Expr) -> bool:
+    return isinstance(node, f.Call) and _last_name(node.func) in _EXPECTING
+
+
+def _first_name(node: f.Expr) -> str:
+    return _last_name(node.args[0].value) if isinstance(node, f.Call) and node.args else ""
+
+
+_STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] = {
+    f.Assign: Flow._assign,
+    f.AugAssign: Flow._augmented,
+    f.ExprStmt: Flow._expression,
+    f.Return: Flow._return,
+    f.Raise: Flow._raise,
+    f.Assert: Flow._assert,
+    f.Declare: Flow._declare,
+    f.Jump: Flow._jump,
+    f.FunctionDef: Flow._define,
+    f.If: Flow._if,
+    f.For: Flow._loop,
+    f.While: Flow._loop,
+    f.Try: Flow._try,
+    f.With: Flow._with,
+    f.Match: Flow._match,
+}
+__all__ = ["KEPT", "Exits", "Flow", "Run", "closing_inside"]

@@ -1,0 +1,425 @@
+"""Calls, as ownership sees them: which ones acquire, release, take over, defer, keep or merely use."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Iterable
+
+from memlint import facts as f
+from memlint.analysis.flow import Flow, Run, closing_inside
+from memlint.analysis.holdings import mentioned, named
+from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
+from memlint.analysis.project_resources import RELEASING
+from memlint.analysis.sites import Site
+from memlint.analysis.types import type_name
+from memlint.analysis.values import ClassValue, FunctionValue, Method, Ref, Value
+from memlint.knowledge.apis import Resource
+from memlint.knowledge.index import ApiIndex
+
+_ADDING = {
+    "append",
+    "add",
+    "appendleft",
+    "extend",
+    "put",
+    "insert",
+    "setdefault",
+    "push",
+    "put_nowait",
+    "update",
+}
+_SAME = {
+    "pop",
+    "popleft",
+    "__enter__",
+    "__aenter__",
+    "get",
+    "values",
+    "items",
+    "copy",
+    "start",
+    "popitem",
+    "children",
+    "get_bind",
+}
+_THROUGH = {
+    "list",
+    "tuple",
+    "set",
+    "reversed",
+    "sorted",
+    "enumerate",
+    "zip",
+    "iter",
+    "next",
+    "filter",
+    "dict",
+    "cast",
+}
+_BUNDLES = {"types.SimpleNamespace", "argparse.Namespace", "collections.deque", "collections.OrderedDict"}
+_FINALIZERS = {"addCleanup", "addClassCleanup", "addfinalizer", "addModuleCleanup", "addAsyncCleanup"}
+_ENTERING = {"enterContext", "enter_context", "enter_async_context", "enterClassContext", "enterAsyncContext"}
+_STACK_CALLBACKS = {"callback", "push_async_callback"}
+_KEEPING_BUILTINS = ("setattr", "map")
+_RUNNERS = ("threading.", "multiprocessing.", "_thread.")
+_GROUP_SIGNALS = frozenset({"os.killpg"})
+_OWN_GROUP = ("start_new_session", "process_group", "preexec_fn")
+_RELEASING_WORDS = (*RELEASING, "release", "reap", "wait", "finalize", "register", "defer", "clean", "own")
+
+
+class Handover(Flow):
+    """Runs calls."""
+
+    index: ApiIndex
+
+    @abstractmethod
+    def acquires(self, site: Site) -> Resource | None:
+        """The resource that a call acquires itself."""
+
+    @abstractmethod
+    def new(
+        self, site: Site, resource: Resource, state: State, given: frozenset[Obligation], run: Run
+    ) -> frozenset[Obligation]:
+        """The obligation that a call makes, related to those it was given."""
+
+    @abstractmethod
+    def project_call(
+        self,
+        node: f.Call,
+        callee: FunctionValue,
+        site: Site | None,
+        held: list[frozenset[Obligation]],
+        state: State,
+        run: Run,
+    ) -> frozenset[Obligation]:
+        """Run a function of the project in place of its call."""
+
+    @abstractmethod
+    def run_function(
+        self, callee: FunctionValue, given: list[frozenset[Obligation]], state: State, run: Run
+    ) -> None:
+        """Run a function of the project for its effect on what it is given and closes over."""
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
+        """Run a call; what its result stands for."""
+        base = self._receiver(node, state, run)
+        site = run.sites.get(node.at)
+        held = [self.visit(arg.value, state, run) for arg in node.args]
+        given = NOTHING.union(*held)
+        path = _path(node)
+        for obligation in base:
+            self.release_by(obligation, path, state, node, run.expected)
+        about = mentioned(node, state)
+        callee = self._callee(node, site, run) if about or site is None else site.callee
+        name = _qualified(callee, site)
+        self._function_release(node, name, site, given, about, state)
+        if self._takes_over(node, site, base, given, state, run):
+            return given
+        if path.rpartition(".")[2].startswith("assert") or run.every_call_fails:
+            self.fails(state, run)
+        self.may_fail(state, run)
+        return self._result(node, site, callee, name, base, held, state, run)
+
+    def _result(
+        self,
+        node: f.Call,
+        site: Site | None,
+        callee: Value,
+        name: str,
+        base: frozenset[Obligation],
+        held: list[frozenset[Obligation]],
+        state: State,
+        run: Run,
+    ) -> frozenset[Obligation]:
+        given = NOTHING.union(*held)
+        resource = self.acquires(site) if site is not None else None
+        if site is not None and resource is not None:
+            if isinstance(callee, ClassValue) or resource.name.startswith(_RUNNERS):
+                state.keep(given)
+            return self.new(site, resource, state, given | base, run)
+        if isinstance(callee, FunctionValue):
+            return self.project_call(node, callee, site, held, state, run)
+        if self._is_bundle(callee, name):
+            return given
+        self._pass_on(node, callee, name, given, state, run)
+        return self._derived(node, name, base, given, state)
+
+    def _receiver(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
+        """What the called method belongs to."""
+        func = node.func
+        if isinstance(func, f.Name):
+            if func.path in run.nested:
+                run.used.add(func.path)
+            prefix = func.path.rpartition(".")[0]
+            return named(prefix, state) if prefix else state.names.get(func.path, NOTHING)
+        return self.visit(func.base if isinstance(func, f.Attr) else func, state, run)
+
+    def _callee(self, node: f.Call, site: Site | None, run: Run) -> Value:
+        if site is not None and isinstance(site.callee, (FunctionValue, ClassValue)):
+            return site.callee
+        return self.evaluator.quiet_eval(node.func, run.frame)
+
+    # --- releasing --------------------------------------------------------------------------------------------------
+
+    def release_by(
+        self,
+        obligation: Obligation,
+        method: str,
+        state: State,
+        node: f.Call | None = None,
+        expected: str = "",
+    ) -> None:
+        """``proc.wait()``, ``proc.stdout.close()``; ``session.bind.dispose()`` reaches what the session came from."""
+        resource = obligation.resource
+        last = method.rpartition(".")[2]
+        if last in resource.started_by:
+            obligation.started = True
+        if "Timeout" in expected or (
+            obligation.endless and node is not None and node.args and last == "join"
+        ):
+            return
+        groups = _groups(resource, method)
+        if groups:
+            state.discharge(obligation, groups)
+        elif obligation.parent is not None:
+            self.release_by(obligation.parent, method, state, node, expected)
+
+    def _function_release(
+        self,
+        node: f.Call,
+        name: str,
+        site: Site | None,
+        given: frozenset[Obligation],
+        about: frozenset[Obligation],
+        state: State,
+    ) -> None:
+        """``plt.close(fig)``, ``os.killpg(os.getpgid(proc.pid), 9)``, ``plt.close("all")``."""
+        for entry in site.entries if site is not None else ():
+            if entry.releases is not None and entry.releases.startswith("all:"):
+                kind = entry.releases.removeprefix("all:")
+                state.settle(frozenset(o for o in state.masks if o.resource.name.partition(":")[0] == kind))
+            elif entry.releases is not None:
+                state.settle(given)
+        resources = self.index.releasers.get(name, ())
+        for obligation in about:
+            if any(obligation.resource is resource for resource in resources):
+                state.discharge(obligation, obligation.full)
+            for number, group in enumerate(obligation.resource.release):
+                if name in group:
+                    self._signal(obligation, name, 1 << number, state)
+        if resources and not node.args:
+            state.settle(frozenset(o for o in state.masks if o.resource in resources))
+        for obligation in list(state.masks) if name in {"os.wait", "os.wait3"} else ():
+            if any(name in group for group in obligation.resource.release):
+                state.discharge(obligation, obligation.full)
+
+    @staticmethod
+    def _signal(obligation: Obligation, name: str, groups: int, state: State) -> None:
+        """A signal to a group reaches a child only when it leads one."""
+        args = (obligation.via or obligation.site).args
+        if (
+            name in _GROUP_SIGNALS
+            and obligation.resource.name.startswith("subprocess.")
+            and not any(k in args for k in _OWN_GROUP)
+        ):
+            obligation.misdirected = True
+            return
+        state.discharge(obligation, groups)
+
+    # --- taking over ------------------------------------------------------------------------------------------------
+
+    def _takes_over(
+        self,
+        node: f.Call,
+        site: Site | None,
+        base: frozenset[Obligation],
+        given: frozenset[Obligation],
+        state: State,
+        run: Run,
+    ) -> bool:
+        """``closing``, ``enter_context``, ``addCleanup``, ``addfinalizer``, ``atexit.register``."""
+        owner: str | None = (
+            next((e.owner for e in site.entries if e.owner), None) if site is not None else None
+        )
+        owner = owner or _owner_by_name(_path(node).rpartition(".")[2])
+        if owner is None:
+            return False
+        stack = next(
+            (o for o in base if o.resource.name == "contextlib.ExitStack" and not state.done(o)), None
+        )
+        if owner in {"closing", "enter_context"}:
+            useless = frozenset(
+                o for o in given if o.resource.with_ == "nothing" and owner == "enter_context"
+            )
+            self._own(given - (useless if not closing_inside(node) else NOTHING), stack, state)
+            return True
+        before = dict(state.masks)
+        self.run_callable(node.args, state, run)
+        run.deferred.append((node.args, frozenset(state.masks), run))
+        for obligation in [o for o, masks in state.masks.items() if before.get(o, masks) != masks]:
+            if owner == "atexit":
+                state.discharge(obligation, LATE)
+            elif stack is not None and obligation is not stack:
+                state.masks[obligation], obligation.owner = before[obligation], stack
+        return True
+
+    @staticmethod
+    def _own(taken: frozenset[Obligation], stack: Obligation | None, state: State) -> None:
+        if stack is None:
+            state.settle(taken)
+        for obligation in taken if stack is not None else ():
+            obligation.owner = stack
+
+    def run_callable(self, args: tuple[f.Arg, ...], state: State, run: Run) -> None:
+        """A callable that will be called in the end, with its arguments: nothing that happens between matters."""
+        if not args:
+            return
+        node, rest = args[0].value, args[1:]
+        if isinstance(node, f.Lambda):
+            self.visit(node.body, state, run)
+            return
+        if isinstance(node, f.Call):
+            if _path(node).rpartition(".")[2] in {"partial", "partialmethod"}:
+                self.run_callable(node.args, state, run)
+            else:
+                state.settle(mentioned(node, state))
+            return
+        held = [self.visit(arg.value, state, run) for arg in rest]
+        path = node.path if isinstance(node, f.Name) else node.attr if isinstance(node, f.Attr) else ""
+        base = (
+            named(path.rpartition(".")[0], state)
+            if isinstance(node, f.Name)
+            else self.visit(getattr(node, "base", None), state, run)
+        )
+        for obligation in base:
+            self.release_by(obligation, path, state)
+        self._run_named(node, path, f.Call(node, rest, f.NOWHERE), held, state, run)
+
+    def _run_named(
+        self, node: f.Expr, path: str, call: f.Call, held: list[frozenset[Obligation]], state: State, run: Run
+    ) -> None:
+        if path in run.nested:
+            run.used.add(path)
+        value = self.evaluator.quiet_eval(node, run.frame)
+        if isinstance(value, FunctionValue):
+            self.run_function(value, held, state, run)
+        elif isinstance(value, Ref):
+            given = NOTHING.union(*held)
+            self._function_release(call, value.name, None, given, mentioned(call.args, state), state)
+            if not self._uses_only(value, value.name, path):
+                state.settle(given)
+        else:
+            state.settle(NOTHING.union(*held))
+
+    def deferred_at_end(self, states: Iterable[State], run: Run) -> None:
+        """What was registered before an acquisition releases that too."""
+        for args, known, where in run.deferred:
+            for state in states:
+                later = state.copy()
+                self.run_callable(args, later, where)
+                for obligation in later.masks.keys() & state.masks.keys() - known:
+                    state.masks[obligation] = later.masks[obligation]
+
+    # --- passing on -------------------------------------------------------------------------------------------------
+
+    def _is_bundle(self, callee: Value, name: str) -> bool:
+        """Something that only holds what it is given: a namespace, a dataclass without a method that releases."""
+        if isinstance(callee, ClassValue):
+            methods = ("__init__", "__exit__", *RELEASING)
+            return not any(self.evaluator.class_member(callee, method, None) for method in methods)
+        return name in _BUNDLES
+
+    def _pass_on(
+        self, node: f.Call, callee: Value, name: str, given: frozenset[Obligation], state: State, run: Run
+    ) -> None:
+        """Arguments given to something that may keep them."""
+        given = given.union(
+            *(mentioned(arg.value, state) for arg in node.args if isinstance(arg.value, f.Lambda))
+        )
+        if not given:
+            return
+        holder, _, method = _path(node).rpartition(".")
+        if method in _ADDING and holder and not isinstance(callee, FunctionValue):
+            state.hold(holder, given)
+            if self.is_outer(holder, run):
+                state.keep(given)
+        elif not self._uses_only(callee, name, method):
+            state.keep(given)
+
+    def _uses_only(self, callee: Value, name: str, method: str) -> bool:
+        """Whether the callee only looks at what it is given: a library's function that releases nothing."""
+        first, _, _ = name.partition(".")
+        if method.startswith("assert"):
+            return True
+        if first == "builtins":
+            return not name.endswith(_KEEPING_BUILTINS)
+        if isinstance(callee, ClassValue) or not first or first == "?":
+            return False
+        known = first in sys.stdlib_module_names or first in self._libraries() or name in self.index.calls
+        last = name.rpartition(".")[2]
+        return known and not last[:1].isupper() and not any(word in last for word in _RELEASING_WORDS)
+
+    def _libraries(self) -> frozenset[str]:
+        known: frozenset[str] | None = getattr(self, "_known_libraries", None)
+        if known is None:
+            known = frozenset(name.partition(".")[0] for name in self.index.calls)
+            self._known_libraries = known
+        return known
+
+    def _derived(
+        self, node: f.Call, name: str, base: frozenset[Obligation], given: frozenset[Obligation], state: State
+    ) -> frozenset[Obligation]:
+        """``stack.pop()``, ``list(processes)``, ``sessionmaker(engine)``: the result stands for the same things."""
+        last = _path(node).rpartition(".")[2]
+        if last in _SAME or (isinstance(node.func, f.Attr) and node.func.attr in _SAME):
+            return base
+        if last in _THROUGH:
+            return given
+        if last == "getattr" and len(node.args) > 1:
+            first, second = node.args[0].value, node.args[1].value
+            if isinstance(first, f.Name) and isinstance(second, f.Text):
+                return state.names.get(f"{first.path}.{second.value}", NOTHING)
+        if name == "psutil.Process":
+            return mentioned(node, state)
+        return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+
+
+def _groups(resource: Resource, method: str) -> int:
+    groups = 0
+    for number, group in enumerate(resource.release):
+        if any(method == name or method.endswith(f".{name}") for name in group):
+            groups |= 1 << number
+    return groups
+
+
+def _owner_by_name(method: str) -> str | None:
+    if method in _FINALIZERS:
+        return "finalizer"
+    if method in _ENTERING:
+        return "enter_context"
+    return "callback" if method in _STACK_CALLBACKS else None
+
+
+def _path(node: f.Call) -> str:
+    """The called name as written; of ``f(x).close`` the last part."""
+    return (
+        node.func.path
+        if isinstance(node.func, f.Name)
+        else node.func.attr
+        if isinstance(node.func, f.Attr)
+        else ""
+    )
+
+
+def _qualified(callee: Value, site: Site | None) -> str:
+    """The qualified name of what is called, as far as a library's."""
+    if site is not None:
+        return site.name
+    if isinstance(callee, Ref):
+        return callee.name
+    if isinstance(callee, Method):
+        return f"{type_name(callee.receiver) or '?'}.{callee.attr}"
+    return ""

@@ -1,0 +1,190 @@
+"""What an expression holds: the obligations that its value stands for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from memlint import facts as f
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.obligations import NOTHING, Obligation, State
+
+if TYPE_CHECKING:
+    from memlint.analysis.flow import Run
+
+
+class Holdings(ABC):
+    """Runs expressions."""
+
+    evaluator: Evaluator
+
+    @abstractmethod
+    def call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
+        """Run a call."""
+
+    @abstractmethod
+    def bind(self, target: f.Expr, held: frozenset[Obligation], state: State, run: Run) -> None:
+        """Give what is held to a target."""
+
+    @abstractmethod
+    def give_away(self, value: f.Expr | None, state: State, run: Run) -> None:
+        """A fixture gives a value to tests: a function among them acquires on the fixture's account."""
+
+    @abstractmethod
+    def fails(self, state: State, run: Run) -> None:
+        """Control may leave here by an exception."""
+
+    @abstractmethod
+    def lost(self, obligation: Obligation) -> Obligation:
+        """What the name held before, when a loop acquires once more under the same name."""
+
+    @abstractmethod
+    def owns_globals(self, run: Run) -> bool:
+        """Whether what the body stores in a global is its own to release."""
+
+    def visit(self, node: f.Expr | None, state: State, run: Run) -> frozenset[Obligation]:
+        """Run an expression; which obligations its value stands for."""
+        handler = _EXPRESSIONS.get(type(node))
+        return handler(self, node, state, run) if handler is not None else NOTHING
+
+    def union(self, nodes: Iterable[f.Expr | None], state: State, run: Run) -> frozenset[Obligation]:
+        """What several expressions hold together."""
+        out = NOTHING
+        for node in nodes:
+            out |= self.visit(node, state, run)
+        return out
+
+    @staticmethod
+    def is_outer(name: str, run: Run) -> bool:
+        """Whether a container belongs to somebody else than the body being run."""
+        first = name.partition(".")[0]
+        if first in {"self", "cls"}:
+            return False
+        if first not in run.function.binds or first in run.globals:
+            return True
+        return any(param.name == first for param in run.function.params)
+
+    def _call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
+        return self.call(node, state, run)
+
+    def _name(self, node: f.Name, state: State, run: Run) -> frozenset[Obligation]:
+        if node.path in run.nested:
+            run.used.add(node.path)
+        return state.names.get(node.path, NOTHING)
+
+    def _attr(self, node: f.Attr, state: State, run: Run) -> frozenset[Obligation]:
+        self.visit(node.base, state, run)
+        return NOTHING
+
+    def _seq(self, node: f.Seq, state: State, run: Run) -> frozenset[Obligation]:
+        return self.union(node.items, state, run)
+
+    def _mapping(self, node: f.Mapping, state: State, run: Run) -> frozenset[Obligation]:
+        return self.union([value for _, value in node.items], state, run)
+
+    def _either(self, node: f.BoolOp, state: State, run: Run) -> frozenset[Obligation]:
+        return self.union((node.left, node.right), state, run)
+
+    def _choice(self, node: f.IfExp, state: State, run: Run) -> frozenset[Obligation]:
+        self.visit(node.test, state, run)
+        return self.union((node.body, node.orelse), state, run)
+
+    def _value_of(self, node: Any, state: State, run: Run) -> frozenset[Obligation]:
+        return self.visit(node.value, state, run)
+
+    def _compare(self, node: f.Compare, state: State, run: Run) -> frozenset[Obligation]:
+        self.union([node.left, *(right for _, right in node.rest)], state, run)
+        return NOTHING
+
+    def _binary(self, node: f.Binary, state: State, run: Run) -> frozenset[Obligation]:
+        held = self.union([node.left, node.right], state, run)
+        return held if node.op in {"+", "*", "|"} else NOTHING  # lists and dicts of resources joined
+
+    def _subscript(self, node: f.Subscript, state: State, run: Run) -> frozenset[Obligation]:
+        self.union(node.index, state, run)
+        if isinstance(node.base, f.Name) and len(node.index) == 1:
+            key = node.index[0]
+            text = (
+                f'"{key.value}"'
+                if isinstance(key, f.Text)
+                else key.value
+                if isinstance(key, f.Const)
+                else None
+            )
+            part = state.names.get(f"{node.base.path}[{text}]")
+            if part is not None:
+                return part
+        return self.visit(node.base, state, run)
+
+    def _comp(self, node: f.Comp, state: State, run: Run) -> frozenset[Obligation]:
+        for clause in node.clauses:
+            self.bind(clause.target, self.visit(clause.iter, state, run), state, run)
+        return self.visit(node.element, state, run) | self.visit(node.value, state, run)
+
+    def _walrus(self, node: f.Walrus, state: State, run: Run) -> frozenset[Obligation]:
+        held = self.visit(node.value, state, run)
+        self.bind(node.target, held, state, run)
+        return held
+
+    def _yield(self, node: f.Yield, state: State, run: Run) -> frozenset[Obligation]:
+        held = self.visit(node.value, state, run)
+        run.yielded |= held
+        self.give_away(node.value, state, run)
+        if run.is_manager:
+            self.fails(state, run)
+        elif not run.is_fixture:
+            state.keep(held)
+        return NOTHING
+
+    def _fstring(self, node: f.FString, state: State, run: Run) -> frozenset[Obligation]:
+        self.union(node.parts, state, run)
+        return NOTHING
+
+
+def mentioned(node: Any, state: State) -> frozenset[Obligation]:
+    """Obligations whose names occur anywhere within an expression."""
+    out = NOTHING
+    if not state.masks:
+        return out
+    stack: list[Any] = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, f.Name):
+            out |= named(part.path, state)
+        elif isinstance(part, f.Node):
+            stack.extend(getattr(part, name) for name in part.__struct_fields__)
+        elif isinstance(part, tuple):
+            stack.extend(part)
+    return out
+
+
+def named(path: str, state: State) -> frozenset[Obligation]:
+    """What the longest known beginning of a dotted name holds."""
+    while path:
+        held = state.names.get(path)
+        if held is not None:
+            return held
+        path = path.rpartition(".")[0]
+    return NOTHING
+
+
+_EXPRESSIONS: dict[type, Callable[[Holdings, Any, State, Run], frozenset[Obligation]]] = {
+    f.Name: Holdings._name,
+    f.Attr: Holdings._attr,
+    f.Call: Holdings._call,
+    f.Binary: Holdings._binary,
+    f.Compare: Holdings._compare,
+    f.Unary: Holdings._value_of,
+    f.BoolOp: Holdings._either,
+    f.IfExp: Holdings._choice,
+    f.Seq: Holdings._seq,
+    f.Mapping: Holdings._mapping,
+    f.Comp: Holdings._comp,
+    f.Subscript: Holdings._subscript,
+    f.Await: Holdings._value_of,
+    f.Star: Holdings._value_of,
+    f.Yield: Holdings._yield,
+    f.Walrus: Holdings._walrus,
+    f.FString: Holdings._fstring,
+}

@@ -1,0 +1,275 @@
+"""The project's own functions, run in place of their calls: what they acquire, return, release and store."""
+
+from __future__ import annotations
+
+from memlint import facts as f
+from memlint.analysis.flow import Exits, Run
+from memlint.analysis.handover import Handover
+from memlint.analysis.obligations import NOTHING, Obligation, State, merge
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.suite import Suite
+from memlint.analysis.values import FunctionValue
+
+_MAX_DEPTH = 4
+_REGISTERING = {
+    "addCleanup",
+    "addClassCleanup",
+    "addfinalizer",
+    "callback",
+    "register",
+    "push",
+    "push_async_callback",
+}
+
+
+class Inlining(Handover):
+    """Runs the project's functions."""
+
+    suite: Suite
+
+    def define(self, node: f.FunctionDef, state: State, run: Run) -> None:
+        """Meet a nested function; ``@stack.callback`` and the like register it."""
+        function = node.function
+        run.nested[function.name] = function
+        for decorator, _ in function.decorators:
+            if isinstance(decorator, f.Name) and decorator.path.rpartition(".")[2] in _REGISTERING:
+                register = f.Call(decorator, (f.Arg(f.Name(function.name)),), f.NOWHERE)
+                self.call(register, state, run)
+
+    def project_call(
+        self,
+        node: f.Call,
+        callee: FunctionValue,
+        site: Site | None,
+        held: list[frozenset[Obligation]],
+        state: State,
+        run: Run,
+    ) -> frozenset[Obligation]:
+        """Run a function of the project; what it returns."""
+        function = callee.function
+        path = node.func.path if isinstance(node.func, f.Name) else ""
+        own = path in run.nested and run.nested[path].line == function.line
+        given = _given(node, callee, held)
+        passed = NOTHING.union(*held)
+        if (
+            run.depth >= _MAX_DEPTH
+            or function.line in run.running
+            or function.yields
+            or is_context_manager(function)
+        ):
+            state.keep(passed)
+            return NOTHING
+        if (
+            not own
+            and not given
+            and not (site is not None and site.inner)
+            and not path.startswith(("self.", "cls."))
+            and not any(name.startswith(f"{path.rpartition('.')[0]}.") for name in state.names)
+        ):
+            return NOTHING
+        returned = self._inline(callee, given, path, own, site, state, run)
+        if own or not self._is_fixtures(callee):
+            return returned
+        for obligation in returned - passed:
+            state.masks.pop(obligation, None)
+        return NOTHING
+
+    def _is_fixtures(self, callee: FunctionValue) -> bool:
+        """Whether a fixture has given the function away: what it makes is the fixture's to release."""
+        outer = callee.frame.function if callee.frame is not None else None
+        return outer is not None and any(
+            x.body.function.line == outer.line for x in self.suite.of(callee.module).fixtures.values()
+        )
+
+    def run_function(
+        self, callee: FunctionValue, given: list[frozenset[Obligation]], state: State, run: Run
+    ) -> None:
+        """Run a function for its effect on what it is given and closes over."""
+        params = [p.name for p in callee.function.params if p.kind == "positional"]
+        params = params[1:] if callee.receiver is not None else params
+        known = run.nested.get(callee.function.name)
+        own = known is not None and known.line == callee.function.line
+        path = "self." if callee.receiver is not None else ""
+        frame = Frame(callee.module, callee.function.name, callee.function, callee.owner, callee.frame)
+        self.evaluator.bind_params(callee.function, callee.receiver, (), {}, frame)
+        self.evaluator.exec_block(f.body_of(callee.function), frame)
+        self._inline(callee, dict(zip(params, given, strict=False)), path, own, None, state, run, frame)
+
+    def _inline(
+        self,
+        callee: FunctionValue,
+        given: dict[str, frozenset[Obligation]],
+        path: str,
+        own: bool,
+        site: Site | None,
+        state: State,
+        run: Run,
+        frame: Frame | None = None,
+    ) -> frozenset[Obligation]:
+        """Run a function's body over the caller's state. ``own``: it is nested in the caller and sees its names."""
+        function = callee.function
+        if run.depth >= _MAX_DEPTH or function.line in run.running:
+            return NOTHING
+        inner = self._inner_run(callee, site, run, frame)
+        receiver = path.rpartition(".")[0]
+        mine = receiver in {"self", "cls", "super()"}
+        prefix = "" if own else f"{receiver}." if receiver else None
+        local = dict(state.names) if own else _seen_by(state, receiver, mine)
+        known = set(state.masks)
+        end = self.block(
+            f.body_of(function), State({**local, **given}, dict(state.masks)), inner.exits, inner
+        )
+        run.deferred += inner.deferred
+        after = merge(end, inner.exits.returns)
+        if inner.exits.raises is not None and run.depth == 0:
+            failing = {o: m for o, m in inner.exits.raises.masks.items() if o in known}
+            self.fails(State(dict(state.names), failing), run)
+        if after is None:
+            return NOTHING
+        stored = _stored(after, own, mine, set(state.names))
+        for obligation, masks in after.masks.items():
+            if obligation in known or obligation in inner.returned or obligation in stored:
+                state.masks[obligation] = masks
+        _take_names(state, after, receiver, own, mine, prefix, known)
+        if site is None:
+            return inner.returned
+        return self._moved(inner.returned - known, site, state) | (inner.returned & known)
+
+    def _inner_run(self, callee: FunctionValue, site: Site | None, run: Run, frame: Frame | None) -> Run:
+        sites = site.inner if site is not None else tuple(frame.sites) if frame is not None else ()
+        if frame is None:
+            frame = (
+                sites[0].frame
+                if sites
+                else Frame(callee.module, callee.function.name, callee.function, callee.owner, callee.frame)
+            )
+        inner = Run({s.at: s for s in sites}, frame, callee.function, run.depth + 1)
+        inner.running = (*run.running, callee.function.line)
+        inner.nested = dict(run.nested)
+        inner.used = run.used
+        inner.expected = run.expected
+        inner.exits = Exits()
+        return inner
+
+    def _moved(self, fresh: frozenset[Obligation], site: Site, state: State) -> frozenset[Obligation]:
+        """What a factory returns is owed where the factory was called."""
+        moved = {obligation: self.obligation_at(site, obligation) for obligation in fresh}
+        for obligation, new in moved.items():
+            new.started, new.endless, new.misdirected = (
+                obligation.started,
+                obligation.endless,
+                obligation.misdirected,
+            )
+            new.owner = moved.get(obligation.owner, obligation.owner) if obligation.owner else None
+            new.parent = moved.get(obligation.parent, obligation.parent) if obligation.parent else None
+            state.masks[new] = state.masks.pop(obligation, frozenset({0}))
+        return frozenset(moved.values())
+
+    def obligation_at(self, site: Site, made: Obligation) -> Obligation:
+        """The same acquisition, as the caller of the factory sees it."""
+        key = (id(site), id(made))
+        found = self.acquired.get(key)
+        if found is None:
+            found = Obligation(made.resource, site, site.at, made.started, via=made.via or made.site)
+            self.acquired[key] = found
+            self.kept.append(made)
+        return found
+
+    acquired: dict[tuple[int, int | str], Obligation]
+    kept: list[Obligation]  # keeps alive what is known by its id
+
+    # --- factories --------------------------------------------------------------------------------------------------
+
+    def give_away(self, value: f.Expr | None, state: State, run: Run) -> None:
+        """A fixture that gives a function away: what that function collects or forgets is the fixture's to release."""
+        if not run.is_fixture or not isinstance(value, f.Name) or value.path not in run.nested:
+            return
+        found = self.evaluator.quiet_eval(value, run.frame)
+        if not isinstance(found, FunctionValue) or found.function.yields:
+            return
+        function = found.function
+        frame = Frame(found.module, function.name, function, found.owner, found.frame)
+        self.evaluator.bind_params(function, None, (), {}, frame)
+        self.evaluator.exec_block(f.body_of(function), frame)
+        inner = self._inner_run(found, None, run, frame)
+        known = set(state.masks)
+        end = self.block(f.body_of(function), State(dict(state.names), dict(state.masks)), inner.exits, inner)
+        run.deferred += inner.deferred
+        after = merge(end, inner.exits.returns)
+        if after is None:
+            return
+        for obligation in after.masks.keys() - known:
+            holders = [name for name in after.holders(obligation) if _first(name) not in function.binds]
+            if holders or obligation in inner.returned:
+                state.masks[obligation] = frozenset(
+                    mask & obligation.full for mask in after.masks[obligation]
+                )
+                run.factories[obligation] = function.name
+            for name in holders:
+                state.hold(name, frozenset({obligation}))
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0].partition("[")[0]
+
+
+def is_context_manager(function: f.Function) -> bool:
+    """Whether contextlib makes a context manager of the function."""
+    return any(isinstance(d, f.Name) and d.path.endswith("contextmanager") for d, _ in function.decorators)
+
+
+def _given(
+    node: f.Call, callee: FunctionValue, held: list[frozenset[Obligation]]
+) -> dict[str, frozenset[Obligation]]:
+    """What each parameter is given."""
+    params = [p for p in callee.function.params if p.kind in {"positional", "keyword"}]
+    if callee.receiver is not None and params:
+        params = params[1:]
+    positional = iter(params)
+    out: dict[str, frozenset[Obligation]] = {}
+    for arg, obligations in zip(node.args, held, strict=True):
+        param = arg.keyword if arg.keyword is not None else next((p.name for p in positional), None)
+        if param is not None and obligations:
+            out[param] = obligations
+    return out
+
+
+def _seen_by(state: State, receiver: str, mine: bool) -> dict[str, frozenset[Obligation]]:
+    """The caller's attributes as the callee names them."""
+    if mine:
+        return {name: held for name, held in state.names.items() if name.startswith(("self.", "cls."))}
+    if not receiver:
+        return {}
+    prefix = f"{receiver}."
+    return {
+        f"self.{name.removeprefix(prefix)}": held
+        for name, held in state.names.items()
+        if name.startswith(prefix)
+    }
+
+
+def _stored(after: State, own: bool, mine: bool, known: set[str]) -> frozenset[Obligation]:
+    """What the callee has left in the caller's names."""
+    if own:
+        return NOTHING.union(*(held for name, held in after.names.items() if name in known or "." in name))
+    if mine:
+        return NOTHING.union(
+            *(held for name, held in after.names.items() if name.startswith(("self.", "cls.")))
+        )
+    return NOTHING
+
+
+def _take_names(
+    state: State,
+    after: State,
+    receiver: str,
+    own: bool,
+    mine: bool,
+    prefix: str | None,
+    known: set[Obligation],
+) -> None:
+    for name, held in after.names.items():
+        if (own and (name in state.names or "." in name)) or (mine and name.startswith(("self.", "cls."))):
+            state.names[name] = held
+        elif prefix and not mine and held & known and name.startswith("self."):
+            state.names[f"{receiver}.{name.removeprefix('self.')}"] = held & known

@@ -1,0 +1,205 @@
+"""What runs after a body: its tear-down methods by the real method resolution order, closing fixtures and hooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memlint import facts as f
+from memlint.analysis.project import Module
+from memlint.analysis.sites import Site
+from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
+from memlint.analysis.values import ClassValue, FunctionValue, Ref, Value
+from memlint.knowledge.apis import CallEntry
+
+_ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
+_HOOKS = frozenset(
+    {"pytest_runtest_teardown", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_runtest_logfinish"}
+)
+_OF_CLASS = re.compile(r"teardown(class|method|s)?", re.IGNORECASE)
+_OF_MODULE = re.compile(r"teardown(module|modules|function)", re.IGNORECASE)
+_PYTEST_ONLY = frozenset({"teardown_method", "teardown_class", "teardown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The methods of one name that a class runs, and those that it would run if one of them called on."""
+
+    reached: tuple[Body, ...]
+    unreached: tuple[Body, ...]
+    stopped_by: Body | None  # None where a library's class ends the chain
+
+
+class Teardowns:
+    """Finds the bodies that run after another one."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.evaluator = suite.evaluator
+        self._subclasses: dict[int, list[ClassValue]] | None = None
+        self._closers: dict[int, frozenset[str]] = {}
+
+    # --- methods ----------------------------------------------------------------------------------------------------
+
+    def after(self, body: Body, owner: ClassValue | None) -> list[Body]:
+        """The tear-down functions that run after a set-up or test, for an instance of ``owner``."""
+        names = TEARDOWN.get(body.function.name, _ANY)
+        if owner is None:
+            return [
+                x for x in self.suite.of(body.module).bodies if x.owner is None and x.function.name in names
+            ]
+        runs = [name for name in names if name in _PYTEST_ONLY or self._is_unittest(owner)]
+        found = [method for name in runs for method in self.chain(owner, name).reached]
+        around = self.suite.autouse(body.module, owner)
+        return found + [x.body for x in around if x.body.owner is not None and x.body is not body]
+
+    def chain(self, owner: ClassValue, name: str) -> Chain:
+        """The methods ``name`` of a class in the order in which ``super()`` reaches them."""
+        reached: list[Body] = []
+        unreached: list[Body] = []
+        stopper: Body | None = None
+        stopped = False
+        for entry in self.linear(owner):
+            if isinstance(entry, Ref):
+                stopped = stopped or entry.name.rpartition(".")[2].endswith("TestCase")
+                continue
+            body = self._own(entry, name) if isinstance(entry, ClassValue) else None
+            if body is None:
+                continue
+            if stopped:
+                unreached.append(body)
+                continue
+            reached.append(body)
+            if not self._calls_on(body, name):
+                stopped, stopper = True, body
+        return Chain(tuple(reached), tuple(unreached), stopper)
+
+    def unreached(self, owner: ClassValue) -> list[tuple[Body, Body | ClassValue]]:
+        """Tear-down methods of bases and mixins that never run, with what keeps each from it."""
+        return [
+            (body, chain.stopped_by or owner)
+            for chain in (self.chain(owner, name) for name in _ANY)
+            for body in chain.unreached
+        ]
+
+    def _own(self, cls: ClassValue, name: str) -> Body | None:
+        value = self.evaluator.class_frame(cls).env.get(name)
+        if not isinstance(value, FunctionValue):
+            return None
+        bodies = self.suite.of(value.module).bodies
+        return next((body for body in bodies if body.function is value.function), None)
+
+    @staticmethod
+    def _calls_on(body: Body, name: str) -> bool:
+        words = set(body.function.mentions.split())
+        bases = (
+            {base.path.rpartition(".")[2] for base in body.owner.cls.bases if isinstance(base, f.Name)}
+            if body.owner
+            else set()
+        )
+        return name in words and ("super" in words or not words.isdisjoint(bases))
+
+    def linear(self, owner: ClassValue) -> list[Value]:
+        """The method resolution order with library classes in their places."""
+        out: list[Value] = []
+
+        def walk(value: Value, depth: int) -> None:
+            out.append(value)
+            if isinstance(value, ClassValue) and depth < 20:
+                for base in self.evaluator.bases(value):
+                    walk(base, depth + 1)
+
+        walk(owner, 0)
+        last = {_identity(value): position for position, value in enumerate(out)}
+        return [value for position, value in enumerate(out) if last[_identity(value)] == position]
+
+    def methods(self, owner: ClassValue) -> Iterator[Body]:
+        """All methods of a class and of its bases in the project."""
+        for cls in self.evaluator.mro(owner):
+            for body in self.suite.of(cls.module).bodies:
+                if body.owner is not None and body.owner.cls is cls.cls:
+                    yield body
+
+    def subclasses(self, owner: ClassValue) -> list[ClassValue]:
+        """The test classes of the suite that derive from a class."""
+        if self._subclasses is None:
+            self._subclasses = {}
+            for module in [m for m in self.suite.project.modules.values() if m.linted]:
+                for cls in self.suite.of(module).classes:
+                    for base in list(self.evaluator.mro(cls))[1:]:
+                        self._subclasses.setdefault(id(base.cls), []).append(cls)
+        found = self._subclasses.get(id(owner.cls), [])
+        return [cls for cls in found if self.suite.is_test_class(cls)]
+
+    # --- names that look like hooks ---------------------------------------------------------------------------------
+
+    def lookalikes(self, module: Module, owner: ClassValue | None) -> Iterator[Body]:
+        """Functions named almost like a tear-down hook, which nothing calls."""
+        pattern = _OF_MODULE if owner is None else _OF_CLASS
+        for body in self.suite.of(module).bodies:
+            same = (
+                body.owner is None
+                if owner is None
+                else body.owner is not None and body.owner.cls is owner.cls
+            )
+            name = body.function.name
+            if same and pattern.fullmatch(name.replace("_", "")) and not self._is_hook(name, owner):
+                others = [x for x in self.suite.of(module).bodies if x is not body]
+                if body.role != "fixture" and not any(name in x.function.mentions.split() for x in others):
+                    yield body
+
+    def _is_hook(self, name: str, owner: ClassValue | None) -> bool:
+        if owner is None:
+            return name in TEARDOWN_NAMES or name == "teardown"
+        return name in _PYTEST_ONLY or (self._is_unittest(owner) and name in TEARDOWN_NAMES)
+
+    def _is_unittest(self, owner: ClassValue) -> bool:
+        """Whether unittest's hooks run: for a TestCase, a mixin for one, and for what nobody can tell."""
+        if not owner.cls.name.startswith("Test") or self.suite.is_unittest(owner):
+            return True
+        return any(
+            name not in {"builtins.object", "abc.ABC", "typing.Generic"}
+            for name in self.evaluator.external_bases(owner)
+        )
+
+    # --- closing everything -----------------------------------------------------------------------------------------
+
+    def closed_around(self, body: Body) -> frozenset[str]:
+        """Resources of which the fixtures, tear-down functions and hooks around a body release all there are."""
+        around = [
+            fixture.body
+            for fixture in (*self.suite.autouse(body.module, body.owner), *self.suite.requested(body))
+        ]
+        if body.owner is not None:
+            around += [method for name in _ANY for method in self.chain(body.owner, name).reached]
+        for name in ("teardown_function", "teardown_module", "tearDownModule"):
+            around += [
+                x for x in self.suite.of(body.module).bodies if x.function.name == name and x.owner is None
+            ]
+        for conftest in self.suite.conftests(body.module):
+            around += [x for x in self.suite.of(conftest).bodies if x.function.name in _HOOKS]
+        return frozenset().union(*(self._closes_all(other) for other in around if other is not body))
+
+    def _closes_all(self, body: Body) -> frozenset[str]:
+        known = self._closers.get(id(body))
+        if known is None:
+            known = self._closers[id(body)] = frozenset(
+                entry.releases.removeprefix("all:")
+                for site in self.suite.evaluate(body).sites
+                for entry in _entries(site)
+                if entry.releases is not None and entry.releases.startswith("all:")
+            )
+        return known
+
+
+def _entries(site: Site, depth: int = 0) -> Iterator[CallEntry]:
+    """The table entries of a call and of those that the project's function makes in it."""
+    yield from site.entries
+    if depth < 3:
+        for inner in site.inner:
+            yield from _entries(inner, depth + 1)
+
+
+def _identity(value: Value) -> object:
+    return id(value.cls) if isinstance(value, ClassValue) else value
