@@ -143,8 +143,9 @@ def _concat(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) ->
     if len(frames) < len(pieces.items) or len(widths) != 1:
         return None
     rows, size = total(frame.shape[0] for frame in frames if frame.shape), total(frame.bytes for frame in frames)
-    if rows is None:
+    if rows is None or size is None:
         return None
+    size = size + rows.scaled(POINTER)  # the joined labels
     return Data(frames[0].kind, frames[0].type, size, (rows, *widths.pop()), frames[0].item)
 
 

@@ -113,7 +113,11 @@ def _named_dtype(name: str) -> float | None:
 
 
 def bytes_of(value: Value) -> Num | None:
-    """Memory that the value holds, with all that it alone refers to; None when not known."""
+    """Memory that the value holds, with all that it refers to, each object once; None when not known."""
+    return _bytes(value, set())
+
+
+def _bytes(value: Value, seen: set[int]) -> Num | None:
     if isinstance(value, Data):
         return Num(0, 0) if value.virtual else value.bytes
     if isinstance(value, Num):
@@ -122,35 +126,35 @@ def bytes_of(value: Value) -> Num | None:
         size = 0 if not isinstance(value.value, str) else value.length + (BYTES if value.is_bytes else TEXT)
         return Num(size, size)
     if isinstance(value, Sequence):
-        return _sequence_bytes(value)
+        return _sequence_bytes(value, seen)
     if isinstance(value, PathValue):
         return Num(200, 600)
     if isinstance(value, Obj):
-        return _object_bytes(value)
+        return _object_bytes(value, seen)
     if isinstance(value, Iterator):
         return Num(100, 200)
     return None
 
 
-def _held(value: Value) -> Num | None:
+def _held(value: Value, seen: set[int]) -> Num | None:
     """What one more such thing costs inside a container: constants and small ints exist once."""
     if isinstance(value, Literal):
         return Num(0, 0)
     if isinstance(value, Num):
         cached = value.exact or (value.low >= SMALLEST_INT and value.high <= LARGEST_INT)
         return Num(0, 0) if cached else Num(FLOAT, INT)
-    size = bytes_of(value)
+    size = _bytes(value, seen)
     if isinstance(value, Data) and size is not None:
         header = HEADERS.get(value.kind, 0)
         return size + Num(header, header)
     return size
 
 
-def _sequence_bytes(value: Sequence) -> Num | None:
+def _sequence_bytes(value: Sequence, seen: set[int]) -> Num | None:
     length = value.length
     if value.items is not None and (length is None or length.high <= len(value.items)):
         keys = value.keys if value.keys is not None else ()
-        items = total(_held(item) for item in (*value.items, *keys))
+        items = total(_held(item, seen) for item in (*value.items, *keys))
         return None if items is None else items + _table(value.kind, Num(len(value.items), len(value.items)), keys)
     if length is None:
         return None
@@ -158,8 +162,8 @@ def _sequence_bytes(value: Sequence) -> Num | None:
     table = _table(value.kind, length, keys)
     if value.shared:
         return table
-    each = _held(value.element)
-    key = total(_held(one) for one in keys[:1])
+    each = _held(value.element, seen)
+    key = total(_held(one, seen) for one in keys[:1])
     return None if each is None or key is None else length * (each + key) + table
 
 
@@ -202,10 +206,13 @@ def _set_table(length: float) -> float:
     return SET_HEADER + (slots * 16 if slots > 8 else 0)
 
 
-def _object_bytes(value: Obj) -> Num | None:
+def _object_bytes(value: Obj, seen: set[int]) -> Num | None:
+    if id(value) in seen:
+        return Num(0, 0)
+    seen.add(id(value))
     if isinstance(value.type, str) and not value.attrs:
         return None
-    held = total(_held(item) or Num(16, 64) for item in value.attrs.values())
+    held = total(_held(item, seen) or Num(16, 64) for item in value.attrs.values())
     if held is None:
         return None
     slotted = isinstance(value.type, ClassValue) and has_slots(value.type)
