@@ -37,7 +37,13 @@ from memlint.knowledge.apis import CallEntry, Condition
 
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
 _MAX_CALLS = 400  # calls followed from one body
-_CONTEXT_MANAGERS = {"contextmanager", "contextlib.contextmanager", "asynccontextmanager", "contextlib.asynccontextmanager"}
+_LARGE_INSIDE = 1_000_000  # bytes that product code may make before its callers are told
+_CONTEXT_MANAGERS = {
+    "contextmanager",
+    "contextlib.contextmanager",
+    "asynccontextmanager",
+    "contextlib.asynccontextmanager",
+}
 
 
 class CallEvaluation(Execution):
@@ -55,7 +61,9 @@ class CallEvaluation(Execution):
             if arg.keyword is not None:
                 keywords[arg.keyword] = value
             elif arg.star == "*":
-                args.extend(value.items if isinstance(value, Sequence) and value.items is not None else (UNKNOWN,))
+                args.extend(
+                    value.items if isinstance(value, Sequence) and value.items is not None else (UNKNOWN,)
+                )
             elif not arg.star:
                 args.append(value)
         if isinstance(func, Mocked):
@@ -122,7 +130,9 @@ class CallEvaluation(Execution):
         entries = self.index.calls.get(name, ())
         if not entries:
             if node is not None and name in self.index.releasers:
-                self._note(node, name, (), {"*": Sequence("tuple", tuple(args), None)}, UNKNOWN, receiver, frame)
+                self._note(
+                    node, name, (), {"*": Sequence("tuple", tuple(args), None)}, UNKNOWN, receiver, frame
+                )
             return modelled if modelled is not None else _instance(name)
         at = node.at if node is not None else f.NOWHERE
         return self.apply_entries(node, at, name, tuple(entries), receiver, args, keywords, frame, modelled)
@@ -169,10 +179,17 @@ class CallEvaluation(Execution):
         at: f.Span | None = None,
     ) -> Site:
         where = at if at is not None else node.at  # type: ignore[union-attr]
-        return frame.note(node=node, at=where, name=name, entries=entries, args=bound, result=result, receiver=receiver)
+        return frame.note(
+            node=node, at=where, name=name, entries=entries, args=bound, result=result, receiver=receiver
+        )
 
     def _result(
-        self, name: str, entries: tuple[CallEntry, ...], bound: dict[str, Value], receiver: Value, modelled: Value | None
+        self,
+        name: str,
+        entries: tuple[CallEntry, ...],
+        bound: dict[str, Value],
+        receiver: Value,
+        modelled: Value | None,
     ) -> Value:
         made: Value | None = None
         returned: Value | None = None
@@ -232,22 +249,65 @@ class CallEvaluation(Execution):
     # --- the project ------------------------------------------------------------------------------------------------
 
     def _call_function(
-        self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+        self,
+        func: FunctionValue,
+        args: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+        node: f.Call | None,
     ) -> Value:
         if is_mocked(f"{func.module.name}.{func.function.name}", frame):
             return MOCKED
-        inner = self._inner_frame(func, frame)
-        result: Value = UNKNOWN
-        if inner is not None:
-            self.bind_params(func.function, func.receiver, args, keywords, inner)
-            self.exec_block(f.body_of(func.function), inner)
-            result = self.outcome(func.function, inner)
+        if func.module.is_product:
+            result, sites = self._call_product(func, args, keywords, frame)
+        else:
+            result, sites = self._run_function(func, args, keywords, frame)
         if node is not None:
             bound = {"*": Sequence("tuple", tuple(args), None), **keywords}
-            site = self._note(node, f"{func.module.name}.{func.function.name}", (), bound, result, func.receiver or UNKNOWN, frame)
+            site = self._note(
+                node,
+                f"{func.module.name}.{func.function.name}",
+                (),
+                bound,
+                result,
+                func.receiver or UNKNOWN,
+                frame,
+            )
             site.callee = func
-            site.inner = tuple(inner.sites) if inner is not None else ()
+            site.inner = sites
         return result
+
+    def _run_function(
+        self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
+    ) -> tuple[Value, tuple[Site, ...]]:
+        """The result of a body, and the sites met in it."""
+        inner = self._inner_frame(func, frame)
+        if inner is None:
+            return UNKNOWN, ()
+        self.bind_params(func.function, func.receiver, args, keywords, inner)
+        self.exec_block(f.body_of(func.function), inner)
+        return self.outcome(func.function, inner), tuple(inner.sites)
+
+    def _call_product(
+        self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
+    ) -> tuple[Value, tuple[Site, ...]]:
+        """The same for product code: only what can matter is run, once for the same arguments, two calls deep."""
+        if frame.module.is_product and frame.caller is not None and frame.caller.module.is_product:
+            return UNKNOWN, ()
+        if not self.relevance.matters(func.function, func.module):
+            return UNKNOWN, ()
+        key = (id(func.function), id(func.receiver), tuple(args), tuple(sorted(keywords.items())))
+        try:
+            known = self._product_calls.get(key)
+        except TypeError:  # an argument that cannot be hashed
+            key, known = None, None
+        if known is None:
+            result, sites = self._run_function(func, args, keywords, frame)
+            known = result, tuple(site for site in sites if _may_concern_caller(site))
+            if key is not None and not frame.mocked:
+                self._product_calls[key] = known
+                self._kept.append((func.function, func.receiver))
+        return known
 
     def _inner_frame(self, func: FunctionValue, frame: Frame) -> Frame | None:
         if frame.depth >= _MAX_DEPTH:
@@ -279,7 +339,12 @@ class CallEvaluation(Execution):
         return join(inner.returns) if inner.returns else NONE
 
     def bind_params(
-        self, function: f.Function, receiver: Value | None, args: Items[Value], keywords: dict[str, Value], inner: Frame
+        self,
+        function: f.Function,
+        receiver: Value | None,
+        args: Items[Value],
+        keywords: dict[str, Value],
+        inner: Frame,
     ) -> None:
         """Bind the parameters of ``function`` in its frame."""
         positional = list(args)
@@ -287,7 +352,9 @@ class CallEvaluation(Execution):
             positional.insert(0, receiver)
         for param in function.params:
             if param.kind == "*":
-                inner.env[param.name] = Sequence("tuple", tuple(positional), Num(len(positional), len(positional)))
+                inner.env[param.name] = Sequence(
+                    "tuple", tuple(positional), Num(len(positional), len(positional))
+                )
                 positional = []
             elif param.kind == "**":
                 inner.env[param.name] = Sequence("dict", None, None)
@@ -311,7 +378,12 @@ class CallEvaluation(Execution):
         return UNKNOWN
 
     def _instantiate(
-        self, cls: ClassValue, args: list[Value], keywords: dict[str, Value], frame: Frame, node: f.Call | None
+        self,
+        cls: ClassValue,
+        args: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+        node: f.Call | None,
     ) -> Value:
         made = Obj(cls)
         init = self.class_member(cls, "__init__", made)
@@ -348,7 +420,15 @@ class CallEvaluation(Execution):
         outer = func.frame
         if frame.depth >= _MAX_DEPTH:
             return UNKNOWN
-        inner = Frame(outer.module, outer.symbol, outer.function, outer.owner, outer, caller=frame, depth=frame.depth + 1)
+        inner = Frame(
+            outer.module,
+            outer.symbol,
+            outer.function,
+            outer.owner,
+            outer,
+            caller=frame,
+            depth=frame.depth + 1,
+        )
         inner.where = outer.where
         inner.env.update(zip(func.node.params, args, strict=False))
         return self.eval(func.node.body, inner)
@@ -367,11 +447,30 @@ class CallEvaluation(Execution):
         return name, first.path.rpartition(".")[2] if isinstance(first, f.Name) else ""
 
 
-def bind(entry: CallEntry, receiver: Value, args: Items[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+def _may_concern_caller(site: Site) -> bool:
+    """Whether a site inside product code is more than its small change."""
+    if site.inner or any(e.load or e.acquire or e.releases or e.workers or e.owner for e in site.entries):
+        return True
+    size = site.result.bytes if isinstance(site.result, Data) else None
+    return size is not None and size.high >= _LARGE_INSIDE
+
+
+def bind(
+    entry: CallEntry, receiver: Value, args: Items[Value], keywords: dict[str, Value]
+) -> dict[str, Value]:
     """Arguments by the names of the entry's parameters; ``self``, and ``*`` for all positional ones."""
-    bound: dict[str, Value] = {"self": receiver, "*": Sequence("tuple", tuple(args), Num(len(args), len(args)))}
+    bound: dict[str, Value] = {
+        "self": receiver,
+        "*": Sequence("tuple", tuple(args), Num(len(args), len(args))),
+    }
     for name, default in entry.defaults.items():
-        bound[name] = Literal(default, len(default)) if isinstance(default, str) else Literal(default) if isinstance(default, bool) else Num(default, default)
+        bound[name] = (
+            Literal(default, len(default))
+            if isinstance(default, str)
+            else Literal(default)
+            if isinstance(default, bool)
+            else Num(default, default)
+        )
     bound.update(zip(entry.params, args, strict=False))
     bound.update(keywords)
     return bound
@@ -385,8 +484,14 @@ def _met(condition: Condition, bound: dict[str, Value]) -> bool:
     if condition.is_none is not None and condition.is_none != (value == NONE):
         return False
     tests = (
-        (condition.equals, lambda wanted: value is not None and _plain(value) in wanted and _plain(value) is not None),
-        (condition.not_equals, lambda wanted: value is not None and _plain(value) is not None and _plain(value) not in wanted),
+        (
+            condition.equals,
+            lambda wanted: value is not None and _plain(value) in wanted and _plain(value) is not None,
+        ),
+        (
+            condition.not_equals,
+            lambda wanted: value is not None and _plain(value) is not None and _plain(value) not in wanted,
+        ),
         (condition.contains, lambda wanted: any(part in text for text in _texts(value) for part in wanted)),
         (condition.startswith, lambda wanted: any(text.startswith(tuple(wanted)) for text in _texts(value))),
         (condition.endswith, lambda wanted: any(text.endswith(tuple(wanted)) for text in _texts(value))),
@@ -451,7 +556,9 @@ def _origin(receiver: Value, bound: dict[str, Value]) -> Value:
     for value in (receiver, *given):
         if isinstance(value, Iterator) and value.origin is not UNKNOWN:
             return value.origin
-        if isinstance(value, (Obj, PathValue)) or (isinstance(value, Literal) and isinstance(value.value, str)):
+        if isinstance(value, (Obj, PathValue)) or (
+            isinstance(value, Literal) and isinstance(value.value, str)
+        ):
             return value
     return UNKNOWN
 
@@ -461,7 +568,7 @@ def _yield_count(function: f.Function) -> Num | None:
     body = f.body_of(function)
     if any(isinstance(statement, (f.For, f.While, f.If, f.Try, f.With)) for statement in body):
         return None
-    found = sum(isinstance(s, f.ExprStmt) and isinstance(s.value, f.Yield) and not s.value.is_from for s in body)
+    found = sum(
+        isinstance(s, f.ExprStmt) and isinstance(s.value, f.Yield) and not s.value.is_from for s in body
+    )
     return Num(found, found)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 from memlint import facts as f
 from memlint.analysis.project import Module, Project
@@ -38,6 +39,7 @@ class NameResolution(ABC):
         self._class_frames: dict[int, Frame] = {}
         self._bases: dict[int, tuple[Value, ...]] = {}
         self._resolved: dict[Imported, Value] = {}
+        self._product_calls: dict[Any, Any] = {}
         self._kept: list[object] = []  # keeps alive what dictionaries above know by its id
 
     # --- what the evaluator's other halves provide ------------------------------------------------------------------

@@ -39,6 +39,11 @@ class Module:
     _body: tuple[f.Stmt, ...] | None = None
 
     @property
+    def is_product(self) -> bool:
+        """Whether it was read for what it offers to the suite, and is no part of the suite."""
+        return not self.linted and not self.support
+
+    @property
     def body(self) -> tuple[f.Stmt, ...]:
         """Its statements, decoded when they are first asked for."""
         if self._body is None:
@@ -122,6 +127,8 @@ class Project:
 
     def find(self, name: str, importer: Module) -> Module | None:
         """The project's module ``name`` as seen from ``importer``; None for a library's."""
+        if importer.is_product and not importer.is_package:
+            return None  # product code is read as far as the suite names it, and no further
         key = (importer.folder, name)
         if key not in self._found:
             self._found[key] = self._search(name, importer)
@@ -158,6 +165,8 @@ class Project:
 
     def find_relative(self, module: str, level: int, importer: Module) -> Module | None:
         """The module of ``from ..module import``."""
+        if importer.is_product and not importer.is_package:
+            return None
         folder = importer.folder
         for _ in range(level - 1):
             folder = posixpath.dirname(folder)

@@ -95,7 +95,7 @@ class Relevance:
         for module in modules:
             for name, words, large in _definitions(f.statements_of(module.facts)):
                 direct = not names.isdisjoint(words)
-                if _is_product(module):
+                if module.is_product:
                     if name in plain:
                         continue  # the tables say what it does
                     large, words = False, frozenset()
@@ -115,7 +115,7 @@ class Relevance:
         """What matters of the suite's own modules that a module imports from, under the names it has here."""
         for node in _imports(f.statements_of(module.facts)):
             for found in self._modules_of(node, module):
-                if not _is_product(found) and found is not module:
+                if not found.is_product and found is not module:
                     yield self._local[found.path]
                     yield frozenset(local for local, name in node.bindings if name in self._local[found.path])
 
@@ -151,11 +151,6 @@ def _is_test(module: Module) -> bool:
     """Whether only its own functions, and modules that import it, can name what it defines."""
     file = module.facts.path.rpartition("/")[2]
     return module.linted and (file.startswith("test") or file.endswith("_test.py"))
-
-
-def _is_product(module: Module) -> bool:
-    """Whether the module was read for what it offers to the suite, and is no part of the suite."""
-    return not module.linted and not module.support
 
 
 def _free_words(function: f.Function) -> set[str]:
