@@ -1,1 +1,213 @@
-"""Rules."""
+"""Data kept longer than a test: by wide fixtures, by classes, and by the import of test code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from memlint import facts as f
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.sources import source_of
+from memlint.analysis.suite import SETUP, Body, Fixture, ModuleSuite
+from memlint.analysis.values import Data, Obj, Sequence, Value
+from memlint.model import Confidence, Estimate, Related
+from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.load import is_bounded, load_of
+from memlint.rules.registry import rule
+from memlint.units import format_bytes
+
+_MAX_VALUES = 2_000  # values looked at inside one container
+_NARROW = "Keep a path or a loader on the wide scope, and make the data in the tests that use it."
+_PLACES = {
+    "module": "at module level",
+    "class": "in a class body",
+    "default": "in a default argument",
+    "decorator": "in a decorator argument",
+}
+_TEARDOWNS = ("tearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown")
+
+
+@rule("MEM302")
+def wide_fixture_holds_data(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
+    """A wide or autouse fixture keeps loaded or large data until its scope ends."""
+    if not fixture.wide and not fixture.autouse:
+        return
+    frame = ctx.suite.evaluate(fixture.body)
+    scope = f"{fixture.scope}-scoped" if fixture.wide else "autouse"
+    keeps = f"the {scope} fixture '{fixture.name}' keeps"
+    until = f"to the end of the {fixture.scope}" if fixture.wide else "through every test in reach"
+    where = (Related(ctx.module.path, fixture.body.function.line, f"fixture '{fixture.name}'"),)
+    for site, size in _large_sites(frame, _given(fixture, frame), ctx.option("MEM302", "min-bytes")):
+        message = f"{keeps} {format_bytes(size.likely)} {until}"
+        yield Draft("MEM302", site.at, message, _NARROW, None, size, where)
+    for site, text in _unweighed_loads(frame, _given(fixture, frame), ctx):
+        yield Draft(
+            "MEM302",
+            site.at,
+            f"{keeps} {text}, of unknown size, {until}",
+            _NARROW,
+            Confidence.MEDIUM,
+            None,
+            where,
+        )
+
+
+def _given(fixture: Fixture, frame: Frame) -> list[Value]:
+    """What outlives the body: its value, attributes of the class, globals, and the locals of a suspended generator."""
+    out = [*frame.yields, *frame.returns]
+    for name, value in frame.env.items():
+        if name.startswith(("request.cls.", "cls.", "self.")) or name in frame.globals or frame.yields:
+            out.append(value)
+    given = {param.name for param in fixture.body.function.params}
+    return [value for value in out if not any(value is frame.env.get(name) for name in given)]
+
+
+def _unweighed_loads(frame: Frame, kept: list[Value], ctx: Context) -> Iterator[tuple[Site, str]]:
+    held = _reachable(kept)
+    for site in frame.sites:
+        load = load_of(site)
+        if (
+            load is None
+            or load.what not in {"table", "array"}
+            or is_bounded(site, load)
+            or id(site.result) not in held
+        ):
+            continue
+        source = source_of(site, load, ctx.project)
+        if source.known == "unknown" and source.bytes is None:
+            yield site, f"what {site.name.rpartition('.')[2]} reads from {source.text}"
+
+
+@rule("MEM303")
+def set_up_keeps_data(body: Body, ctx: Context) -> Iterator[Draft]:
+    """Large data on a class, or on the instance of a plain pytest class: pytest keeps both to the session's end."""
+    if body.role != "setup" or body.owner is None:
+        return
+    of_class = SETUP.get(body.function.name) == "class"
+    if (not of_class and ctx.suite.is_unittest(body.owner)) or not ctx.suite.is_test_class(body.owner):
+        return
+    first = "cls" if of_class else "self"
+    frame = ctx.suite.evaluate(body)
+    let_go = _let_go(body, ctx)
+    kept = {
+        name: value
+        for name, value in frame.env.items()
+        if name.startswith(f"{first}.") and name.partition(".")[2] not in let_go
+    }
+    for site, size in _large_sites(frame, list(kept.values()), ctx.option("MEM303", "min-bytes")):
+        holder = "class" if of_class else "instance"
+        message = (
+            f"{body.function.name} keeps {format_bytes(size.likely)} on the {holder}, "
+            "and pytest keeps that to the end of the session"
+        )
+        yield Draft(
+            "MEM303",
+            site.at,
+            message,
+            "Delete it in the teardown, or make it in a fixture.",
+            Confidence.MEDIUM,
+            size,
+        )
+
+
+def _let_go(body: Body, ctx: Context) -> frozenset[str]:
+    """Attributes that a tear-down method deletes or rebinds."""
+    assert body.owner is not None
+    names: set[str] = set()
+    for name in _TEARDOWNS:
+        for method in ctx.lifetimes.teardowns.chain(body.owner, name).reached:
+            for statement in f.body_of(method.function):
+                if isinstance(statement, (f.Del, f.Assign)):
+                    names |= {t.path.partition(".")[2] for t in statement.targets if isinstance(t, f.Name)}
+                elif isinstance(statement, f.ExprStmt) and "delattr" in method.function.mentions:
+                    names |= set(method.function.mentions.split())
+    return frozenset(names)
+
+
+@rule("MEM304")
+def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
+    """Something large that is built when pytest imports the module, and stays."""
+    frame = ctx.suite.evaluator.module_frame(suite.module)
+    limit = ctx.option("MEM304", "min-bytes")
+    lasting = [*frame.env.values()]
+    for cls in suite.classes:
+        lasting += ctx.suite.evaluator.class_frame(cls).env.values()
+    held = _reachable(lasting)
+    found: list[tuple[Site, Estimate]] = []
+    for site in frame.sites:
+        if site.mocked or site.raises or not ctx.at_collection(site):
+            continue
+        if site.where in {"module", "class"} and id(site.result) not in held:
+            continue
+        size = _size(site.result)
+        if size is not None and size.likely >= limit and load_of(site) is None:
+            found.append((site, size))
+    for site, size in _outermost(found):
+        message = (
+            f"{format_bytes(size.likely)} built {_PLACES[site.where]}: every run and every worker pays for it at "
+            "collection, and it stays to the end of the session"
+        )
+        yield Draft(
+            "MEM304", site.at, message, "Build it in a fixture, or in the test that uses it.", None, size
+        )
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def _large_sites(frame: Frame, kept: list[Value], limit: int) -> Iterator[tuple[Site, Estimate]]:
+    """The expressions of a body that made something large which is kept."""
+    held = _reachable(kept)
+    found = []
+    for site in frame.sites:
+        if site.mocked or site.raises or id(site.result) not in held:
+            continue
+        size = _size(site.result)
+        if size is not None and size.likely >= limit:
+            found.append((site, size))
+    yield from _outermost(found)
+
+
+def _outermost(found: list[tuple[Site, Estimate]]) -> Iterator[tuple[Site, Estimate]]:
+    """Those that lie in no other of them, and one where several expressions have the same value."""
+    seen: set[int] = set()
+    for site, size in found:
+        inside = any(other is not site and _encloses(other.at, site.at) for other, _ in found)
+        if not inside and id(site.result) not in seen:
+            seen.add(id(site.result))
+            yield site, size
+
+
+def _encloses(outer: f.Span, inner: f.Span) -> bool:
+    return outer != inner and outer[:2] <= inner[:2] and outer[2:] >= inner[2:]
+
+
+def _size(value: Value) -> Estimate | None:
+    """Bytes of a value; of an object of which not all is known, those of the data in it."""
+    size = estimate_of(value)
+    if size is not None or not isinstance(value, (Obj, Sequence)):
+        return size
+    parts = [estimate_of(part) for part in _inside([value]) if isinstance(part, Data)]
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return Estimate(sum(p.low for p in known), sum(p.likely for p in known), sum(p.high for p in known))
+
+
+def _reachable(values: Iterable[Value]) -> frozenset[int]:
+    """Identities of the values and of all that they hold."""
+    return frozenset(id(value) for value in _inside(values))
+
+
+def _inside(values: Iterable[Value]) -> list[Value]:
+    seen: dict[int, Value] = {}
+    stack = list(values)
+    while stack and len(seen) < _MAX_VALUES:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if isinstance(value, Sequence):
+            stack += value.items or (value.element,)
+        elif isinstance(value, Obj):
+            stack += value.attrs.values()
+    return list(seen.values())
