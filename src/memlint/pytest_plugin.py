@@ -21,11 +21,11 @@ never falls.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import re
-import resource
 import sys
 import time
 from collections.abc import Generator
@@ -33,6 +33,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 PEAK_KEY = "memlint_bytes"  # attribute of a test's last report: [bytes above its start, peak]; crosses xdist
 BUDGETS = ("memory_budget", "limit_memory")  # the second is pytest-memray's
@@ -107,6 +112,8 @@ def memory() -> tuple[int, int | None]:
             return _kilobytes(status, b"VmHWM:"), _kilobytes(status, b"VmRSS:")
         except (OSError, ValueError):
             pass
+    if resource is None:
+        return 0, None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, None
 
 
@@ -257,12 +264,18 @@ class Events:
         """Append one event. A forked copy of the process stays silent: its tests are not ours."""
         if os.getpid() != self.pid:
             return
-        try:
-            if os.fstat(self.fd).st_ino != self.inode:
+        with contextlib.suppress(OSError):  # a full disk is no reason to break the suite
+            if not self._is_ours():
                 self.fd = self._open()
+                self.inode = os.fstat(self.fd).st_ino
+            os.write(self.fd, json.dumps(event).encode("ascii") + b"\n")
+
+    def _is_ours(self) -> bool:
+        """Whether the descriptor still leads to the file: a test may close it, and open its own in its place."""
+        try:
+            return os.fstat(self.fd).st_ino == self.inode
         except OSError:
-            self.fd = self._open()
-        os.write(self.fd, json.dumps(event).encode("ascii") + b"\n")
+            return False
 
 
 class Unit:

@@ -85,7 +85,7 @@ def test_flood_of_output(bench: Bench) -> None:
     """
     unit = bench.run_one(code, pytest_args=["-s"])
     assert unit.verdict == "failed"
-    kept = Path(str(unit.output))
+    kept = bench.folder / str(unit.output)
     assert kept.stat().st_size < 2 << 20
     assert b"the end" in kept.read_bytes()
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memlint.runner.units import Sources, Unit, in_order, shard_of, split, units_of
-from memlint.runner.units import test_units as units_by_test
+from memlint.runner.units import Sources, Unit, in_order, shard_of, split, units_by_test, units_of
 
 FILES = ["b.py", "a.py", "d.py", "c.py"]
 

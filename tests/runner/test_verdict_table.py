@@ -24,7 +24,7 @@ def test_failed(bench: Bench) -> None:
     ran = bench.run(bench.write("test_it.py", "def test_a(): assert 0"))
     assert ran.code == 1
     assert ran.unit("test_it.py").verdict == "failed"
-    assert "assert 0" in Path(str(ran.unit("test_it.py").output)).read_text()
+    assert "assert 0" in (bench.folder / str(ran.unit("test_it.py").output)).read_text()
 
 
 def test_failed_teardown_counts_as_error(bench: Bench) -> None:

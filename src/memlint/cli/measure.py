@@ -184,6 +184,8 @@ def command(**options: Any) -> int:
 
 
 def _measure(options: dict[str, Any]) -> int:
+    if os.name != "posix":
+        raise TroubleError("measuring needs a POSIX system: process groups, signals, file locks")
     from memlint.runner.executor import ExecutorError
     from memlint.runner.journal import JournalError
     from memlint.runner.meters.choose import MeterUnavailableError
@@ -192,6 +194,7 @@ def _measure(options: dict[str, Any]) -> int:
     request = _request(options)
     if not request.named:
         raise TroubleError("no test files found")
+    _keep_out_of_git(options["journal"])
     write = _quiet_writer if options["quiet"] else _write
     try:
         outcome = carry_out(request, _display(options, write))
@@ -206,6 +209,13 @@ def _measure(options: dict[str, Any]) -> int:
         say(f"stopped by {outcome.interrupted}; go on with --resume")
         return 2
     return 0 if outcome.summary.fine else 1
+
+
+def _keep_out_of_git(path: Path) -> None:
+    """The folder of the default journal is nothing to be committed."""
+    if path == DEFAULT_JOURNAL and not path.parent.exists():
+        path.parent.mkdir()
+        (path.parent / ".gitignore").write_text("*\n")
 
 
 def _request(options: dict[str, Any]) -> Any:

@@ -60,7 +60,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class UnitStart:
-    """Written before the unit's process starts."""
+    """Written as soon as the unit's process exists, long before its first test."""
 
     kind = "unit_start"
     unit: str

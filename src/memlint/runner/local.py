@@ -49,6 +49,7 @@ class LocalExecutor:
             folder.mkdir(parents=True, exist_ok=True)
         self._plugin_folder = suite.install_plugin(places.spool)
         processes.become_subreaper()
+        self._elders = processes.children(os.getpid())  # not ours to kill
         self._guardian = _start_guardian(run, meters)
         self._wake, self._old_handler, self._old_wake = _wake_on_death()
 
@@ -149,6 +150,7 @@ class LocalExecutor:
         signal.set_wakeup_fd(self._old_wake)
         signal.signal(signal.SIGCHLD, self._old_handler)
         os.close(self._wake)
+        self._kill_orphans()
         if self._guardian.stdin is not None:
             self._guardian.stdin.close()
         self._guardian.wait()
@@ -156,6 +158,14 @@ class LocalExecutor:
         shutil.rmtree(self._places.spool, ignore_errors=True)
         with contextlib.suppress(OSError):  # something is kept in it
             self._places.output.rmdir()
+
+    def _kill_orphans(self) -> None:
+        """Daemons without a mark or a parent that was seen: nobody knows which unit they came from."""
+        strangers = set(processes.children(os.getpid())).difference(self._elders, [self._guardian.pid])
+        processes.kill(processes.descendants(strangers))
+        for pid in strangers:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
     def _tell_guardian(self, line: str) -> None:
         if self._guardian.stdin is not None:

@@ -52,7 +52,6 @@ class Outcome:
 
     summary: Summary
     interrupted: str  # name of the signal that stopped it, or ""
-    refused_meters: tuple[str, ...]  # why a better meter is not used
 
 
 def plan_units(request: Request) -> list[Unit]:
@@ -74,10 +73,12 @@ def carry_out(request: Request, display: Display) -> Outcome:
     found = suite.find(request.python, request.root, request.pytest_args, dict(request.environment))
     meters = choose.choose(run, request.meter)
     try:
+        if request.limit is not None and meters.name == "rusage":
+            raise choose.MeterUnavailableError("rusage cannot hold units to a limit; see memlint doctor")
         interrupted = _run(run, request, found, meters, display)
     finally:
         meters.close()
-    return Outcome(summarise(journal.read(request.journal)), interrupted, meters.refused)
+    return Outcome(summarise(journal.read(request.journal)), interrupted)
 
 
 def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, display: Display) -> str:

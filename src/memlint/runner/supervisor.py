@@ -14,7 +14,7 @@ from memlint.runner.display import Display
 from memlint.runner.executor import Event, Executor, Job, JobEnd, Mode
 from memlint.runner.journal import Baseline, Context, UnitEnd, UnitStart, Writer
 from memlint.runner.resume import MOST_TRIALS, Past, key_of
-from memlint.runner.units import Sources, Unit, split, test_units
+from memlint.runner.units import Sources, Unit, split, units_by_test
 from memlint.runner.verdicts import EARLY, FINE
 
 TICK = 0.02  # seconds between two looks at the running units
@@ -163,9 +163,8 @@ class Supervisor:
         if job.mode is not Mode.RUN:
             self._executor.start(job)
             return
-        self._write_start(job.unit, None)
-        self._executor.start(job)
         self._display.started(job.unit)
+        self._write_start(job.unit, self._executor.start(job))
 
     def _write_start(self, unit: Unit, pid: int | None) -> None:
         source = self._sources.hash(unit)
@@ -207,7 +206,7 @@ class Supervisor:
             ended, victim = self._past.ended_tests.pop(unit.name), self._past.victims[unit.name]
             self._enqueue_first(split(unit, end.listed, ended, victim))
         elif end.listed:
-            self._enqueue_first(test_units(unit, end.listed))
+            self._enqueue_first(units_by_test(unit, end.listed))
         else:  # nothing to run test by test: what pytest said of the file is the result
             self._total += 1
             self._write_start(unit, end.pid)
@@ -272,7 +271,10 @@ class _Interruptions:
         self._interrupt(signal.Signals(number).name)
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, self._handle) for number in self._SIGNALS}
+        wanted = [
+            number for number in self._SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
+        ]  # nohup
+        self._before = {number: signal.signal(number, self._handle) for number in wanted}
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():

@@ -53,7 +53,7 @@ def file_of(name: str) -> str:
     return name.partition("::")[0]
 
 
-def test_units(parent: Unit, tests: Iterable[str]) -> list[Unit]:
+def units_by_test(parent: Unit, tests: Iterable[str]) -> list[Unit]:
     """One unit for each of these tests of a unit."""
     return [_piece(parent, (test,)) for test in tests]
 

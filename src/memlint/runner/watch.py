@@ -198,7 +198,7 @@ class Watched:
             outcomes=dict(self._outcomes),
             listed=self._listed,
             ended=frozenset(self._ended),
-            output=str(self.output) if kept else None,
+            output=_shown(self.output) if kept else None,
             pid=self._pid,
         )
 
@@ -247,6 +247,11 @@ class Watched:
         else:
             self.output.unlink(missing_ok=True)
         os.close(self.output_fd)
+
+
+def _shown(path: Path) -> str:
+    """Relative to the working directory where it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _tail(fd: int, size: int) -> bytes:

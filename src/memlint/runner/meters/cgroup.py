@@ -73,6 +73,9 @@ class GroupMeter:
         if limit is not None:
             (folder / version.limit).write_text(str(limit))
             self._write("memory.swap.max", "0")
+            self._write(
+                "memory.memsw.limit_in_bytes", str(limit)
+            )  # version 1: no more with swap than without
         self._procs = str(folder / "cgroup.procs")
 
     def _write(self, name: str, value: str) -> bool:
@@ -157,17 +160,12 @@ class Groups:
 
     version: Version
     parent: Path  # made for this run
-    home: Path  # the group we live in
     _count: int = field(default=0)
 
     def meter(self, limit: int | None) -> GroupMeter:
         """A new group. Raises OSError."""
         self._count += 1
         return GroupMeter(self.version, self.parent / f"unit-{self._count}", limit)
-
-    def memory_bytes(self) -> int | None:
-        """The tightest limit at or above our own group."""
-        return tightest(self.version, self.home)
 
     def close(self) -> None:
         """Remove the run's group."""
@@ -234,7 +232,7 @@ def open_groups(version: Version, run: str, home: Path | None) -> Groups:
     if not usable:
         _discard(parent)
         raise OSError(f"{version.name}: the memory controller is not enabled below {home}")
-    return Groups(version, parent, home)
+    return Groups(version, parent)
 
 
 def _discard(parent: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from memlint.runner import processes
@@ -29,12 +30,6 @@ class Meters:
 
     name: str
     groups: cgroup.Groups | None
-    refused: tuple[str, ...]  # why each better meter is not used
-
-    @property
-    def enforces_limit(self) -> bool:
-        """Whether the kernel holds units to their limit."""
-        return self.groups is not None
 
     def meter(self, limit: int | None, tag: str, strangers: bool) -> Meter:
         """A meter for one unit, to be closed when its processes are gone. Raises OSError."""
@@ -58,7 +53,7 @@ def choose(run: str, wanted: str = "auto") -> Meters:
     refused: list[str] = []
     for name in NAMES if wanted == "auto" else (wanted,):
         try:
-            return Meters(name, _OPENERS[name](run), tuple(refused))
+            return Meters(name, _OPENERS[name](run))
         except OSError as error:
             refused.append(str(error))
     raise MeterUnavailableError("; ".join(refused))
@@ -96,6 +91,7 @@ _OPENERS: dict[str, Callable[[str], cgroup.Groups | None]] = {
 }
 
 
+@lru_cache(maxsize=4)
 def group_home(name: str) -> Path | None:
     """The folder of our own control group in the hierarchy of this name; None when there is none."""
     mounts = processes.read("/proc/self/mountinfo").decode(errors="replace")
