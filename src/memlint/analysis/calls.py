@@ -8,7 +8,7 @@ from dataclasses import replace
 from memlint import facts as f
 from memlint.analysis import arithmetic, sizes
 from memlint.analysis.execute import Execution
-from memlint.analysis.loops import leaves
+from memlint.analysis.loops import is_endless
 from memlint.analysis.models import MODELS
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.types import type_name
@@ -333,7 +333,7 @@ class CallEvaluation(Execution):
             element = join(inner.yields)
             if any(isinstance(d, f.Name) and d.path in _CONTEXT_MANAGERS for d, _ in function.decorators):
                 return Obj("contextlib.contextmanager", {"__enter__": element})
-            endless = any(not leaves(site.node.body) for site in inner.endless)
+            endless = any(is_endless(site) for site in inner.endless)
             length = None if endless or inner.endless else _yield_count(function)
             return Iterator(length, element, endless=endless, why=f"{function.name}()")
         return join(inner.returns) if inner.returns else NONE

@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from memlint import facts as f
-from memlint.analysis.sites import Frame
+from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.values import UNKNOWN, Data, Literal, Num, Sequence, Value
 
 _LEAVING_CALLS = {"exit", "_exit", "fail", "skip", "skipTest", "abort", "xfail"}
+# calls that raise, block or are cancelled when there is nothing more
+ENDING_CALLS = {
+    "accept",
+    "get",
+    "get_message",
+    "get_nowait",
+    "heappop",
+    "input",
+    "next",
+    "pop",
+    "popitem",
+    "popleft",
+    "readexactly",
+    "readline",
+    "receive",
+    "recv",
+    "recv_json",
+    "recv_multipart",
+    "recvfrom",
+    "send",
+    "throw",
+}
 _JOINS = {
     "append",
     "cat",
@@ -65,6 +87,17 @@ def expressions(node: f.Node) -> Iterator[f.Node]:
             yield item
             if not isinstance(item, (f.FunctionDef, f.ClassDef, f.Lambda)):
                 stack += [getattr(item, name) for name in item.__struct_fields__]
+
+
+def calls_in(node: f.Node) -> set[str]:
+    """The last names of what is called inside a node."""
+    found = (part.func for part in expressions(node) if isinstance(part, f.Call))
+    return {func.path.rpartition(".")[2] if isinstance(func, f.Name) else getattr(func, "attr", "") for func in found}
+
+
+def is_endless(loop: LoopSite) -> bool:
+    """Whether nothing ends a loop: no way out of its body, no exception that something around it waits for."""
+    return not loop.guarded and not leaves(loop.node.body) and not calls_in(loop.node) & ENDING_CALLS
 
 
 def rounds(node: f.While, value: Callable[[f.Expr], Value]) -> Num | None:

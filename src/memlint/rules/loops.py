@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memlint import facts as f
-from memlint.analysis.loops import expressions, leaves
+from memlint.analysis.loops import ENDING_CALLS, calls_in, expressions, leaves
 from memlint.analysis.sites import Accumulation, LoopSite
 from memlint.model import Confidence
 from memlint.rules.context import Context, Draft
@@ -13,27 +13,6 @@ from memlint.rules.registry import rule
 
 _LEAST_ROUNDS = 100  # fewer copies than this cost nothing
 _MANY_ROUNDS = 1000
-# calls that raise, block or are cancelled when there is nothing more
-_ENDING = {
-    "accept",
-    "get",
-    "get_message",
-    "get_nowait",
-    "input",
-    "next",
-    "pop",
-    "popitem",
-    "popleft",
-    "readexactly",
-    "readline",
-    "receive",
-    "recv",
-    "recv_json",
-    "recv_multipart",
-    "recvfrom",
-    "send",
-    "throw",
-}
 _WAITING = {"sleep", "wait"}
 
 
@@ -45,8 +24,8 @@ def endless_growth(loop: LoopSite, ctx: Context) -> Iterator[Draft]:
     growths = [g for g in loop.frame.growths if any(node is loop.node for node in g.loops) and _kept(g.name)]
     if not growths or any(isinstance(node, (f.Await, f.Yield)) for node in expressions(loop.node)):
         return
-    calls = {_last(node.func) for node in expressions(loop.node) if isinstance(node, f.Call)}
-    if calls & _ENDING:
+    calls = calls_in(loop.node)
+    if calls & ENDING_CALLS:
         return
     role = ctx.body.role if ctx.body is not None else "module"
     confidence = None if role in {"test", "fixture", "setup"} else Confidence.MEDIUM
@@ -59,10 +38,6 @@ def endless_growth(loop: LoopSite, ctx: Context) -> Iterator[Draft]:
 
 def _kept(name: str) -> bool:
     return name != "_"
-
-
-def _last(func: f.Expr) -> str:
-    return func.path.rpartition(".")[2] if isinstance(func, f.Name) else func.attr if isinstance(func, f.Attr) else ""
 
 
 @rule("MEM205")
