@@ -37,6 +37,7 @@ from memlint.knowledge.apis import CallEntry, Condition
 
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
 _MAX_CALLS = 400  # calls followed from one body
+_LARGE_ARGUMENT = 2_000  # a number that may be the side of a large square
 _LARGE_INSIDE = 1_000_000  # bytes that product code may make before its callers are told
 _CONTEXT_MANAGERS = {
     "contextmanager",
@@ -294,7 +295,7 @@ class CallEvaluation(Execution):
         """The same for product code: only what can matter is run, once for the same arguments, two calls deep."""
         if frame.module.is_product and frame.caller is not None and frame.caller.module.is_product:
             return UNKNOWN, ()
-        if not self.relevance.matters(func.function, func.module):
+        if not _is_large_request(args, keywords) and not self.relevance.matters(func.function, func.module):
             return UNKNOWN, ()
         key = (id(func.function), id(func.receiver), tuple(args), tuple(sorted(keywords.items())))
         try:
@@ -445,6 +446,12 @@ class CallEvaluation(Execution):
         if isinstance(first, f.Seq) and first.items:
             first = first.items[0]
         return name, first.path.rpartition(".")[2] if isinstance(first, f.Name) else ""
+
+
+def _is_large_request(args: list[Value], keywords: dict[str, Value]) -> bool:
+    """Whether a number that a function is given may make something in it large."""
+    given = (*args, *keywords.values())
+    return any(isinstance(value, Num) and _LARGE_ARGUMENT <= value.high < float("inf") for value in given)
 
 
 def _may_concern_caller(site: Site) -> bool:
