@@ -30,19 +30,27 @@ def apply_suppressions(
             by_name.get(name, name): False for name in directive.names if by_name.get(name, name) in rules
         }
         uses.append(_Use(directive, known))
-    out = [_suppressed(finding, uses) for finding in findings]
-    for use in uses:
-        out += [f for f in _about(use, facts.path, rules, by_name, active) if f.code in active]
-    return out
+    out = [
+        _suppressed(finding, uses) if finding.location.path == facts.path else finding for finding in findings
+    ]
+    about = [f for use in uses for f in _about(use, facts.path, rules, by_name, active) if f.code in active]
+    return out + [_suppressed(finding, uses) for finding in about]
 
 
 def _suppressed(finding: Finding, uses: list[_Use]) -> Finding:
-    for use in uses:
-        first, last = use.directive.covers
-        if finding.code in use.codes and (first == 0 or first <= finding.location.line <= last):
-            use.codes[finding.code] = True
-            return replace(finding, status=Status.SUPPRESSED, reason=use.directive.reason)
-    return finding
+    """Every comment that covers the finding counts as used: taking one away may leave another that is not wanted."""
+    covering = [use for use in uses if finding.code in use.codes and _covers(use.directive, finding)]
+    for use in covering:
+        use.codes[finding.code] = True
+    if not covering:
+        return finding
+    nearest = max(covering, key=lambda use: use.directive.covers[0])
+    return replace(finding, status=Status.SUPPRESSED, reason=nearest.directive.reason)
+
+
+def _covers(directive: Directive, finding: Finding) -> bool:
+    first, last = directive.covers
+    return first == 0 or first <= finding.location.line <= last
 
 
 def _about(

@@ -120,9 +120,7 @@ class Containers:
         """The containers that a module and its classes make."""
         found = self._defined.get(module.path)
         if found is None:
-            found = {
-                container.key: container for container in self._containers(module.body, module, "")
-            }
+            found = {container.key: container for container in self._containers(module.body, module, "")}
             self._defined[module.path] = found
         return found
 
@@ -269,11 +267,25 @@ class Containers:
 
     def emptied(self, container: Container) -> bool:
         """Whether any function of the suite empties, replaces or restores a container."""
-        for module in list(self.suite.project.modules.values()):
+        for module in self._that_may_name(container):
             keys, names = self._emptied_by(module)
             if container.key in keys or container.key.name in names:
                 return True
         return False
+
+    def _that_may_name(self, container: Container) -> Iterator[Module]:
+        """The container's own module, and those that mention its name and the name of its module."""
+        key = container.key
+        home = self.suite.project.modules[key.path]
+        yield home
+        stem = home.name.rpartition(".")[2]
+        for module in list(self.suite.project.modules.values()):
+            if (
+                module is not home
+                and traverse.says(module.facts, key.name)
+                and traverse.says(module.facts, stem)
+            ):
+                yield module
 
     def _emptied_by(self, module: Module) -> tuple[set[Key], set[str]]:
         known = self._emptied.get(module.path)
