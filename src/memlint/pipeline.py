@@ -50,6 +50,10 @@ _TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b
 _SMALL_PACKAGE = 20_000  # bytes
 _MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
 _SUSPECTS_SHOWN = 5
+# product code that may be parsed beside the suite, so that a large product does not decide what linting costs
+_PRODUCT_BYTES = 300_000
+_ACQUIRING_SHARE = 0.2  # of the suite's bytes, for code that acquires or loads
+_ALLOCATING_SHARE = 0.05  # for code that only allocates
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,9 @@ class _Run:
         self.cache = FactsCache(self.settings.cache_dir if request.cache else None)
         self.disk = RealDisk(self.root)
         self.interesting = _interest(self.index)
+        self.product_bytes = 0  # of product code read so far
         files = self._read()
+        self.linted_bytes = sum(facts.size for facts in files)
         self.project = Project(files, self.disk, self._load, self._is_support)
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
@@ -166,9 +172,22 @@ class _Run:
         return bool(_SUPPORT_NAMES.search(stem)) or bool(_TESTING_IMPORT.search(self._content(path)))
 
     def _may_matter(self, path: str) -> bool:
-        if path.endswith("__init__.py") and len(self._content(path)) < _SMALL_PACKAGE:
+        """Whether product code is worth its parse: it acquires, loads or allocates, and the allowance is not spent."""
+        content = self._content(path)
+        if path.endswith("__init__.py") and len(content) < _SMALL_PACKAGE:
             return True  # it may pass on what matters
-        return bool(self.interesting.search(self._content(path)))
+        acquires, allocates = self.interesting
+        share = (
+            _ACQUIRING_SHARE
+            if acquires.search(content)
+            else _ALLOCATING_SHARE
+            if allocates.search(content)
+            else 0
+        )
+        if self.product_bytes + len(content) > share * self.linted_bytes + _PRODUCT_BYTES * bool(share):
+            return False
+        self.product_bytes += len(content)
+        return True
 
     @lru_cache(maxsize=4)  # noqa: B019 (a run lives as long as its process)
     def _content(self, path: str) -> bytes:
@@ -192,6 +211,7 @@ class _Run:
             if not todo:
                 break
             done.update(module.path for module in todo)
+            self.relevance.refresh()
             self._judge_some(todo, tests, out)
             for module in self.project.modules.values():
                 module.forget()
@@ -300,15 +320,16 @@ class _Run:
 
 
 @lru_cache(maxsize=2)
-def _interest(index: ApiIndex) -> re.Pattern[bytes]:
-    """What product code must hold to be worth parsing: a library that acquires, or a call that loads or allocates."""
+def _interest(index: ApiIndex) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """What product code must hold to be worth parsing: calls that acquire or load, and calls that allocate."""
     modules: set[str] = set()
-    readers: set[str] = {"open", "zeros", "ones", "empty", "full", "bytearray", "toarray", "todense"}
+    readers: set[str] = {"open"}
     for name, entries in index.calls.items():
         if any(entry.acquire for entry in entries):
             modules.add(name.split(".")[0])
         if any(entry.load for entry in entries) and name.count(".") == 1:
             readers.add(name.rpartition(".")[2])
     modules -= {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
-    pattern = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b|\b(?:{'|'.join(sorted(readers))})\("
-    return re.compile(pattern.encode(), re.MULTILINE)
+    acquires = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b|\b(?:{'|'.join(sorted(readers))})\("
+    allocates = r"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\("
+    return re.compile(acquires.encode(), re.MULTILINE), re.compile(allocates.encode())

@@ -8,6 +8,7 @@ something of the project that matters. Names stand for what they may mean, so th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from memlint import facts as f
 from memlint.analysis.project import Module, Project
@@ -34,6 +35,11 @@ _NONE: frozenset[str] = frozenset()
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
 
 
+class _Summary(NamedTuple):
+    definitions: tuple[tuple[str, frozenset[str], bool], ...]
+    imports: tuple[f.Import, ...]
+
+
 class Relevance:
     """Knows the names that make a function worth evaluating."""
 
@@ -44,23 +50,28 @@ class Relevance:
         self._local: dict[
             str, frozenset[str]
         ] = {}  # large globals and containers that a module's functions can name
+        self._summaries: dict[str, _Summary] = {}
         self._seen = 0
-        self._imported: set[str] = set()  # modules whose imports have been looked up
+        self._imported: dict[str, list[tuple[f.Import, list[Module]]]] = {}
 
     def matters(self, function: f.Function, module: Module) -> bool:
         """Whether evaluating the function can tell anything about memory."""
         if function.largest >= LARGE:
             return True
-        if len(self.project.modules) != self._seen:
-            self._learn()
+        if not self._seen:
+            self.refresh()
         words = _free_words(function)
         if not self.names.isdisjoint(words):
             return True
         return not self._local.get(module.path, _NONE).isdisjoint(words)
 
-    def _learn(self) -> None:
-        """Collect the names anew; asked again when further modules have been read."""
+    def refresh(self) -> None:
+        """Collect the names anew when further modules have been read."""
         self._read_imports()
+        if len(self.project.modules) != self._seen:
+            self._learn()
+
+    def _learn(self) -> None:
         self._seen = len(self.project.modules)
         modules = list(self.project.modules.values())
         mentioned = {word.lstrip(".") for module in modules for word in module.facts.mentions.split()}
@@ -75,6 +86,15 @@ class Relevance:
                 known = self._local[module.path].union(*self._imported_names(module))
                 self._local[module.path] = known
                 self._local[module.path] = known | self._closure([module], set(self.names | known), plain)
+
+    def _summary(self, module: Module) -> _Summary:
+        """What a module defines and imports, worked out once."""
+        known = self._summaries.get(module.path)
+        if known is None:
+            body = f.statements_of(module.facts)
+            known = _Summary(tuple(_definitions(body)), tuple(_imports(body)))
+            self._summaries[module.path] = known
+        return known
 
     def _triggers(self, mentioned: set[str]) -> tuple[set[str], set[str]]:
         """Last names of calls with an effect, and of those without, as far as the project mentions their library."""
@@ -93,7 +113,7 @@ class Relevance:
         out: set[str] = set()
         pending: list[tuple[str, frozenset[str]]] = []
         for module in modules:
-            for name, words, large in _definitions(f.statements_of(module.facts)):
+            for name, words, large in self._summary(module).definitions:
                 direct = not names.isdisjoint(words)
                 if module.is_product:
                     if name in plain:
@@ -113,37 +133,45 @@ class Relevance:
 
     def _imported_names(self, module: Module) -> Iterator[frozenset[str]]:
         """What matters of the suite's own modules that a module imports from, under the names it has here."""
-        for node in _imports(f.statements_of(module.facts)):
-            for found in self._modules_of(node, module):
-                if not found.is_product and found is not module:
-                    yield self._local[found.path]
-                    yield frozenset(local for local, name in node.bindings if name in self._local[found.path])
+        for node, targets in self._targets(module):
+            for found in targets:
+                local = self._local.get(found.path, _NONE)
+                if local and not found.is_product and found is not module:
+                    yield local
+                    yield frozenset(bound for bound, name in node.bindings if name in local)
 
     def _read_imports(self) -> None:
         """Have the project's own modules read that the suite imports: what they define may matter."""
         for module in list(self.project.modules.values()):
-            if module.path in self._imported or not module.linted:
-                continue
-            self._imported.add(module.path)
-            statements = f.statements_of(module.facts)
-            for node in _imports(statements):
-                self._modules_of(node, module)
-            for name in _plugins(statements):
-                self.project.first_party(name, module)
+            if module.linted:
+                self._targets(module)
+
+    def _targets(self, module: Module) -> list[tuple[f.Import, list[Module]]]:
+        """The imports of a module with the project's modules that they name, or take names from."""
+        known = self._imported.get(module.path)
+        if known is None:
+            known = self._imported[module.path] = [
+                (node, self._modules_of(node, module)) for node in self._summary(module).imports
+            ]
+        return known
 
     def _modules_of(self, node: f.Import, module: Module) -> list[Module]:
-        """The project's modules that an import names, or takes names from."""
-        out: list[Module | None] = []
+        project = self.project
+        if not node.is_from:
+            named = [project.first_party(name, module) for _, name in node.bindings]
+            return [found for found in named if found is not None]
+        if node.level:
+            source = project.find_relative(node.module, node.level, module)
+        else:
+            source = project.first_party(node.module, module)
+        out: list[Module | None] = [source]
         for _, name in node.bindings:
-            if node.level:
-                found = self.project.find_relative(node.module, node.level, module)
-            else:
-                found = self.project.first_party(node.module if node.is_from else name, module)
-            out.append(found)
-            if node.is_from and found is not None and found.is_package and name != "*":
-                out.append(self.project.find_relative(name, 1, found))
-            elif node.is_from and found is None and not node.level:
-                out.append(self.project.first_party(f"{node.module}.{name}", module))
+            if name == "*":
+                continue
+            if source is None and not node.level:
+                out.append(project.first_party(f"{node.module}.{name}", module))
+            elif source is not None and source.is_package:
+                out.append(project.find_relative(name, 1, source))
         return list(dict.fromkeys(found for found in out if found is not None))
 
 
