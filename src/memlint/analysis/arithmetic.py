@@ -7,7 +7,6 @@ import posixpath
 from collections.abc import Sequence as Items
 from dataclasses import replace
 
-from memlint import facts as f
 from memlint.analysis.values import (
     INFINITE,
     ONE,
@@ -116,7 +115,9 @@ def _add(left: Value, right: Value) -> Value:
     if isinstance(left, Sequence) and isinstance(right, Sequence):
         if left.items is not None and right.items is not None and len(left.items) + len(right.items) <= 200:
             items = left.items + right.items
-            return Sequence(left.kind, items, Num(len(items), len(items)), join([left.element, right.element]))
+            return Sequence(
+                left.kind, items, Num(len(items), len(items)), join([left.element, right.element])
+            )
         if left.length is None or right.length is None:
             return Sequence(left.kind, None, None, join([left.element, right.element]))
         return Sequence(left.kind, None, left.length + right.length, join([left.element, right.element]))
@@ -126,7 +127,9 @@ def _add(left: Value, right: Value) -> Value:
 
 
 def _texts(value: Value) -> bool:
-    return isinstance(value, (PathValue, Choice)) or (isinstance(value, Literal) and isinstance(value.value, str))
+    return isinstance(value, (PathValue, Choice)) or (
+        isinstance(value, Literal) and isinstance(value.value, str)
+    )
 
 
 def concatenate_text(parts: Items[Value]) -> Value:
@@ -222,7 +225,9 @@ def join_path(base: Value, *parts: Value) -> Value:
 
 
 def _data(op: str, left: Value, right: Value) -> Value:
-    if isinstance(left, Data) and left.kind in {"bytes", "str", "list"} or isinstance(right, Data) and right.kind in {"bytes", "str", "list"}:
+    if (isinstance(left, Data) and left.kind in {"bytes", "str", "list"}) or (
+        isinstance(right, Data) and right.kind in {"bytes", "str", "list"}
+    ):
         return _text_data(op, left, right)
     if op == "@":
         return _matmul(left, right)
@@ -239,11 +244,22 @@ def _data(op: str, left: Value, right: Value) -> Value:
         return Data(a.kind, a.type, product(shape).scaled(item), shape, item, virtual=virtual)
     if a.bytes is None:
         return Data(a.kind, a.type)
-    return replace(a, temporaries=0.0) if a.kind == "sparse" else Data(a.kind, a.type, a.bytes, None, item, virtual=virtual)
+    return (
+        replace(a, temporaries=0.0)
+        if a.kind == "sparse"
+        else Data(a.kind, a.type, a.bytes, None, item, virtual=virtual)
+    )
 
 
 def _text_data(op: str, left: Value, right: Value) -> Value:
-    sizes = [value.bytes if isinstance(value, Data) else Num(value.length, value.length) if isinstance(value, Literal) else None for value in (left, right)]
+    sizes = [
+        value.bytes
+        if isinstance(value, Data)
+        else Num(value.length, value.length)
+        if isinstance(value, Literal)
+        else None
+        for value in (left, right)
+    ]
     text = left if isinstance(left, Data) else right
     assert isinstance(text, Data)
     if op == "+":
@@ -259,7 +275,10 @@ def broadcast(a: tuple[Num, ...], b: tuple[Num, ...]) -> tuple[Num, ...]:
     """The shape of an elementwise operation, by numpy's broadcasting rule."""
     width = max(len(a), len(b))
     left, right = (ONE,) * (width - len(a)) + a, (ONE,) * (width - len(b)) + b
-    return tuple(y if x == ONE else x if y == ONE else Num(min(x.low, y.low), max(x.high, y.high)) for x, y in zip(left, right, strict=True))
+    return tuple(
+        y if x == ONE else x if y == ONE else Num(min(x.low, y.low), max(x.high, y.high))
+        for x, y in zip(left, right, strict=True)
+    )
 
 
 def _matmul(left: Value, right: Value) -> Value:
@@ -318,146 +337,3 @@ def _row(value: Data) -> Value:
         return Num(-INFINITE, INFINITE) if value.kind != "str" else Literal("x", 1)
     rest = value.shape[1:]
     return Data(value.kind, value.type, product(rest).scaled(value.item), rest, value.item)
-
-
-def subscript(base: Value, index: Items[Value], nodes: Items[f.Expr]) -> Value:
-    """``base[index]``."""
-    first = index[0] if index else UNKNOWN
-    if isinstance(base, Sequence):
-        return _item(base, first, nodes)
-    if isinstance(base, Data):
-        return _view(base, index, nodes)
-    if isinstance(base, Literal) and isinstance(nodes[0], f.Slice):
-        return UNKNOWN
-    if isinstance(base, Ref):
-        if base.name == "os.environ":
-            return PathValue("env", None, True)
-        return Ref(base.name) if base.name.startswith("typing.") else UNKNOWN
-    return UNKNOWN
-
-
-def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
-    if isinstance(nodes[0], f.Slice):
-        return _slice_of(base, first)
-    if base.items is not None and isinstance(first, Num) and first.exact and base.kind != "dict":
-        position = int(first.low)
-        if -len(base.items) <= position < len(base.items):
-            return base.items[position]
-    if base.kind == "dict" and base.keys is not None and base.items is not None:
-        for key, value in zip(base.keys, base.items, strict=True):
-            if key == first and first is not UNKNOWN:
-                return value
-    return base.element
-
-
-def _slice_of(base: Sequence, part: Value) -> Sequence:
-    if base.length is None:
-        return Sequence(base.kind, None, None, base.element)
-    length = _sliced(base.length, part)
-    items = part.items if isinstance(part, Sequence) else None
-    known = items is not None and all(item == Literal(None) or (isinstance(item, Num) and item.exact) for item in items)
-    if base.items is not None and known and items is not None:
-        bounds = [int(item.low) if isinstance(item, Num) else None for item in items]
-        taken = base.items[slice(*bounds)]
-        return Sequence(base.kind, taken, _exactly(len(taken)), base.element)
-    return Sequence(base.kind, None, length, base.element, shared=True)
-
-
-def _view(base: Data, index: Items[Value], nodes: Items[f.Expr]) -> Value:
-    if base.kind == "str":
-        return UNKNOWN
-    if base.kind in {"frame", "bytes"} or base.shape is None:
-        return _part(base, index, nodes)
-    picked = fancy(base, index)
-    if picked is not None:
-        return picked
-    shape = _indexed(base.shape, index, nodes)
-    if shape is None:
-        return Data(base.kind, base.type)
-    if not shape:
-        return UNKNOWN
-    return replace(base, bytes=product(shape).scaled(base.item), shape=shape)
-
-
-def fancy(base: Data, index: Items[Value]) -> Data | None:
-    """``base[index]`` with one array or list of positions; None when it is something else."""
-    if len(index) != 1 or base.shape is None or not isinstance(index[0], (Data, Sequence)):
-        return None
-    chosen = index[0]
-    shape = chosen.shape if isinstance(chosen, Data) else (chosen.length,) if chosen.kind == "list" else None
-    if shape is None or None in shape:
-        return None
-    known = tuple(axis for axis in shape if axis is not None)
-    if isinstance(chosen, Data) and chosen.item == 1.0:  # a mask selects some
-        return replace(base, bytes=Num(0, (base.bytes or Num(0, INFINITE)).high), shape=None, virtual=False)
-    return replace(
-        base, bytes=product((*known, *base.shape[1:])).scaled(base.item), shape=(*known, *base.shape[1:]), virtual=False
-    )
-
-
-def _part(base: Data, index: Items[Value], nodes: Items[f.Expr]) -> Value:
-    """Rows of a frame, a slice of bytes, or a part of something whose shape is not known."""
-    if base.kind == "frame" and base.shape is not None and len(base.shape) == 2:
-        columns = _columns(index[0])
-        rows = base.shape[0]
-        if columns is None or isinstance(nodes[0], f.Slice):
-            return Data(base.kind, base.type)
-        kind, type_ = ("series", "pandas.Series") if columns == 0 else ("frame", base.type)
-        shape = (rows,) if columns == 0 else (rows, Num(columns, columns))
-        return Data(kind, type_, product(shape).scaled(base.item), shape, base.item)
-    return Data(base.kind if isinstance(nodes[0], f.Slice) else "array", base.type)
-
-
-def _columns(index: Value) -> int | None:
-    """How many columns of a frame are taken; 0 for one as a series."""
-    if isinstance(index, Literal) and isinstance(index.value, str):
-        return 0
-    return len(index.items) if isinstance(index, Sequence) and index.kind == "list" and index.items else None
-
-
-def _indexed(shape: tuple[Num, ...], index: Items[Value], nodes: Items[f.Expr]) -> tuple[Num, ...] | None:
-    """The shape of a view, by numpy's basic indexing; None when it uses something else."""
-    consumed = sum(not _is_new(node) and not _is_ellipsis(node) for node in nodes)
-    left = list(shape)
-    out: list[Num] = []
-    for value, node in zip(index, nodes, strict=False):
-        if _is_new(node):
-            out.append(ONE)
-        elif _is_ellipsis(node):
-            kept = max(0, len(shape) - consumed)
-            out += left[:kept]
-            left = left[kept:]
-        elif not left:
-            return None
-        elif isinstance(node, f.Slice):
-            out.append(_sliced(left.pop(0), value))
-        elif isinstance(value, Num) or value is UNKNOWN:
-            left.pop(0)
-        else:
-            return None
-    return (*out, *left)
-
-
-def _is_new(node: f.Expr) -> bool:
-    is_none = isinstance(node, f.Const) and node.value is None
-    return is_none or (isinstance(node, f.Name) and node.path.endswith("newaxis"))
-
-
-def _is_ellipsis(node: f.Expr) -> bool:
-    return isinstance(node, f.Other) and node.what == "Ellipsis"
-
-
-def _sliced(axis: Num, value: Value) -> Num:
-    """The length of ``axis[lower:upper:step]``."""
-    if not isinstance(value, Sequence) or value.items is None:
-        return Num(0, axis.high)
-    bounds = [None if part == Literal(None) else int(part.low) if isinstance(part, Num) and part.exact else "?" for part in value.items]
-    if bounds == [None, None, None]:
-        return axis
-    if "?" in bounds or not axis.exact or axis.high > 2**62:
-        return Num(0, axis.high)
-    return _exactly(len(range(int(axis.low))[slice(*bounds)]))
-
-
-def _exactly(number: float) -> Num:
-    return Num(number, number)

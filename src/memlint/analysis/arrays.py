@@ -65,7 +65,9 @@ def _axis(keywords: dict[str, Value], args: list[Value], position: int, default:
     return int(value.low) if isinstance(value, Num) and value.exact else None
 
 
-def _joined(shape_of: Callable[[list[tuple[Num, ...]], int], tuple[Num, ...] | None], default: int = 0) -> Model:
+def _joined(
+    shape_of: Callable[[list[tuple[Num, ...]], int], tuple[Num, ...] | None], default: int = 0
+) -> Model:
     """concatenate, stack and their like, where all shapes are known."""
 
     def model(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:
@@ -167,7 +169,9 @@ def _leaves(value: Value) -> tuple[tuple[Num, ...], Value] | None:
         return value.shape, value
     if isinstance(value, Sequence):
         inner = _leaves(value.element)
-        return ((value.length, *inner[0]), inner[1]) if inner is not None and value.length is not None else None
+        return (
+            ((value.length, *inner[0]), inner[1]) if inner is not None and value.length is not None else None
+        )
     return (), value
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from memlint import facts as f
 from memlint.analysis import arithmetic, sizes
+from memlint.analysis.binding import bind, met
 from memlint.analysis.execute import Execution
 from memlint.analysis.loops import is_endless
 from memlint.analysis.models import MODELS
@@ -33,7 +34,7 @@ from memlint.analysis.values import (
     Value,
     join,
 )
-from memlint.knowledge.apis import CallEntry, Condition
+from memlint.knowledge.apis import CallEntry
 
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
 _MAX_CALLS = 400  # calls followed from one body
@@ -243,8 +244,8 @@ class CallEvaluation(Execution):
 
     def holds(self, entry: CallEntry, bound: dict[str, Value]) -> bool:
         """Whether an entry's conditions are met by the call's arguments."""
-        return all(_met(condition, bound) for condition in entry.when) and not any(
-            _met(condition, bound) for condition in entry.unless
+        return all(met(condition, bound) for condition in entry.when) and not any(
+            met(condition, bound) for condition in entry.unless
         )
 
     # --- the project ------------------------------------------------------------------------------------------------
@@ -297,7 +298,12 @@ class CallEvaluation(Execution):
             return UNKNOWN, ()
         if not _is_large_request(args, keywords) and not self.relevance.matters(func.function, func.module):
             return UNKNOWN, ()
-        key = (id(func.function), id(func.receiver), tuple(args), tuple(sorted(keywords.items())))
+        key: tuple[object, ...] | None = (
+            id(func.function),
+            id(func.receiver),
+            tuple(args),
+            tuple(sorted(keywords.items())),
+        )
         try:
             known = self._product_calls.get(key)
         except TypeError:  # an argument that cannot be hashed
@@ -460,83 +466,6 @@ def _may_concern_caller(site: Site) -> bool:
         return True
     size = site.result.bytes if isinstance(site.result, Data) else None
     return size is not None and size.high >= _LARGE_INSIDE
-
-
-def bind(
-    entry: CallEntry, receiver: Value, args: Items[Value], keywords: dict[str, Value]
-) -> dict[str, Value]:
-    """Arguments by the names of the entry's parameters; ``self``, and ``*`` for all positional ones."""
-    bound: dict[str, Value] = {
-        "self": receiver,
-        "*": Sequence("tuple", tuple(args), Num(len(args), len(args))),
-    }
-    for name, default in entry.defaults.items():
-        bound[name] = (
-            Literal(default, len(default))
-            if isinstance(default, str)
-            else Literal(default)
-            if isinstance(default, bool)
-            else Num(default, default)
-        )
-    bound.update(zip(entry.params, args, strict=False))
-    bound.update(keywords)
-    return bound
-
-
-def _met(condition: Condition, bound: dict[str, Value]) -> bool:
-    value = bound.get(condition.param)
-    passed = value is not None and value != NONE
-    if condition.given is not None and condition.given != passed:
-        return False
-    if condition.is_none is not None and condition.is_none != (value == NONE):
-        return False
-    tests = (
-        (
-            condition.equals,
-            lambda wanted: value is not None and _plain(value) in wanted and _plain(value) is not None,
-        ),
-        (
-            condition.not_equals,
-            lambda wanted: value is not None and _plain(value) is not None and _plain(value) not in wanted,
-        ),
-        (condition.contains, lambda wanted: any(part in text for text in _texts(value) for part in wanted)),
-        (condition.startswith, lambda wanted: any(text.startswith(tuple(wanted)) for text in _texts(value))),
-        (condition.endswith, lambda wanted: any(text.endswith(tuple(wanted)) for text in _texts(value))),
-        (condition.name, lambda wanted: any(name in wanted for name in _names(value))),
-        (condition.kind, lambda wanted: value is not None and bool(kinds(value) & set(wanted))),
-    )
-    return all(test(wanted) for wanted, test in tests if wanted is not None)
-
-
-def kinds(value: Value) -> set[str]:
-    """Abstract kinds of a value, as conditions name them."""
-    found = sizes.kind_of(value)
-    if isinstance(value, Iterator):
-        found = {"endless"} if value.endless else {"iterator"}
-    return found
-
-
-def _plain(value: Value) -> str | int | float | bool | None:
-    if isinstance(value, Literal):
-        return value.value
-    if isinstance(value, Num) and value.exact:
-        return value.low
-    if isinstance(value, PathValue):
-        return value.text
-    return None
-
-
-def _texts(value: Value | None) -> list[str]:
-    if isinstance(value, Sequence) and value.items is not None:
-        return [text for item in value.items for text in _texts(item)]
-    plain = _plain(value) if value is not None else None
-    return [plain] if isinstance(plain, str) else []
-
-
-def _names(value: Value | None) -> list[str]:
-    if isinstance(value, Sequence) and value.items is not None:
-        return [name for item in value.items for name in _names(item)]
-    return [value.name] if isinstance(value, Ref) else []
 
 
 def is_mocked(name: str, frame: Frame) -> bool:

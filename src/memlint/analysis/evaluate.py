@@ -37,6 +37,8 @@ from memlint.analysis.values import (
     Value,
     join,
 )
+from memlint.analysis.views import subscript
+
 
 class Evaluator(CallEvaluation):
     """Evaluates expressions of the project's modules; knows libraries by their API tables."""
@@ -150,7 +152,21 @@ class Evaluator(CallEvaluation):
     def _binary(self, node: f.Binary, frame: Frame) -> Value:
         left, right = self.eval(node.left, frame), self.eval(node.right, frame)
         result = arithmetic.binary(node.op, left, right)
-        if isinstance(result, (Data, Sequence)) and node.op in {"*", "@", "+", "-", "/", "**", "//", "&", "|", "%", "<<", ">>", "^"}:
+        if isinstance(result, (Data, Sequence)) and node.op in {
+            "*",
+            "@",
+            "+",
+            "-",
+            "/",
+            "**",
+            "//",
+            "&",
+            "|",
+            "%",
+            "<<",
+            ">>",
+            "^",
+        }:
             frame.note(
                 node=node,
                 at=node.at,
@@ -236,12 +252,16 @@ class Evaluator(CallEvaluation):
             depth=frame.depth,
             where=frame.where,
         )
-        inner.loops, inner.loop_lengths, inner.raises = list(frame.loops), list(frame.loop_lengths), frame.raises
+        inner.loops, inner.loop_lengths, inner.raises = (
+            list(frame.loops),
+            list(frame.loop_lengths),
+            frame.raises,
+        )
         inner.sites, inner.statement, inner.mocked = frame.sites, frame.statement, frame.mocked
         inner.growths, inner.endless = frame.growths, frame.endless
         length: Num | None = ONE
         endless = unbounded = filtered = False
-        sources: list[Value] = []
+        sources: list[Iterator] = []
         for clause in node.clauses:
             source = iterate(self, self.eval(clause.iter, inner))
             sources.append(source)
@@ -262,7 +282,14 @@ class Evaluator(CallEvaluation):
             value, keys = self.eval(node.value, inner), (element,)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
         if node.kind == "generator":
-            return Iterator(length, element, endless, unbounded, "filtered" if filtered else _why(sources), _origin(sources))
+            return Iterator(
+                length,
+                element,
+                endless,
+                unbounded,
+                "filtered" if filtered else _why(sources),
+                _origin(sources),
+            )
         shared = keys is None and _is_shared(node.element, node.clauses, sources)
         result = Sequence(node.kind, None, length, value, keys, shared)
         frame.note(
@@ -270,7 +297,11 @@ class Evaluator(CallEvaluation):
             at=node.at,
             name=f"{node.kind} comprehension",
             entries=(),
-            args={"element": element, "source": Iterator(length, element, endless, unbounded, _why(sources), _origin(sources)), "filtered": Literal(filtered)},
+            args={
+                "element": element,
+                "source": Iterator(length, element, endless, unbounded, _why(sources), _origin(sources)),
+                "filtered": Literal(filtered),
+            },
             result=result,
             receiver=sources[0] if sources else UNKNOWN,
         )
@@ -279,16 +310,25 @@ class Evaluator(CallEvaluation):
     def _subscript(self, node: f.Subscript, frame: Frame) -> Value:
         base = self.eval(node.base, frame)
         index = [self.eval(item, frame) for item in node.index]
-        result = arithmetic.subscript(base, index, node.index)
+        result = subscript(base, index, node.index)
         name = type_name(base)
-        if isinstance(base, Data) and isinstance(result, Data) and isinstance(index[0], (Data, Sequence)) and not _is_slice(index[0]):
+        if (
+            isinstance(base, Data)
+            and isinstance(result, Data)
+            and isinstance(index[0], (Data, Sequence))
+            and not _is_slice(index[0])
+        ):
             args = {"self": base, "index": index[0]}
-            frame.note(node=node, at=node.at, name="fancy index", entries=(), args=args, result=result, receiver=base)
+            frame.note(
+                node=node, at=node.at, name="fancy index", entries=(), args=args, result=result, receiver=base
+            )
         entries = tuple(self.index.calls.get(f"{name}.__getitem__", ())) if name else ()
         if entries:
-            given = [Literal("...", 3)] if _is_whole(node.index) else index
+            given: list[Value] = [Literal("...", 3)] if _is_whole(node.index) else index
             modelled = result if result is not UNKNOWN else None
-            result = self.apply_entries(node, node.at, f"{name}.__getitem__", entries, base, given, {}, frame, modelled)
+            result = self.apply_entries(
+                node, node.at, f"{name}.__getitem__", entries, base, given, {}, frame, modelled
+            )
         return result
 
     def _slice(self, node: f.Slice, frame: Frame) -> Value:
@@ -338,7 +378,12 @@ def _is_whole(index: tuple[f.Expr, ...]) -> bool:
 def _is_unbound(name: str, scope: Frame) -> bool:
     """Whether the name is local to the scope, and nothing has been bound to it yet."""
     inside = scope.parent is not None and scope.parent.function is scope.function  # a comprehension or lambda
-    return scope.function is not None and not inside and name in scope.function.binds and name not in scope.globals
+    return (
+        scope.function is not None
+        and not inside
+        and name in scope.function.binds
+        and name not in scope.globals
+    )
 
 
 def _is_shared(node: f.Expr, clauses: tuple[f.Clause, ...], sources: list[Iterator]) -> bool:

@@ -55,7 +55,9 @@ def _frame(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> 
 def _of_columns(data: Sequence, index: Num | None, dtype: float | None) -> Data | None:
     if data.items is None:
         return None
-    lengths = [length for item in data.items if not _is_scalar(item) and (length := length_of(item)) is not None]
+    lengths = [
+        length for item in data.items if not _is_scalar(item) and (length := length_of(item)) is not None
+    ]
     rows = Num(max(n.low for n in lengths), max(n.high for n in lengths)) if lengths else index
     cells = [dtype or cell_bytes(item) for item in data.items]
     if rows is None or None in cells or len(lengths) + sum(map(_is_scalar, data.items)) < len(data.items):
@@ -93,7 +95,11 @@ def _is_scalar(value: Value) -> bool:
 def cell_bytes(value: Value) -> float | None:
     """Bytes that pandas takes for one value of a column; a text costs its object and a pointer to it."""
     if isinstance(value, Data):
-        return value.item if value.kind != "str" else POINTER + TEXT + (value.bytes.high if value.bytes is not None else 0)
+        return (
+            value.item
+            if value.kind != "str"
+            else POINTER + TEXT + (value.bytes.high if value.bytes is not None else 0)
+        )
     if isinstance(value, Num):
         return 8.0
     if isinstance(value, Literal):
@@ -142,7 +148,10 @@ def _concat(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) ->
     widths = {frame.shape[1:] for frame in frames if frame.shape is not None}
     if len(frames) < len(pieces.items) or len(widths) != 1:
         return None
-    rows, size = total(frame.shape[0] for frame in frames if frame.shape), total(frame.bytes for frame in frames)
+    rows, size = (
+        total(frame.shape[0] for frame in frames if frame.shape),
+        total(frame.bytes for frame in frames),
+    )
     if rows is None or size is None:
         return None
     size = size + rows.scaled(POINTER)  # the joined labels

@@ -57,7 +57,9 @@ def _iterate_object(evaluator: Any, value: Obj) -> Iterator:
         return arithmetic.iterate(result)
     item = evaluator.class_member(value.type, "__getitem__", value)
     if isinstance(item, FunctionValue) and _never_raises(item.function):
-        return Iterator(FOREVER, UNKNOWN, endless=True, why=f"{name}.__getitem__, which has an item for every index")
+        return Iterator(
+            FOREVER, UNKNOWN, endless=True, why=f"{name}.__getitem__, which has an item for every index"
+        )
     return Iterator(None)
 
 
@@ -72,7 +74,7 @@ def _never_raises(function: f.Function) -> bool:
     return not any(isinstance(node, raising) for node in expressions(f.body_of(function)))  # type: ignore[arg-type]
 
 
-# --- endless, chained and bounded ---------------------------------------------------------------------------------------
+# --- endless, chained and bounded ---------------------------------------------------------------------------
 
 
 def _count(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
@@ -141,9 +143,15 @@ def _zip_longest(evaluator: Any, _: Value, args: list[Value], __: dict[str, Valu
     sources = [iterate(evaluator, arg) for arg in args]
     lengths = [source.length for source in sources]
     known = [length for length in lengths if length is not None]
-    longest = Num(max(n.low for n in known), max(n.high for n in known)) if known and len(known) == len(lengths) else None
+    longest = (
+        Num(max(n.low for n in known), max(n.high for n in known))
+        if known and len(known) == len(lengths)
+        else None
+    )
     items = tuple(source.element for source in sources)
-    return Iterator(longest, Sequence("tuple", items, Num(len(items), len(items))), any(s.endless for s in sources))
+    return Iterator(
+        longest, Sequence("tuple", items, Num(len(items), len(items))), any(s.endless for s in sources)
+    )
 
 
 def _next(evaluator: Any, _: Value, args: list[Value], __: dict[str, Value]) -> Value:
@@ -154,7 +162,9 @@ def _sentinel(evaluator: Any, _: Value, args: list[Value], __: dict[str, Value])
     if len(args) < 2:
         return iterate(evaluator, args[0]) if args else UNKNOWN
     origin = _read_from(evaluator, args[0])
-    return Iterator(None, UNKNOWN, unbounded=origin is not UNKNOWN, why="iter(callable, sentinel)", origin=origin)
+    return Iterator(
+        None, UNKNOWN, unbounded=origin is not UNKNOWN, why="iter(callable, sentinel)", origin=origin
+    )
 
 
 def _read_from(evaluator: Any, func: Value) -> Value:
@@ -163,14 +173,18 @@ def _read_from(evaluator: Any, func: Value) -> Value:
         return _read_from(evaluator, func.func)
     if isinstance(func, Method):
         return func.receiver if isinstance(func.receiver, Obj) else UNKNOWN
-    if isinstance(func, LambdaValue) and isinstance(func.node.body, f.Call) and isinstance(func.node.body.func, f.Name):
+    if (
+        isinstance(func, LambdaValue)
+        and isinstance(func.node.body, f.Call)
+        and isinstance(func.node.body.func, f.Name)
+    ):
         base = func.node.body.func.path.rpartition(".")[0]
         receiver = evaluator.eval(f.Name(base), func.frame) if base else UNKNOWN
         return receiver if isinstance(receiver, Obj) else UNKNOWN
     return UNKNOWN
 
 
-# --- combinations -------------------------------------------------------------------------------------------------------
+# --- combinations -------------------------------------------------------------------------------------------
 
 
 def _product(evaluator: Any, _: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
@@ -202,7 +216,10 @@ def _chosen(name: str) -> Model:
             return Iterator(None, why=name)
         width = int(min(r.high, 1000))
         tuple_ = Sequence("tuple", None, Num(width, width), source.element)
-        counts = [_choices(name, int(n), int(k)) for n, k in ((source.length.low, r.low), (source.length.high, r.high))]
+        counts = [
+            _choices(name, int(n), int(k))
+            for n, k in ((source.length.low, r.low), (source.length.high, r.high))
+        ]
         return Iterator(Num(min(counts), max(counts)), tuple_, why=name)
 
     return model
@@ -232,7 +249,13 @@ def _powerset(evaluator: Any, _: Value, args: list[Value], __: dict[str, Value])
 
 def _grid(evaluator: Any, _: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:
     grid = args[0] if args else keywords.get("param_grid", UNKNOWN)
-    grids = [grid] if isinstance(grid, Sequence) and grid.kind == "dict" else list(grid.items or ()) if isinstance(grid, Sequence) else []
+    grids = (
+        [grid]
+        if isinstance(grid, Sequence) and grid.kind == "dict"
+        else list(grid.items or ())
+        if isinstance(grid, Sequence)
+        else []
+    )
     sums: list[Num | None] = []
     for one in grids:
         if not isinstance(one, Sequence) or one.items is None:

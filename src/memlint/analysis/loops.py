@@ -43,7 +43,18 @@ _JOINS = {
     "row_stack",
     "vstack",
 }
-_JOINING_LIBRARIES = ("numpy.", "pandas.", "torch.", "polars.", "tensorflow.", "jax.", "cupy.", "pyarrow.", "xarray.", "scipy.")
+_JOINING_LIBRARIES = (
+    "numpy.",
+    "pandas.",
+    "torch.",
+    "polars.",
+    "tensorflow.",
+    "jax.",
+    "cupy.",
+    "pyarrow.",
+    "xarray.",
+    "scipy.",
+)
 
 
 def leaves(body: tuple[f.Stmt, ...], inner: bool = False) -> bool:
@@ -92,7 +103,10 @@ def expressions(node: f.Node) -> Iterator[f.Node]:
 def calls_in(node: f.Node) -> set[str]:
     """The last names of what is called inside a node."""
     found = (part.func for part in expressions(node) if isinstance(part, f.Call))
-    return {func.path.rpartition(".")[2] if isinstance(func, f.Name) else getattr(func, "attr", "") for func in found}
+    return {
+        func.path.rpartition(".")[2] if isinstance(func, f.Name) else getattr(func, "attr", "")
+        for func in found
+    }
 
 
 def is_endless(loop: LoopSite) -> bool:
@@ -127,7 +141,9 @@ def immutable(value: Value) -> str | None:
     """What ``+=`` copies as a whole: a tuple or bytes. CPython extends a str in place when nothing else holds it."""
     if isinstance(value, Sequence) and value.kind == "tuple":
         return "tuple"
-    is_bytes = value.is_bytes if isinstance(value, Literal) else isinstance(value, Data) and value.kind == "bytes"
+    is_bytes = (
+        value.is_bytes if isinstance(value, Literal) else isinstance(value, Data) and value.kind == "bytes"
+    )
     return "bytes" if is_bytes else None
 
 
@@ -158,7 +174,9 @@ def _takes(node: f.Expr, name: str, old: Value, frame: Frame) -> bool:
         value = frame.env.get(node.path)
         items = value.items if isinstance(value, Sequence) else None
         return old is not UNKNOWN and any(item is old for item in items or ())
-    return isinstance(node, f.Seq) and any(isinstance(item, f.Name) and item.path == name for item in node.items)
+    return isinstance(node, f.Seq) and any(
+        isinstance(item, f.Name) and item.path == name for item in node.items
+    )
 
 
 def _added(name: str, node: f.Binary, frame: Frame) -> tuple[f.Span, str] | None:

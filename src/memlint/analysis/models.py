@@ -127,9 +127,18 @@ def _islice(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Valu
     if not isinstance(stop, Num):
         endless = source.endless and stop == Literal(None)
         length = None if source.endless else source.length
-        return Iterator(length, source.element, endless, source.unbounded and stop == Literal(None), source.why, source.origin)
+        return Iterator(
+            length,
+            source.element,
+            endless,
+            source.unbounded and stop == Literal(None),
+            source.why,
+            source.origin,
+        )
     high = min(stop.high, source.length.high) if source.length is not None else stop.high
-    return Iterator(Num(0 if source.length is None else min(stop.low, source.length.low), high), source.element)
+    return Iterator(
+        Num(0 if source.length is None else min(stop.low, source.length.low), high), source.element
+    )
 
 
 def _extreme(choose: Callable[[list[float]], float]) -> Model:
@@ -198,12 +207,20 @@ def _same_path(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]
 
 def _globbed(evaluator: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     """Files of the repository that a pattern names."""
-    joined = arithmetic.join_path(receiver, args[0]) if isinstance(receiver, PathValue) and args else args[0] if args else UNKNOWN
+    joined = (
+        arithmetic.join_path(receiver, args[0])
+        if isinstance(receiver, PathValue) and args
+        else args[0]
+        if args
+        else UNKNOWN
+    )
     path = arithmetic.as_path(joined)
     if path is None or path.text is None or path.base not in {"module", "cwd"}:
         return Iterator(None, PathValue(path.base, None, True) if path is not None else UNKNOWN)
     found = evaluator.project.disk.matches(path.text)
-    return Iterator(Num(len(found), len(found)), join([PathValue("module", text) for text in found]) if found else UNKNOWN)
+    return Iterator(
+        Num(len(found), len(found)), join([PathValue("module", text) for text in found]) if found else UNKNOWN
+    )
 
 
 def _with_name(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:

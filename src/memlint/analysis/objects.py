@@ -1,7 +1,7 @@
 """What one object costs: element types of arrays, and CPython's own objects on a 64-bit build.
 
-Object sizes are those that ``sys.getsizeof`` gives on CPython 3.11 (Include/cpython/*.h, Objects/*.c), with the 16 bytes
-of the garbage collector's header where the type has one.
+Object sizes are those that ``sys.getsizeof`` gives on CPython 3.11 (Include/cpython/*.h, Objects/*.c), with the
+16 bytes of the garbage collector's header where the type has one.
 """
 
 from __future__ import annotations
@@ -73,7 +73,19 @@ DTYPE_BYTES: dict[str, float] = {
     "string": 8,
     "category": 1,
 }
-_CODES: dict[str, float] = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "e": 2, "i": 4, "I": 4, "f": 4, "l": 8, "L": 8}
+_CODES: dict[str, float] = {
+    "b": 1,
+    "B": 1,
+    "?": 1,
+    "h": 2,
+    "H": 2,
+    "e": 2,
+    "i": 4,
+    "I": 4,
+    "f": 4,
+    "l": 8,
+    "L": 8,
+}
 _CODES |= {"q": 8, "Q": 8, "p": 8, "P": 8, "d": 8, "F": 8, "D": 16, "g": 16, "G": 32, "O": 8, "m": 8, "M": 8}
 
 POINTER = 8
@@ -83,7 +95,15 @@ INSTANCE, ATTRIBUTE = 72, 8  # an instance and the values of its attributes, key
 SLOTTED = 32
 INT, FLOAT, TEXT, BYTES = 32, 24, 49, 33
 SMALLEST_INT, LARGEST_INT = -5, 256  # of those that exist once
-HEADERS = {"array": 112, "bytes": BYTES, "str": TEXT, "frame": 4000, "series": 1500, "tensor": 400, "image": 500}
+HEADERS = {
+    "array": 112,
+    "bytes": BYTES,
+    "str": TEXT,
+    "frame": 4000,
+    "series": 1500,
+    "tensor": 400,
+    "image": 500,
+}
 
 
 def dtype_bytes(value: Value | None) -> float | None:
@@ -155,7 +175,11 @@ def _sequence_bytes(value: Sequence, seen: set[int]) -> Num | None:
     if value.items is not None and (length is None or length.high <= len(value.items)):
         keys = value.keys if value.keys is not None else ()
         items = total(_held(item, seen) for item in (*value.items, *keys))
-        return None if items is None else items + _table(value.kind, Num(len(value.items), len(value.items)), keys)
+        return (
+            None
+            if items is None
+            else items + _table(value.kind, Num(len(value.items), len(value.items)), keys)
+        )
     if length is None:
         return None
     keys = value.keys or ()
@@ -179,11 +203,13 @@ def _table(kind: str, length: Num, keys: tuple[Value, ...]) -> Num:
 
 
 def _is_text(value: Value) -> bool:
-    return (isinstance(value, Data) and value.kind == "str") or (isinstance(value, Literal) and not value.is_bytes)
+    return (isinstance(value, Data) and value.kind == "str") or (
+        isinstance(value, Literal) and not value.is_bytes
+    )
 
 
 def _dict_table(length: float, entry: int) -> float:
-    """Bytes of a dict that was filled one by one (Objects/dictobject.c): indices, and entries for two thirds of them."""
+    """Bytes of a dict filled one by one (Objects/dictobject.c): indices, and entries for two thirds of them."""
     if length < 1:
         return 64
     if length > 2**60:

@@ -26,7 +26,19 @@ from memlint.knowledge.apis import Makes, Operand
 from memlint.units import parse_bytes
 
 Bound = Mapping[str, Value]
-_IMAGE_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 4, "RGBA": 4, "CMYK": 4, "YCbCr": 4, "I": 4, "F": 4, "I;16": 2}
+_IMAGE_BYTES = {
+    "1": 1,
+    "L": 1,
+    "P": 1,
+    "LA": 2,
+    "RGB": 4,
+    "RGBA": 4,
+    "CMYK": 4,
+    "YCbCr": 4,
+    "I": 4,
+    "F": 4,
+    "I;16": 2,
+}
 
 
 def make(makes: Makes, bound: Bound, type_: str) -> Data | None:
@@ -99,7 +111,9 @@ def _operands(operand: Operand, bound: Bound) -> list[Value]:
         return [bound.get(name, UNKNOWN) for name in operand]
     if operand == "*":
         starred = bound.get("*", UNKNOWN)
-        return list(starred.items) if isinstance(starred, Sequence) and starred.items is not None else [UNKNOWN]
+        return (
+            list(starred.items) if isinstance(starred, Sequence) and starred.items is not None else [UNKNOWN]
+        )
     return [bound.get(operand, UNKNOWN)]
 
 
@@ -116,7 +130,12 @@ def _shape(makes: Makes, operand: Operand, bound: Bound, item: float | None) -> 
         return _sized(shape, item)
     axes: list[Num] = []
     for position, value in enumerate(values):
-        if position and (value is UNKNOWN or value == Literal(None)) and isinstance(operand, list) and operand[position] not in bound:
+        if (
+            position
+            and (value is UNKNOWN or value == Literal(None))
+            and isinstance(operand, list)
+            and operand[position] not in bound
+        ):
             axes.append(axes[0])  # eye(n): the second side is the first
             continue
         found = dimensions(value)
@@ -146,7 +165,12 @@ def range_length(values: list[Value]) -> Num | None:
     step = numbers[2] if len(numbers) > 2 else ONE
     if step.low == 0 or step.high == 0:
         return None
-    spans = [(b - a) / s for a in (start.low, start.high) for b in (stop.low, stop.high) for s in (step.low, step.high)]
+    spans = [
+        (b - a) / s
+        for a in (start.low, start.high)
+        for b in (stop.low, stop.high)
+        for s in (step.low, step.high)
+    ]
     known = [max(0.0, float(math.ceil(span))) if math.isfinite(span) else span for span in spans]
     return Num(min(known), max(known)) if all(not math.isnan(span) for span in known) else None
 
@@ -234,7 +258,11 @@ def _sum(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
         size, each = source.element.bytes * source.length, source.element.item
     elif isinstance(source.element, Literal) and source.length is not None:
         size, each = source.length.scaled(source.element.length), 1.0
-    elif isinstance(source.element, Sequence) and source.element.length is not None and source.length is not None:
+    elif (
+        isinstance(source.element, Sequence)
+        and source.element.length is not None
+        and source.length is not None
+    ):
         size, each = (source.element.length * source.length).scaled(8), 8.0
     else:
         return None
@@ -287,7 +315,11 @@ def _frame_shape(source: Value, bound: Bound, makes: Makes) -> tuple[Num, ...] |
         inner = nested_shape(source.element)
         return (source.length, *(inner or ()))
     rows_of, columns_of = makes.axes.get("rows"), makes.axes.get("columns")
-    lengths = [arithmetic.length_of(bound[name]) for name in (rows_of, columns_of) if name is not None and name in bound]
+    lengths = [
+        arithmetic.length_of(bound[name])
+        for name in (rows_of, columns_of)
+        if name is not None and name in bound
+    ]
     found = [length for length in lengths if length is not None]
     return tuple(found) if found and len(found) == len(lengths) else None
 
@@ -328,7 +360,13 @@ def kind_of(value: Value) -> set[str]:
     if isinstance(value, Sequence):
         return {"sequence"} if value.kind != "slice" else set()
     if isinstance(value, Data):
-        return {"sequence"} if value.kind == "list" else {"buffer"} if value.kind in {"buffer", "bytes"} else {"array"}
+        return (
+            {"sequence"}
+            if value.kind == "list"
+            else {"buffer"}
+            if value.kind in {"buffer", "bytes"}
+            else {"array"}
+        )
     if isinstance(value, Obj) and isinstance(value.type, str):
         return {"buffer"} if value.type in {"io.BytesIO", "io.StringIO"} else set()
     if isinstance(value, Ref):

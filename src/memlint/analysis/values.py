@@ -37,9 +37,7 @@ class Num(Value):
         return Num(self.low + other.low, self.high + other.high)
 
     def __mul__(self, other: Num) -> Num:
-        return _spanning(
-            _product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)
-        )
+        return _spanning(_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high))
 
     def scaled(self, factor: float) -> Num:
         """This many times ``factor``."""
@@ -244,7 +242,7 @@ def total(numbers: Any) -> Num | None:
 
 def join(values: Any) -> Value:
     """What is known when the value may be any of these."""
-    found = [value for value in values]
+    found: list[Value] = list(values)
     if not found:
         return UNKNOWN
     first = found[0]
@@ -255,10 +253,12 @@ def join(values: Any) -> Value:
         return join(present)  # "x or None": the interesting one
     if not present:
         return UNKNOWN if UNKNOWN in found else NONE
-    if all(isinstance(value, Num) for value in present):
-        return Num(min(v.low for v in present), max(v.high for v in present))
-    if all(isinstance(value, Data) for value in present):
-        return _join_data(present)
+    numbers = [value for value in present if isinstance(value, Num)]
+    if len(numbers) == len(present):
+        return Num(min(number.low for number in numbers), max(number.high for number in numbers))
+    data = [value for value in present if isinstance(value, Data)]
+    if len(data) == len(present):
+        return _join_data(data)
     if all(isinstance(value, Sequence) for value in present):
         return _join_sequences(present)
     if all(isinstance(value, (Literal, PathValue, Choice)) for value in present):
@@ -274,10 +274,10 @@ def _choice(values: list[Value]) -> Value:
     return Choice(tuple(options)[:40])
 
 
-def _join_data(found: list[Any]) -> Data:
-    sizes = [value.bytes for value in found]
+def _join_data(found: list[Data]) -> Data:
+    sizes = [value.bytes for value in found if value.bytes is not None]
     heaviest = max(found, key=lambda value: value.bytes.high if value.bytes else -1)
-    if any(size is None for size in sizes):
+    if len(sizes) < len(found):
         return replace(heaviest, shape=None) if heaviest.bytes else found[0]
     return replace(heaviest, bytes=Num(min(s.low for s in sizes), max(s.high for s in sizes)), shape=None)
 
@@ -291,7 +291,9 @@ def _join_sequences(found: list[Any]) -> Sequence:
 
 def _interest(value: Value) -> int:
     """Which of several possible values an analysis would rather follow."""
-    for rank, kind in enumerate((Literal, Num, Ref, PathValue, Choice, Sequence, Iterator, FunctionValue, Data, Obj)):
+    for rank, kind in enumerate(
+        (Literal, Num, Ref, PathValue, Choice, Sequence, Iterator, FunctionValue, Data, Obj)
+    ):
         if isinstance(value, kind):
             return rank + 1
     return 0
@@ -314,6 +316,11 @@ def truth(value: Value) -> bool | None:
         return bool(value.low) if value.exact else None
     if isinstance(value, Sequence) and value.length is not None and value.length.exact:
         return value.length.low > 0
-    if isinstance(value, Data) and value.kind in {"bytes", "str"} and value.bytes is not None and value.bytes.low > 0:
+    if (
+        isinstance(value, Data)
+        and value.kind in {"bytes", "str"}
+        and value.bytes is not None
+        and value.bytes.low > 0
+    ):
         return True
     return None

@@ -66,7 +66,9 @@ def made_by(site: Site) -> Estimate | None:
         if not makers or all(entry.lazy for entry in makers):
             return None
     if site.name == "operator +" and isinstance(site.result, Sequence):
-        return estimate_of(replace(site.result, items=None, shared=True))  # a new table for what lives elsewhere
+        return estimate_of(
+            replace(site.result, items=None, shared=True)
+        )  # a new table for what lives elsewhere
     return estimate_of(site.result)
 
 
@@ -186,7 +188,9 @@ def _reported_there(found: Allocation, ctx: Context) -> bool:
     if body is None:
         return False
     own = ctx.suite.evaluate(body)
-    return any(site.at == origin.at and allocation(site, ctx) is not None for site in own.sites if not site.inner)
+    return any(
+        site.at == origin.at and allocation(site, ctx) is not None for site in own.sites if not site.inner
+    )
 
 
 def is_rejected(site: Site, size: Estimate) -> bool:
@@ -196,5 +200,3 @@ def is_rejected(site: Site, size: Estimate) -> bool:
     if site.raises in {"MemoryError", "Exception", "BaseException"}:
         return size.likely >= MAX_BYTES
     return not site.name.startswith(("operator ", "builtins.")) and site.name not in _DISPLAYS
-
-

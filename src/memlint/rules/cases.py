@@ -29,7 +29,11 @@ def many_cases(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
 def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
     fixtures = [x for x in ctx.suite.requested(body) if x.params is not None and 1 < _params(x) < least]
     marks = ctx.suite.parametrized(body)
-    known = [(mark, length) for _, values, mark in marks if (length := arithmetic.iterate(values).length) is not None]
+    known = [
+        (mark, length)
+        for _, values, mark in marks
+        if (length := arithmetic.iterate(values).length) is not None
+    ]
     factors = [length.high for _, length in known] + [_params(fixture) for fixture in fixtures]
     total = 1.0
     for factor in factors:
@@ -40,9 +44,10 @@ def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
     parts = " × ".join(f"{factor:,.0f}" for factor in factors if factor > 1)
     counted = f" ({parts})" if len(factors) > 1 else ""
     related = tuple(
-        Related(x.body.module.path, x.line, f"fixture '{x.name}' has {_params(x):,.0f} parameters") for x in fixtures
+        Related(x.body.module.path, x.line, f"fixture '{x.name}' has {_params(x):,.0f} parameters")
+        for x in fixtures
     )
-    message = f"{total:,.0f} test cases{counted}: each has an item, a report and its parameters to the end of the session"
+    message = f"{total:,.0f} test cases{counted}: each keeps an item, a report and its parameters to the session's end"
     confidence = None if all(length.exact for _, length in known) else Confidence.LOW
     yield Draft(
         "MEM204",
@@ -79,7 +84,9 @@ def many_parameters(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
     count = _params(fixture)
     if not ctx.option("MEM204", "min-cases") <= count < float("inf"):
         return
-    message = f"fixture '{fixture.name}' has {count:,.0f} parameters: as many cases of every test that asks for it"
+    message = (
+        f"fixture '{fixture.name}' has {count:,.0f} parameters: as many cases of every test that asks for it"
+    )
     at = (fixture.line, 1, fixture.line, 1)
     yield Draft("MEM204", at, message, "Sample, or loop inside one test.")
 
@@ -94,5 +101,10 @@ def many_examples(site: Site, ctx: Context) -> Iterator[Draft]:
         value = site.args.get(name)
         if isinstance(value, Num) and max(bound, least) <= value.high < float("inf"):
             message = f"{name}={value.high:,.0f}: hypothesis keeps what it has tried, and each example whole"
-            yield Draft("MEM204", site.at, message, "A few hundred examples of a few hundred elements find what there is.")
+            yield Draft(
+                "MEM204",
+                site.at,
+                message,
+                "A few hundred examples of a few hundred elements find what there is.",
+            )
             return

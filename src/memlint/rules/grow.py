@@ -27,10 +27,17 @@ from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
 _TRIFLING = 8_000_000  # bytes; as many objects as a rule forbids may still be this light
-_COMBINATIONS = {"product", "permutations", "combinations", "combinations_with_replacement", "powerset", "ParameterGrid"}
+_COMBINATIONS = {
+    "product",
+    "permutations",
+    "combinations",
+    "combinations_with_replacement",
+    "powerset",
+    "ParameterGrid",
+}
 
 
-# --- one expression -----------------------------------------------------------------------------------------------------
+# --- one expression -------------------------------------------------------------------------------------------
 
 
 @rule("MEM201", "MEM206", "MEM207")
@@ -44,7 +51,9 @@ def large_allocation(site: Site, ctx: Context) -> Iterator[Draft]:
     if within_larger(site, ctx):
         return
     confidence = _confidence(found, ctx)
-    yield Draft(found.code, site.at, _message(found), _advice(found), confidence, found.size, tuple(_related(found)))
+    yield Draft(
+        found.code, site.at, _message(found), _advice(found), confidence, found.size, tuple(_related(found))
+    )
 
 
 def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
@@ -65,7 +74,9 @@ def _message(found: Allocation) -> str:
     if found.via is not None:
         return f"{what} makes {upto}{size} with these arguments ({_named(found.via)})"
     if found.code == "MEM207" and found.beside is not None:
-        return f"a temporary of {format_bytes(found.beside.likely)} lives beside the result of {size} ({what})"
+        return (
+            f"a temporary of {format_bytes(found.beside.likely)} lives beside the result of {size} ({what})"
+        )
     if found.code == "MEM206":
         return f"{what} expands its input to {upto}{size}{_shape(found.site.result)}"
     return f"{what} allocates {upto}{size}{_shape(found.site.result)}"
@@ -100,20 +111,27 @@ def _related(found: Allocation) -> Iterator[Related]:
 @rule("MEM207")
 def rebound_in_loop(subject: Rebinding, ctx: Context) -> Iterator[Draft]:
     """A large value is complete before the old one of the same name is let go."""
-    if subject.freed or subject.repeats is not None and subject.repeats.high < 2:
+    if subject.freed or (subject.repeats is not None and subject.repeats.high < 2):
         return
     site = next((s for s in subject.frame.sites if s.node is subject.node), None)
     size = estimate_of(subject.value)
-    if site is None or size is None or site.mocked or site.raises or size.likely < ctx.option("MEM207", "min-bytes"):
+    if (
+        site is None
+        or size is None
+        or site.mocked
+        or site.raises
+        or size.likely < ctx.option("MEM207", "min-bytes")
+    ):
         return
     found = allocation(site, ctx)
     if found is None or ctx.at_collection(site):
         return
-    message = f"'{subject.name}' is rebound in a loop: the old and the new {format_bytes(size.likely)} are alive together"
+    both = f"the old and the new {format_bytes(size.likely)} are alive together"
+    message = f"'{subject.name}' is rebound in a loop: {both}"
     yield Draft("MEM207", site.at, message, f"del {subject.name} at the end of each round.", None, size * 2)
 
 
-# --- objects in bulk ----------------------------------------------------------------------------------------------------
+# --- objects in bulk ------------------------------------------------------------------------------------------
 
 
 @rule("MEM203")
@@ -124,7 +142,9 @@ def endless_join(site: Site, ctx: Context) -> Iterator[Draft]:
     starred = site.args.get("*")
     for given in starred.items or () if isinstance(starred, Sequence) else ():
         if isinstance(given, Iterated) and given.endless:
-            message = f"{site.name.removeprefix('builtins.')}() of {given.why or 'an endless iterator'} never ends"
+            message = (
+                f"{site.name.removeprefix('builtins.')}() of {given.why or 'an endless iterator'} never ends"
+            )
             yield Draft("MEM203", site.at, message, "Bound it with itertools.islice.")
 
 
@@ -168,7 +188,14 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
     filtered = site.args.get("filtered") == Literal(True) or (source is not None and source.why == "filtered")
     if combined and length.high >= ctx.option("MEM202", "min-objects"):
         message = f"{what} makes all {length.high:,.0f} of the {combined}{_weight(size)}"
-        yield Draft("MEM204", site.at, message, "Iterate lazily, or sample.", Confidence.LOW if filtered else None, size)
+        yield Draft(
+            "MEM204",
+            site.at,
+            message,
+            "Iterate lazily, or sample.",
+            Confidence.LOW if filtered else None,
+            size,
+        )
         return
     yield from _judged(site.at, what, length, size, filtered, ctx)
 
@@ -197,7 +224,13 @@ def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[D
     if source is None or source.known != "unknown":
         return
     message = f"{what} keeps all that {source.text} gives, and nothing bounds it"
-    yield Draft("MEM202", site.at, message, "Consume it one by one, or bound it with itertools.islice.", Confidence.MEDIUM)
+    yield Draft(
+        "MEM202",
+        site.at,
+        message,
+        "Consume it one by one, or bound it with itertools.islice.",
+        Confidence.MEDIUM,
+    )
 
 
 @rule("MEM202")
@@ -213,16 +246,18 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
         return
     each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
     size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
-    for draft in _judged(growth.at, f"the loop fills '{growth.name}' and", growth.count, size, not growth.certain, ctx):
+    for draft in _judged(
+        growth.at, f"the loop fills '{growth.name}' and", growth.count, size, not growth.certain, ctx
+    ):
         if growth.certain or draft.confidence is Confidence.LOW:
             yield draft
 
 
 def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[Draft]:
-    weighed = weigh(source.origin, growth.frame.module, ctx.project.disk) if source.origin is not UNKNOWN else None
+    weighed = (
+        weigh(source.origin, growth.frame.module, ctx.project.disk) if source.origin is not UNKNOWN else None
+    )
     if weighed is None or weighed.known != "unknown":
         return
     message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
     yield Draft("MEM202", growth.at, message, "Look at the items one by one.", Confidence.MEDIUM)
-
-

@@ -50,8 +50,16 @@ def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
     confidence = None
     if plain and (count is None or count.high < _MANY_ROUNDS):
         confidence = Confidence.LOW
-    many = f"{count.high:,.0f} rounds copy" if count is not None and count.high != float("inf") else "every round copies"
+    many = (
+        f"{count.high:,.0f} rounds copy"
+        if count is not None and count.high != float("inf")
+        else "every round copies"
+    )
     how = f"{found.how} +" if plain else found.how
     message = f"{how} in a loop: {many} all that '{found.name}' holds"
-    advice = "Use a list or bytearray, and convert once." if plain else "Gather the pieces in a list and join once."
+    advice = (
+        "Use a list or bytearray, and convert once."
+        if plain
+        else "Gather the pieces in a list and join once."
+    )
     yield Draft("MEM205", found.at, message, advice, confidence)

@@ -12,7 +12,6 @@ from memlint.analysis.sites import Site
 from memlint.analysis.values import NONE, Literal, Num
 from memlint.knowledge.apis import Workers
 from memlint.knowledge.footprints import shipped_footprints
-from memlint.knowledge.toml import BadToml
 from memlint.model import Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -53,10 +52,7 @@ def worker_bytes(workers: Workers, module: Module) -> int:
     """Bytes of one worker: its own figure, or what the suite's module imports."""
     if workers.bytes is not None:
         return parse_bytes(workers.bytes)
-    try:
-        table = shipped_footprints()
-    except BadToml:
-        return 0
+    table = shipped_footprints()
     if workers.carries == "bare":
         return table.interpreter
     full = table.interpreter + table.footprint(imported_names(module)).bytes
@@ -73,7 +69,11 @@ def _imports(body: tuple[f.Stmt, ...]) -> Iterator[str]:
     for statement in body:
         if isinstance(statement, f.Import) and not statement.level:
             for _, name in statement.bindings:
-                yield f"{statement.module}.{name}" if statement.is_from and name != "*" else statement.module or name
+                yield (
+                    f"{statement.module}.{name}"
+                    if statement.is_from and name != "*"
+                    else statement.module or name
+                )
         elif not isinstance(statement, (f.FunctionDef, f.ClassDef)):
             for block in blocks(statement):
                 yield from _imports(block)
