@@ -233,6 +233,8 @@ class Flow(Holdings):
     def _assert(self, node: f.Assert, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
         self.fails(state, run)
+        if _says_gone(node.test):
+            state.settle(self.polled(node.test, state, ("is_alive", "poll")))
         return state
 
     def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
@@ -292,20 +294,16 @@ class Flow(Holdings):
         return merge(finished, breaks)
 
     @staticmethod
-    def polled(test: f.Expr, state: State) -> frozenset[Obligation]:
-        """``while process.poll() is None``: the loop ends when the process is gone."""
+    def polled(test: f.Expr, state: State, asked: tuple[str, ...] = ()) -> frozenset[Obligation]:
+        """``while process.poll() is None``, ``assert not process.is_alive()``: from there on the process is gone."""
         found = NOTHING
         for part in (test.left, test.right) if isinstance(test, f.BoolOp) else (test,):
-            call = (
-                part.left
-                if isinstance(part, f.Compare)
-                else part.value
-                if isinstance(part, f.Unary)
-                else part
-            )
+            call = getattr(part, "left", getattr(part, "value", part))
             if isinstance(call, f.Call) and isinstance(call.func, f.Name):
                 base, _, method = call.func.path.rpartition(".")
-                found |= frozenset(o for o in state.names.get(base, NOTHING) if method in o.resource.polled)
+                found |= frozenset(
+                    o for o in state.names.get(base, NOTHING) if method in (asked or o.resource.polled)
+                )
         return found
 
     def _try(self, node: f.Try, state: State, exits: Exits, run: Run) -> State | None:
@@ -388,6 +386,16 @@ def _is_kind(obligation: Obligation, kind: object) -> bool:
     )
 
 
+def _says_gone(test: f.Expr) -> bool:
+    """``assert not process.is_alive()``, ``assert process.poll() is not None``, ``assert process.poll() == 0``."""
+    if isinstance(test, f.Unary):
+        return test.op == "not"
+    if not isinstance(test, f.Compare):
+        return False
+    op, right = test.rest[0]
+    return op == "is not" or (op == "==" and right != f.Const(None))
+
+
 def _looped(end: State | None, skipped: State | None) -> State | None:
     """A loop is taken to run at least once: that is the useful reading of a release inside one."""
     if end is None or skipped is None:
@@ -429,9 +437,10 @@ def _prefer_released(about: frozenset[Obligation], taken: State, other: State) -
 
 def _anywhere(node: f.Try, before: State, end: State | None) -> State:
     """The state in which a handler starts: an exception may come from anywhere in the body of the try."""
-    acquired = {o: frozenset({0}) for o in (end.masks if end is not None else {}) if o not in before.masks}
+    ended = end.masks if end is not None and end is not before else {}
+    acquired = {o: masks if end is not None and end.done(o) else frozenset({0}) for o, masks in ended.items()}
     names = dict(end.names) if end is not None else dict(before.names)
-    masks = {**before.masks, **acquired}
+    masks = {**acquired, **before.masks}
     if end is not None and _only_releases(node, before):
         masks.update({o: end.masks[o] for o in before.masks if o in end.masks})
     return State(names, masks)
@@ -455,11 +464,14 @@ def _catches_all(handler: f.Handler) -> bool:
 
 
 def _expects_exception(node: f.Expr) -> bool:
-    return isinstance(node, f.Call) and _last_name(node.func) in _EXPECTING
+    name = _last_name(node.func) if isinstance(node, f.Call) else ""
+    return name in _EXPECTING or "raises" in name
 
 
 def _first_name(node: f.Expr) -> str:
-    return _last_name(node.args[0].value) if isinstance(node, f.Call) and node.args else ""
+    if not isinstance(node, f.Call) or _last_name(node.func) == "suppress":
+        return ""
+    return (_last_name(node.args[0].value) if node.args else "") or "Exception"
 
 
 _STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -56,12 +57,19 @@ _THROUGH = {
     "filter",
     "dict",
     "cast",
+    "gather",
+    "wait_for",
+    "shield",
 }
 _BUNDLES = {"types.SimpleNamespace", "argparse.Namespace", "collections.deque", "collections.OrderedDict"}
 _FINALIZERS = {"addCleanup", "addClassCleanup", "addfinalizer", "addModuleCleanup", "addAsyncCleanup"}
 _ENTERING = {"enterContext", "enter_context", "enter_async_context", "enterClassContext", "enterAsyncContext"}
 _STACK_CALLBACKS = {"callback", "push_async_callback"}
+_USING = frozenset({"create_all", "drop_all"})  # of anybody's metadata: the engine is used, not kept
 _KEEPING_BUILTINS = ("setattr", "map")
+_CLOSE_ALL = re.compile(
+    r"(close|stop|shutdown|shut_down|terminate|kill|reap|clean|cleanup|join)_(all|\w+s)\Z"
+)
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
 _GROUP_SIGNALS = frozenset({"os.killpg"})
 _OWN_GROUP = ("start_new_session", "process_group", "preexec_fn")
@@ -138,7 +146,9 @@ class Handover(Flow):
         resource = self.acquires(site) if site is not None else None
         if site is not None and resource is not None:
             if isinstance(callee, ClassValue) or resource.name.startswith(_RUNNERS):
-                state.keep(given)
+                state.keep(given.union(*(self._closed_over(arg.value, state, run) for arg in node.args)))
+            if run.expected:
+                return NOTHING  # what is expected to fail acquires nothing
             return self.new(site, resource, state, given | base, run)
         if isinstance(callee, FunctionValue):
             return self.project_call(node, callee, site, held, state, run)
@@ -336,9 +346,9 @@ class Handover(Flow):
         self, node: f.Call, callee: Value, name: str, given: frozenset[Obligation], state: State, run: Run
     ) -> None:
         """Arguments given to something that may keep them."""
-        given = given.union(
-            *(mentioned(arg.value, state) for arg in node.args if isinstance(arg.value, f.Lambda))
-        )
+        given = given.union(*(self._closed_over(arg.value, state, run) for arg in node.args))
+        if not node.args and _CLOSE_ALL.match(_path(node).rpartition(".")[2]):
+            given = given | state.masks.keys()
         if not given:
             return
         holder, _, method = _path(node).rpartition(".")
@@ -349,10 +359,20 @@ class Handover(Flow):
         elif not self._uses_only(callee, name, method):
             state.keep(given)
 
+    @staticmethod
+    def _closed_over(node: f.Expr, state: State, run: Run) -> frozenset[Obligation]:
+        """What a lambda or a nested function among the arguments closes over."""
+        if isinstance(node, f.Lambda):
+            return mentioned(node, state)
+        if not isinstance(node, f.Name) or node.path not in run.nested:
+            return NOTHING
+        words = run.nested[node.path].mentions.split()
+        return NOTHING.union(*(state.names.get(word, NOTHING) for word in words))
+
     def _uses_only(self, callee: Value, name: str, method: str) -> bool:
         """Whether the callee only looks at what it is given: a library's function that releases nothing."""
         first, _, _ = name.partition(".")
-        if method.startswith("assert"):
+        if method.startswith("assert") or method in _USING:
             return True
         if first == "builtins":
             return not name.endswith(_KEEPING_BUILTINS)

@@ -107,7 +107,7 @@ class Lifetimes(Inlining):
         verdicts: dict[Obligation, Verdict] = {}
         for obligation in found:
             verdict = judge(obligation, ends)
-            debt = Debt(obligation, body, verdict, "local", missing=_missing(obligation, ends.normal))
+            debt = Debt(obligation, body, verdict, "local", missing=_missing(obligation, *ends.states()))
             if obligation in run.factories:
                 debt.how, debt.place = "factory", run.factories[obligation]
             elif obligation in run.returned:
@@ -398,9 +398,9 @@ def _stored(normal: State | None, run: Run) -> dict[Obligation, str]:
     return out
 
 
-def _missing(obligation: Obligation, normal: State | None) -> tuple[tuple[str, ...], ...]:
+def _missing(obligation: Obligation, *states: State) -> tuple[tuple[str, ...], ...]:
     """The groups of releases that some path lacks."""
-    masks = normal.masks.get(obligation, frozenset()) if normal is not None else frozenset()
+    masks = frozenset[int]().union(*(state.masks.get(obligation, frozenset()) for state in states))
     return tuple(
         tuple(group)
         for number, group in enumerate(obligation.resource.release)

@@ -86,7 +86,8 @@ def _code(debt: Debt) -> str:
 
 def _confidence(debt: Debt, code: str) -> Confidence:
     confidence = Confidence(debt.obligation.resource.confidence)
-    if debt.verdict == "exposed":
+    in_script = debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
+    if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
     if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
         return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
@@ -106,7 +107,8 @@ def _message(debt: Debt, code: str) -> str:
         return _partial_message(debt, title, missing)
     if debt.verdict == "late":
         return f"the {title} lives until the interpreter exits: atexit is too late for a test"
-    fixture = f"fixture '{debt.body.function.name}'"
+    name = debt.body.function.name
+    fixture = f"fixture '{name}'" if debt.body.role == "fixture" else f"{name}()"
     holder = {
         "returned": f"{fixture} returns the {title} and nobody releases it",
         "yielded": f"{fixture} yields the {title} and does not release it afterwards",
