@@ -268,13 +268,14 @@ class _Run:
         if not findings:
             return findings
         lines = self._lines(module)
+        rooted = self.settings.from_root(module.path)  # the same from whatever folder memlint is run
         seen: Counter[tuple[str, str, str]] = Counter()
         out = []
         for finding in findings:
             place = finding.location
             source = " ".join(" ".join(lines[place.line - 1 : max(place.line, place.end_line)]).split())
             key = (finding.code, finding.symbol, source)
-            text = "\0".join([finding.code, finding.location.path, finding.symbol, source, str(seen[key])])
+            text = "\0".join([finding.code, rooted, finding.symbol, source, str(seen[key])])
             seen[key] += 1
             out.append(
                 replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24])
@@ -293,7 +294,8 @@ class _Run:
                 content = (self.root / module.path).read_bytes()
             except OSError:
                 content = b""
-        return content.decode("utf-8", "replace").splitlines()
+        text = content.decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -131,15 +132,22 @@ def _lower_all(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -
 def _in_pool(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -> Iterable[Lowered]:
     import memlint.syntax.parse  # noqa: F401  (imported once, before the fork)
 
-    with ProcessPoolExecutor(jobs, mp_context=_context()) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_leave_interrupts_to_parent) as pool:
         futures = {pool.submit(_lower, item.path, content): (item, stat) for item, content, stat in pending}
         try:
             for future in as_completed(futures):
                 item, stat = futures.pop(future)
                 yield item, stat, future.result()
         except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable[Lowered]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 3_000_000  # libcst needs some 300 bytes a byte of source
 _DEEP = 90  # nested deeper than this, Python's recursion limit and the thread's stack must grow
+_DEEPEST = 1_000  # libcst's time grows with the square of the depth
 _STACK_BYTES = 512 * 1024 * 1024
 T = TypeVar("T")
 
@@ -108,6 +109,7 @@ def _parse_ast(source: str) -> tuple[ast.Module | None, Unreadable | None]:
 
 
 def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | None) -> Outcome:
+    from memlint.syntax.lower import Lowered
     from memlint.syntax.parse import lower_tree, lower_without_ast
     from memlint.syntax.positions import index_positions
 
@@ -117,6 +119,9 @@ def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | No
             raise failure  # libcst's native parser would overflow its stack
         return on_large_stack(lambda: lower_without_ast(source, failure))
     index = index_positions(tree, source)
+    if index.depth > _DEEPEST:
+        message = f"nested {index.depth:,} deep, more than memlint parses ({_DEEPEST:,}); it was not checked"
+        return Lowered((), "", ()), (Problem(1, message, "MEM903"),)
     if index.depth < _DEEP:
         return lower_tree(source, tree, index)
     return on_large_stack(lambda: lower_tree(source, tree, index))
