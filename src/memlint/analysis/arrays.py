@@ -200,6 +200,28 @@ def _full(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> V
     return Data("array", "numpy.ndarray", product(shape).scaled(item), shape, item)
 
 
+def _drawn(per_sample: int, size_at: int) -> Model:
+    """A random generator that draws a vector a sample: ``size`` samples of the vector's length."""
+
+    def model(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:
+        from memlint.analysis.sizes import dimensions
+
+        vector = args[per_sample] if len(args) > per_sample else None
+        size = args[size_at] if len(args) > size_at else keywords.get("size")
+        width = vector.shape[-1] if isinstance(vector, Data) and vector.shape else None
+        if isinstance(vector, Sequence):
+            width = vector.length
+        samples = dimensions(size) if size is not None else None
+        if width is None or samples is None:
+            return None
+        shape = (*samples, width)
+        return Data("array", "numpy.ndarray", product(shape).scaled(8), shape)
+
+    return model
+
+
+_VECTORS = {"multinomial": (1, 2), "dirichlet": (0, 1), "multivariate_normal": (0, 2)}
+_GENERATORS = ("numpy.random", "numpy.random.Generator", "numpy.random.RandomState")
 _ELEMENTWISE = {
     "add": "+",
     "subtract": "-",
@@ -224,6 +246,7 @@ _ELEMENTWISE = {
 }
 ARRAY_MODELS: dict[str, Model] = {
     **{f"numpy.{name}": _broadcast(op) for name, op in _ELEMENTWISE.items()},
+    **{f"{base}.{name}": _drawn(*places) for base in _GENERATORS for name, places in _VECTORS.items()},
     "numpy.where": _where,
     "numpy.matmul": _matmul,
     "numpy.dot": _matmul,

@@ -92,7 +92,7 @@ class Relevance:
         known = self._summaries.get(module.path)
         if known is None:
             body = f.statements_of(module.facts)
-            known = _Summary(tuple(_definitions(body)), tuple(_imports(body)))
+            known = _Summary(tuple(_definitions(body)), (*_imports(body), *_plugins(body)))
             self._summaries[module.path] = known
         return known
 
@@ -236,10 +236,11 @@ def _imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
                 yield from _imports(getattr(statement, name, ()))
 
 
-def _plugins(body: tuple[f.Stmt, ...]) -> Iterator[str]:
-    """What ``pytest_plugins`` of a module names."""
+def _plugins(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
+    """What ``pytest_plugins`` of a module names, as the imports that pytest makes of it."""
     for statement in body:
         if isinstance(statement, f.Assign) and statement.targets == (f.Name("pytest_plugins"),):
             value = statement.value
-            named = value.items if isinstance(value, f.Seq) else (value,)
-            yield from (item.value for item in named if isinstance(item, f.Text))
+            for item in value.items if isinstance(value, f.Seq) else (value,):
+                if isinstance(item, f.Text):
+                    yield f.Import(statement.line, item.value, 0, False, ((item.value, item.value),))

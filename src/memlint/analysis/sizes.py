@@ -185,7 +185,7 @@ def _like(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
     source = bound.get(operand, UNKNOWN)
     if isinstance(source, Data) and source.bytes is not None:
         each = source.item if makes.dtype is None or makes.dtype not in bound or item is None else item
-        if source.shape is not None:
+        if source.shape is not None and source.kind != "sparse":
             return _sized(source.shape, each)
         return None, source.bytes.scaled(each / source.item) if source.item else source.bytes, each
     if isinstance(source, Sequence):
