@@ -22,7 +22,7 @@ from memlint.cache import FactsCache
 from memlint.config import Settings
 from memlint.discovery import Role, ancestor_conftests, discover, is_excluded, role_of
 from memlint.disk import RealDisk
-from memlint.facts import FileFacts
+from memlint.facts import FileFacts, encode_body
 from memlint.knowledge.index import ApiIndex, api_index
 from memlint.knowledge.rulebook import Rule, load_rulebook
 from memlint.model import (
@@ -31,6 +31,7 @@ from memlint.model import (
     Finding,
     Level,
     LintResult,
+    Location,
     RankResult,
     RuleInfo,
     Severity,
@@ -41,6 +42,7 @@ from memlint.model import (
 from memlint.ranking import in_order, rank_files, rank_tests
 from memlint.reading import Wanted, read_facts
 from memlint.rules.engine import Engine
+from memlint.rules.workers import configured_fan_out
 from memlint.suppression import apply_suppressions
 
 _SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|factories|factory|conftest)(_|$)")
@@ -215,8 +217,30 @@ class _Run:
             self._judge_some(todo, tests, out)
             for module in self.project.modules.values():
                 module.forget()
+        out.findings += self._configured()
         out.findings.sort(key=lambda finding: finding.sort_key)
         return out
+
+    def _configured(self) -> list[Finding]:
+        """What the suite's own pytest configuration asks for, which no module shows."""
+        place = self.settings.addopts_place
+        if place is None or "MEM208" not in self.settings.codes or self.request.stdin is not None:
+            return []
+        least = self.settings.options["MEM208"]["min-bytes"]
+        found = configured_fan_out(self.settings.addopts, self.linted(), self.cores, int(least))  # type: ignore[arg-type]
+        if found is None:
+            return []
+        message, estimate = found
+        path = Path(os.path.relpath(place[0], self.root)).as_posix()
+        rule = self.rules["MEM208"]
+        severity, confidence = Severity(rule.severity), Confidence(rule.confidence)
+        where = Location(path, place[1])
+        advice = "Two workers prove parallelism as well."
+        finding = Finding(
+            rule.code, rule.name, rule.family, where, "", None, message, advice, severity, confidence, estimate
+        )
+        module = Module(FileFacts(path, "", 0, 0, encode_body(())), path)
+        return self._fingerprinted([self._levelled(finding)], module)
 
     def _judge_some(self, modules: list[Module], tests: bool, out: _Judged) -> None:
         engine = self._engine()

@@ -111,6 +111,8 @@ def load_settings(
         cache_dir=reading.take_path("cache_dir", root / CACHE_DIR) or root / CACHE_DIR,
         cores=reading.take("cores", None),
         origins=reading.origins,
+        addopts=suite.addopts if suite else (),
+        addopts_place=(suite.path, suite.addopts_line) if suite and suite.addopts else None,
     )
 
 

@@ -19,13 +19,15 @@ _TABLES = (("tool", "pytest", "ini_options"), ("tool", "pytest"))
 
 @dataclass(frozen=True, slots=True)
 class PytestConfig:
-    """The two settings that memlint obeys, with their lines; empty where the file does not set them."""
+    """The settings that memlint obeys or judges, with their lines; empty where the file does not set them."""
 
     path: Path
     testpaths: tuple[str, ...] = ()
     python_files: tuple[str, ...] = ()
+    addopts: tuple[str, ...] = ()
     testpaths_line: int = 1
     python_files_line: int = 1
+    addopts_line: int = 1
 
 
 def find_pytest_config(start: Path) -> PytestConfig | None:
@@ -60,8 +62,10 @@ def _read_toml(path: Path) -> PytestConfig | None:
             path,
             _words(path, table.get("testpaths")),
             _words(path, table.get("python_files")),
+            _words(path, table.get("addopts")),
             source.line((*keys, "testpaths")),
             source.line((*keys, "python_files")),
+            source.line((*keys, "addopts")),
         )
     return PytestConfig(path) if path.name in _ALWAYS_COUNT else None
 
@@ -81,8 +85,10 @@ def _read_ini(path: Path, section: str) -> PytestConfig | None:
         path,
         _words(path, parser.get(section, "testpaths", fallback="")),
         _words(path, parser.get(section, "python_files", fallback="")),
+        _words(path, parser.get(section, "addopts", fallback="")),
         _ini_line(text, "testpaths"),
         _ini_line(text, "python_files"),
+        _ini_line(text, "addopts"),
     )
 
 

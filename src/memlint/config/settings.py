@@ -41,6 +41,8 @@ class Settings:
     cache_dir: Path
     cores: int | None  # cores of the machine that the suite will run on
     origins: Mapping[str, str]  # setting → "pyproject.toml:12", "default", "--level"
+    addopts: tuple[str, ...] = ()  # options that the suite's own configuration gives to pytest
+    addopts_place: tuple[Path, int] | None = None  # where they stand: file and line
 
     def active_codes(self, path: str) -> frozenset[str]:
         """The rules that hold for the file ``path`` (relative to the working directory)."""

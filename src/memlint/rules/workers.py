@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 
 from memlint import facts as f
 from memlint.analysis.loops import blocks
@@ -11,7 +13,7 @@ from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
 from memlint.analysis.values import NONE, Literal, Num
 from memlint.knowledge.apis import Workers
-from memlint.knowledge.footprints import shipped_footprints
+from memlint.knowledge.footprints import SESSION, shipped_footprints
 from memlint.model import Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -36,6 +38,41 @@ def worker_fan_out(site: Site, ctx: Context) -> Iterator[Draft]:
     message = f"{count} worker processes of about {format_bytes(each)} each: {format_bytes(total)} together"
     estimate = Estimate(total // 2, total, total * 2)
     yield Draft("MEM208", site.at, message, "Two workers prove parallelism as well.", None, estimate)
+
+
+def configured_fan_out(
+    addopts: Sequence[str], modules: Iterable[Module], cores: int, least: int
+) -> tuple[str, Estimate] | None:
+    """What the xdist workers of the suite's configuration cost together, where that is large.
+
+    Every worker collects, and so imports, all test modules.
+    """
+    count = _xdist_workers(addopts, cores)
+    if count is None or count < 2:
+        return None
+    table = shipped_footprints()
+    names = {name for module in modules for name in imported_names(module)}
+    each = table.interpreter + table.footprint({*names, SESSION}).bytes
+    total = count * each
+    if total < least:
+        return None
+    message = f"{count} xdist workers of about {format_bytes(each)} each: {format_bytes(total)} before any test runs"
+    return message, Estimate(total // 2, total, total * 2)
+
+
+def _xdist_workers(addopts: Sequence[str], cores: int) -> int | None:
+    """The last ``-n`` or ``--numprocesses`` of a command line."""
+    found: str | None = None
+    for word, following in zip_longest(addopts, addopts[1:]):
+        if word in {"-n", "--numprocesses"}:
+            found = following
+        elif word.startswith("--numprocesses="):
+            found = word.partition("=")[2]
+        elif re.fullmatch(r"-n\d+", word):
+            found = word[2:]
+    if found in {"auto", "logical"}:
+        return cores
+    return int(found) if found is not None and found.isdecimal() else None
 
 
 def worker_count(workers: Workers, site: Site, cores: int) -> int | None:
