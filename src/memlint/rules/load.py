@@ -34,6 +34,7 @@ _FAKE_NETWORKS = {
     "vcr",
     "httpserver",
 }
+_HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -180,9 +181,19 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
         f"{site.name.rpartition('.')[2]}{named}: the {load.what} is loaded anew by every test that gets here"
     )
     estimate = estimate_in_memory(load, source)
-    yield Draft(
-        "MEM105", site.at, message, "Load it once in a session fixture, or use a tiny one.", None, estimate
-    )
+    confidence = Confidence.LOW if _is_staged(site, load, source, ctx) else None
+    advice = "Load it once in a session fixture, or use a tiny one."
+    yield Draft("MEM105", site.at, message, advice, confidence, estimate)
+
+
+def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
+    """Whether the test seems to lay the data out itself: its own folder, a path it computes, a patched download."""
+    if not _HOMES.isdisjoint(site.args) or _network_is_fake(ctx):
+        return True
+    if source.known == "opaque" and load.source is not None and load.source in site.args:
+        return True
+    params = {param.name for param in ctx.body.function.params} if ctx.body is not None else set()
+    return not params.isdisjoint({"monkeypatch", "mocker"})
 
 
 # --- at collection ----------------------------------------------------------------------------------------------------
