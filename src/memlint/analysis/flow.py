@@ -238,8 +238,7 @@ class Flow(Holdings):
         return state
 
     def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
-        if node.kind == "global":
-            run.globals.update(node.names)
+        run.globals.update(node.names)
         return state
 
     def _jump(self, node: f.Jump, state: State, exits: Exits, run: Run) -> State | None:
@@ -437,7 +436,8 @@ def _prefer_released(about: frozenset[Obligation], taken: State, other: State) -
 
 def _anywhere(node: f.Try, before: State, end: State | None) -> State:
     """The state in which a handler starts: an exception may come from anywhere in the body of the try."""
-    ended = end.masks if end is not None and end is not before else {}
+    alone = len(node.body) == 1 and isinstance(node.body[0], (f.Assign, f.ExprStmt))
+    ended = end.masks if end is not None and not alone else {}  # what fails alone has acquired nothing
     acquired = {o: masks if end is not None and end.done(o) else frozenset({0}) for o, masks in ended.items()}
     names = dict(end.names) if end is not None else dict(before.names)
     masks = {**acquired, **before.masks}

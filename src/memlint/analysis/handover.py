@@ -352,6 +352,9 @@ class Handover(Flow):
         if not given:
             return
         holder, _, method = _path(node).rpartition(".")
+        if run.expected or method.startswith("assertRaises"):
+            state.keep(given)
+            return
         if method in _ADDING and holder and not isinstance(callee, FunctionValue):
             state.hold(holder, given)
             if self.is_outer(holder, run):
@@ -380,7 +383,12 @@ class Handover(Flow):
             return False
         known = first in sys.stdlib_module_names or first in self._libraries() or name in self.index.calls
         last = name.rpartition(".")[2]
-        return known and not last[:1].isupper() and not any(word in last for word in _RELEASING_WORDS)
+        return (
+            known
+            and not last[:1].isupper()
+            and not last.startswith("set_")
+            and not any(word in last for word in _RELEASING_WORDS)
+        )
 
     def _libraries(self) -> frozenset[str]:
         known: frozenset[str] | None = getattr(self, "_known_libraries", None)

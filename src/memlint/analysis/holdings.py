@@ -93,6 +93,12 @@ class Holdings(ABC):
     def _value_of(self, node: Any, state: State, run: Run) -> frozenset[Obligation]:
         return self.visit(node.value, state, run)
 
+    def _await(self, node: f.Await, state: State, run: Run) -> frozenset[Obligation]:
+        held = self.visit(node.value, state, run)
+        if run.expected and isinstance(node.value, f.Name):
+            state.keep(held)  # what is expected to fail on its start has nothing to release
+        return held
+
     def _compare(self, node: f.Compare, state: State, run: Run) -> frozenset[Obligation]:
         self.union([node.left, *(right for _, right in node.rest)], state, run)
         return NOTHING
@@ -182,7 +188,7 @@ _EXPRESSIONS: dict[type, Callable[[Holdings, Any, State, Run], frozenset[Obligat
     f.Mapping: Holdings._mapping,
     f.Comp: Holdings._comp,
     f.Subscript: Holdings._subscript,
-    f.Await: Holdings._value_of,
+    f.Await: Holdings._await,
     f.Star: Holdings._value_of,
     f.Yield: Holdings._yield,
     f.Walrus: Holdings._walrus,

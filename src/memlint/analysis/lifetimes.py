@@ -107,7 +107,7 @@ class Lifetimes(Inlining):
         verdicts: dict[Obligation, Verdict] = {}
         for obligation in found:
             verdict = judge(obligation, ends)
-            debt = Debt(obligation, body, verdict, "local", missing=_missing(obligation, *ends.states()))
+            debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
             if obligation in run.factories:
                 debt.how, debt.place = "factory", run.factories[obligation]
             elif obligation in run.returned:
@@ -142,7 +142,9 @@ class Lifetimes(Inlining):
         if body.owner is None:
             debt.verdict = "kept"
             return
-        if not self.suite.is_test_class(body.owner) and body.role not in {"setup", "fixture"}:
+        if body.role == "method" or (
+            not self.suite.is_test_class(body.owner) and body.role not in {"setup", "fixture"}
+        ):
             self._after_owner(debt, ends.normal)
             return
         self._after_methods(debt, ends)
@@ -396,6 +398,12 @@ def _stored(normal: State | None, run: Run) -> dict[Obligation, str]:
             for obligation in held:
                 out[obligation] = name
     return out
+
+
+def _lacking(obligation: Obligation, verdict: Verdict, ends: Ends) -> tuple[tuple[str, ...], ...]:
+    """The releases to name: those that the good end lacks, or some other end when only that one lacks them."""
+    good = [ends.normal] if ends.normal is not None and verdict in _OPEN else ends.states()
+    return _missing(obligation, *good)
 
 
 def _missing(obligation: Obligation, *states: State) -> tuple[tuple[str, ...], ...]:

@@ -123,6 +123,8 @@ def judge(obligation: Obligation, ends: Ends) -> Verdict:
     full, masks = obligation.full, ends.masks(obligation)
     failed = ends.failing.masks.get(obligation, frozenset()) if ends.failing is not None else frozenset()
     done = [mask for mask in masks if _done(mask, full)]
+    if not masks and ends.normal is not None:
+        return "released"  # where the body ends well, it was never acquired
     if obligation.misdirected and not any(mask & KEPT for mask in masks):
         return "partial"
     if masks and len(done) == len(masks):
