@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from memlint import facts as f
@@ -409,7 +410,9 @@ def _origin(sources: list[Iterator]) -> Value:
 
 
 def _data_attribute(base: Data, attr: str) -> Value:
-    if attr in {"values", "T", "data", "array"}:
+    if attr == "T":
+        return replace(base, shape=base.shape[::-1] if base.shape is not None else None)
+    if attr in {"values", "data", "array"}:
         return base
     if attr in {"size", "nbytes"}:
         found = base.count if attr == "size" else base.bytes

@@ -65,6 +65,8 @@ def made_by(site: Site) -> Estimate | None:
         makers = [entry for entry in site.entries if entry.makes is not None]
         if not makers or all(entry.lazy for entry in makers):
             return None
+        if any(entry.load is not None for entry in site.entries):
+            return None  # what is read has a family of its own
     if site.name == "operator +" and isinstance(site.result, Sequence):
         return estimate_of(
             replace(site.result, items=None, shared=True)
