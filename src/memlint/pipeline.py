@@ -39,7 +39,7 @@ from memlint.model import (
     Summary,
     Suspect,
 )
-from memlint.ranking import in_order, rank_files, rank_tests
+from memlint.ranking import Ranker, in_order
 from memlint.reading import Wanted, read_facts
 from memlint.rules.engine import Engine
 from memlint.rules.workers import configured_fan_out
@@ -127,6 +127,7 @@ class _Run:
         self.project = Project(files, self.disk, self._load, self._is_support)
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
+        self.ranker = Ranker(self.root, self.cores)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -248,11 +249,12 @@ class _Run:
         out.findings += found
         for module in modules:
             try:
-                out.files += rank_files(engine, [module], found, self.cores)
-                if tests:
-                    out.tests += rank_tests(engine, [module], found, self.cores)
+                suspects = list(self.ranker.suspects(engine.suite, [module], found, tests))
             except Exception as error:
                 self._failed(module, error, "It was not ranked.")
+                continue
+            out.files += suspects[:1]
+            out.tests += suspects[1:]
 
     def _engine(self) -> Engine:
         evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)

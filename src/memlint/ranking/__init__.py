@@ -1,6 +1,6 @@
 """Suspects: the predicted peak memory of tests and files, with reasons."""
 
 from memlint.ranking.order import in_order
-from memlint.ranking.predict import rank_files, rank_tests
+from memlint.ranking.ranker import Ranker
 
-__all__ = ["in_order", "rank_files", "rank_tests"]
+__all__ = ["Ranker", "in_order"]

@@ -1,70 +1,137 @@
-"""The prediction: what a test holds at once, in bytes."""
+"""The prediction: what a test and a test file hold at their peak, in bytes, from their terms and the weights."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from memlint.analysis.project import Module
-from memlint.analysis.sites import Frame
-from memlint.analysis.suite import Body
-from memlint.model import ZERO, Estimate, Finding, Reason, Suspect
-from memlint.rules.context import estimate_of, peak_of
-from memlint.rules.engine import Engine
+from memlint.analysis.footprint import Parts, total
+from memlint.knowledge.ranking import Weights
+from memlint.model import Estimate, Reason
+from memlint.ranking.terms import FileTerms, Late, TestTerms, Workers, cases_of
 
-_LEAST_REASON = 1_000_000  # bytes; what is smaller explains nothing
+_LEAST_REASON = 500_000  # bytes; what is smaller explains nothing
+_MOST_REASONS = 12
 
 
-def rank_files(engine: Engine, modules: Iterable[Module], findings: list[Finding], cores: int) -> list[Suspect]:
-    """Every module with its predicted peak, heaviest first."""
-    counts = Counter(finding.location.path for finding in findings)
-    suspects = [_file(engine, module, counts[module.path]) for module in modules]
-    return _ranked(suspects)
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A predicted peak and the terms that make it."""
+
+    peak: Estimate
+    reasons: tuple[Reason, ...]
 
 
-def rank_tests(engine: Engine, modules: Iterable[Module], findings: list[Finding], cores: int) -> list[Suspect]:
-    """Every test with its predicted peak, heaviest first."""
-    counts = Counter(finding.nodeid for finding in findings)
-    suspects = [
-        _test(engine, body, counts[body.nodeid])
-        for module in modules
-        for body in engine.suite.of(module).bodies
-        if body.role == "test"
-    ]
-    return _ranked(suspects)
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Turns terms into bytes. ``interpreter`` is the peak of one that imports nothing."""
 
+    weights: Weights
+    interpreter: int
 
-def _ranked(suspects: list[Suspect]) -> list[Suspect]:
-    ordered = sorted(suspects, key=lambda s: (-s.peak.likely, -s.peak.high, s.path, s.nodeid or ""))
-    return [replace(suspect, rank=number) for number, suspect in enumerate(ordered, 1)]
+    def of_file(self, file: FileTerms, tests: Sequence[TestTerms]) -> Prediction:
+        """The peak of a file run by itself: its heaviest test, with what the file's other tests leave."""
+        heaviest = max((self.held(test.parts) for test in tests), default=0.0)
+        parts = max((test.parts for test in tests), key=self.held, default=())
+        return self._joined(file, parts, heaviest, cases_of(tests, self.weights), file.late, file.workers)
 
+    def of_test(self, file: FileTerms, test: TestTerms) -> Prediction:
+        """The peak of one test run by itself."""
+        inside = range(test.first_line, test.last_line + 1)
+        late = [item for item in file.late if item.depth == 0 and item.line in inside]
+        workers = [item for item in file.workers if item.depth == 0 and item.line in inside]
+        return self._joined(
+            file, test.parts, self.held(test.parts), cases_of([test], self.weights), late, workers
+        )
 
-def _file(engine: Engine, module: Module, findings: int) -> Suspect:
-    peak, reasons = _held(engine.suite.evaluator.module_frame(module), module.path)
-    heaviest: tuple[Estimate, list[Reason]] = (ZERO, [])
-    for body in engine.suite.of(module).bodies:
-        if not engine.suite.evaluator.relevance.matters(body.function, body.module):
-            continue
-        own = _held(engine.suite.evaluate(body), module.path)
-        heaviest = max(heaviest, own, key=lambda pair: pair[0].likely)
-    return Suspect(module.path, 0, peak + heaviest[0], tuple(reasons + heaviest[1]), findings)
+    def held(self, parts: Parts) -> float:
+        """Bytes that allocations hold at one time, as far as they are resident."""
+        return total(parts).likely * self.weights.allocation_share
 
+    def _joined(
+        self,
+        file: FileTerms,
+        parts: Parts,
+        held: float,
+        cases: float,
+        late: Iterable[Late],
+        workers: Iterable[Workers],
+    ) -> Prediction:
+        reasons = [*self._base(file), *self._late(late)]
+        rewrite = file.source * self.weights.rewrite_expansion
+        growth = cases * self.weights.case_bytes
+        reasons.append(Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end"))
+        reasons += [
+            Reason("allocation", round(part.bytes.likely * self.weights.allocation_share), part.path, part.line, part.text)
+            for part in parts
+        ]
+        own = held + growth + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
+        spare = rewrite - min(rewrite * self.weights.rewrite_reused_share, own)
+        reasons.append(Reason("base", round(spare), file.path, 1, "rewriting the file's asserts"))
+        alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held
+        children = self._children(file, alone, workers)
+        reasons += children
+        beside = sum(reason.bytes for reason in children)
+        reasons = [reason for reason in reasons if reason.bytes >= _LEAST_REASON]
+        reasons.sort(key=lambda reason: (-reason.bytes, reason.kind, reason.path, reason.line, reason.text))
+        return Prediction(self._bounds(alone, held, parts, beside), tuple(reasons[:_MOST_REASONS]))
 
-def _test(engine: Engine, body: Body, findings: int) -> Suspect:
-    peak, reasons = ZERO, list[Reason]()
-    if engine.suite.evaluator.relevance.matters(body.function, body.module):
-        peak, reasons = _held(engine.suite.evaluate(body), body.module.path)
-    return Suspect(body.module.path, 0, peak, tuple(reasons), findings, body.nodeid)
+    def _base(self, file: FileTerms) -> list[Reason]:
+        """What every test of the file pays."""
+        weights = self.weights
+        named = ", ".join(name for name, _ in file.parts if not name.startswith("pytest"))
+        unknown = len(file.unknown) * weights.unknown_module_bytes
+        return [
+            Reason("base", round(self.interpreter + weights.session_bytes), "", 0, "the interpreter and pytest"),
+            Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
+            Reason("imports", round(file.first_party * weights.source_expansion), file.path, 0, "the project's own modules"),
+            Reason("imports", round(unknown), file.path, 0, f"imports not measured: {', '.join(file.unknown[:5])}"),
+        ]
 
+    def _late(self, late: Iterable[Late]) -> list[Reason]:
+        weights = self.weights
+        return [
+            Reason(
+                "imports",
+                round(item.bytes * (weights.lazy_share if item.depth == 0 else weights.lazy_product_share)),
+                item.path,
+                item.line,
+                f"import when it runs: {item.text}",
+            )
+            for item in late
+        ]
 
-def _held(frame: Frame, path: str) -> tuple[Estimate, list[Reason]]:
-    """What the allocations of a body hold together."""
-    total, reasons = ZERO, []
-    for site in frame.sites:
-        estimate = peak_of(site.result) if site.entries else estimate_of(site.result)
-        if estimate is None or estimate.likely < _LEAST_REASON:
-            continue
-        total += estimate
-        reasons.append(Reason("allocation", estimate.likely, path, site.line, site.name))
-    return total, sorted(reasons, key=lambda reason: -reason.bytes)
+    # --- workers ----------------------------------------------------------------------------------------------------
+
+    def _children(self, file: FileTerms, alone: float, workers: Iterable[Workers]) -> list[Reason]:
+        """The heaviest of each kind of worker; pools of one kind replace each other, kinds add up."""
+        best: dict[str, Reason] = {}
+        for item in workers:
+            size = round(self._bytes_of(item, file, alone))
+            known = best.get(item.kind)
+            if known is None or size > known.bytes:
+                best[item.kind] = Reason("workers", size, item.path, item.line, item.text)
+        return [best[kind] for kind in sorted(best)]
+
+    def _bytes_of(self, item: Workers, file: FileTerms, alone: float) -> float:
+        weights = self.weights
+        product = file.imports + file.first_party * weights.source_expansion
+        if item.bytes is not None:
+            each = float(item.bytes)
+        elif item.kind == "fork":
+            each = alone * weights.fork_share
+        elif item.kind == "child":
+            each = self.interpreter + product * weights.child_import_share
+        else:
+            each = self.interpreter + product * weights.worker_import_share
+        number = item.number * (weights.pool_factor if item.kind == "pool" else 1.0)
+        share = 1.0 if item.sure else weights.unsure_share
+        return number * each * share * (weights.reached_share if item.depth else 1.0)
+
+    def _bounds(self, alone: float, held: float, parts: Parts, beside: float) -> Estimate:
+        weights = self.weights
+        whole = total(parts)
+        low = (alone - held) * weights.low_share + whole.low * weights.low_share + beside * weights.workers_low_share
+        high = alone * weights.high_share + max(0.0, whole.high - held) + beside * weights.workers_high_share
+        likely = alone + beside
+        return Estimate(round(min(low, likely)), round(likely), round(max(high, likely)))

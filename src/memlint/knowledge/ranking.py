@@ -1,0 +1,44 @@
+"""The weights of ``rules/ranking.toml``: what a predicted peak cannot take from first principles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from memlint.knowledge.locate import rules_dir
+from memlint.knowledge.toml import read_toml
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Named weights; the file says what each means. Bytes, shares of 1, or factors, as the name tells."""
+
+    session_bytes: float
+    source_expansion: float
+    unknown_module_bytes: float
+    rewrite_expansion: float
+    rewrite_reused_share: float
+    case_bytes: float
+    unknown_cases: float
+    lazy_share: float
+    lazy_product_share: float
+    allocation_share: float
+    pool_factor: float
+    unsure_share: float
+    worker_import_share: float
+    fork_share: float
+    child_import_share: float
+    reached_share: float
+    low_share: float
+    high_share: float
+    workers_low_share: float
+    workers_high_share: float
+
+
+@lru_cache(maxsize=1)
+def shipped_weights() -> Weights:
+    """The weights that memlint ships.
+
+    Raises knowledge.toml.BadToml when the file does not fit the format.
+    """
+    return read_toml(rules_dir() / "ranking.toml", Weights)

@@ -1,0 +1,137 @@
+"""Worker processes that a piece of source starts, read from its text with the API tables.
+
+A call that takes ``n_jobs=4`` may hand it on through any number of functions and objects; values cannot be
+followed so far. So every call that is given a number of workers counts, unless the tables or its own arguments
+say that it uses threads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from memlint.knowledge.apis import Workers
+from memlint.knowledge.index import api_index
+
+Kind = Literal["pool", "fork", "child", "threads"]
+CORES = -1  # as many as the machine has
+
+_KEYWORDS = r"n_jobs|max_workers|n_workers|num_workers|nworkers|processes|nprocs|n_procs|num_processes|num_proc|n_process|n_cores"
+_GIVEN = re.compile(rf"\b(?:{_KEYWORDS})\s*=\s*(-?\d+)")
+_LISTED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*[,:]\s*[\[(]([-\d,\s]+)[\])]""")
+_KEYED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*:\s*(-?\d+)""")
+_CALL = re.compile(r"\b([A-Za-z_][\w.]*)\(\s*([\w.\[\"'-]*)(\s*=)?")
+_THREADS = re.compile(r"""["'](?:threading|threads|sharedmem|sequential)["']|thread_name_prefix|use_threads""")
+_PYTHON = re.compile(r"""sys\.executable|["']python[\d.]*["'\s]|["']-c["']|["']-m["']""")
+_LOOK_BACK = 2_000
+_LOOK_AHEAD = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Worker processes that a call starts. ``count`` below zero counts back from the cores of the machine."""
+
+    kind: Kind
+    count: int
+    callee: str
+    line: int  # of the call in the text, from 1
+    sure: bool  # an API table says so
+    bytes: str | None = None  # of one worker that is no Python of this suite
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, list[tuple[str, Workers]]]:
+    """What starts workers, by the last part of its name, with its library."""
+    out: dict[str, list[tuple[str, Workers]]] = {}
+    for name, entries in api_index(()).calls.items():
+        for entry in entries:
+            if entry.workers is not None:
+                out.setdefault(name.rpartition(".")[2], []).append((name.partition(".")[0], entry.workers))
+    return out
+
+
+@lru_cache(maxsize=1)
+def _trigger() -> re.Pattern[str]:
+    names = "|".join(sorted(map(re.escape, _tables()), key=lambda name: (-len(name), name)))
+    return re.compile(rf"\b(?:{_KEYWORDS})\b|\b(?:{names})\(")
+
+
+def started_in(text: str, roots: frozenset[str]) -> Iterator[Started]:
+    """Find the calls of a text that start workers; ``roots`` are the libraries that its file imports."""
+    if not _trigger().search(text):
+        return
+    for match in _GIVEN.finditer(text):
+        yield from _counted(text, match.start(), int(match[1]), roots)
+    for match in _LISTED.finditer(text):
+        counts = [int(number) for number in re.findall(r"-?\d+", match[1])]
+        worst = max(counts, key=lambda count: (count if count >= 0 else 10_000 + count), default=1)
+        if worst not in (0, 1):
+            yield Started("pool", worst, "parametrize", _line(text, match.start()), False)
+    for match in _KEYED.finditer(text):
+        if int(match[1]) not in (0, 1):
+            yield Started("pool", int(match[1]), "parameter", _line(text, match.start()), False)
+    yield from _uncounted(text, roots)
+
+
+def _counted(text: str, offset: int, count: int, roots: frozenset[str]) -> Iterator[Started]:
+    callee, start = _callee(text, offset)
+    if count in (0, 1) or not callee or text[max(0, start - 6) : start].rstrip().endswith(("def", "class")):
+        return
+    last = callee.rpartition(".")[2]
+    known = [workers for root, workers in _tables().get(last, ()) if root in roots]
+    threads = bool(_THREADS.search(text, start, start + _LOOK_AHEAD)) and last in {"Parallel", "parallel_backend"}
+    if threads or (known and all(workers.kind == "thread" for workers in known)):
+        yield Started("threads", count, last, _line(text, start), True)
+        return
+    processes = [workers for workers in known if workers.kind == "process"]
+    fork = bool(processes) and all(workers.carries == "fork" for workers in processes)
+    size = processes[0].bytes if processes else None
+    yield Started("fork" if fork else "pool", count, last, _line(text, start), bool(processes), size)
+
+
+def _callee(text: str, offset: int) -> tuple[str, int]:
+    """The name of the call whose arguments an offset lies in, and where it begins."""
+    depth = 0
+    for position in range(offset - 1, max(-1, offset - _LOOK_BACK), -1):
+        character = text[position]
+        if character in ")]}":
+            depth += 1
+        elif character in "([{":
+            depth -= 1
+            if depth < 0:
+                named = re.search(r"[A-Za-z_][\w.]*$", text[max(0, position - 100) : position])
+                return (named[0], position - len(named[0])) if named else ("", position)
+    return "", offset
+
+
+def _uncounted(text: str, roots: frozenset[str]) -> Iterator[Started]:
+    """Calls of the tables that say nothing of a number."""
+    tables = _tables()
+    for match in _CALL.finditer(text):
+        last = match[1].rpartition(".")[2]
+        known = [workers for root, workers in tables.get(last, ()) if root in roots and workers.kind == "process"]
+        if not known:
+            continue
+        workers, line = known[0], _line(text, match.start())
+        positional = bool(match[2]) and not match[3]
+        if workers.count is None and workers.carries == "bare" and workers.bytes is None:
+            if last in _PYTEST_STARTERS or _PYTHON.search(text, match.start(), match.start() + _LOOK_AHEAD):
+                yield Started("child", 1, last, line, True)
+        elif workers.bytes is not None and workers.carries == "bare":
+            yield Started("child", 1, last, line, True, workers.bytes)
+        elif workers.default == "cores" or workers.count is None:
+            if positional and workers.carries == "imports":
+                continue  # it joins what somebody else has started
+            count = int(match[2]) if positional and match[2].isdigit() else CORES
+            count = 1 if workers.count is None else count
+            yield Started("fork" if workers.carries == "fork" else "pool", count, last, line, True)
+
+
+_PYTEST_STARTERS = frozenset({"runpytest_subprocess", "runpython", "runpython_c", "spawn_pytest"})
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1

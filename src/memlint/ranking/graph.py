@@ -1,0 +1,317 @@
+"""The import graph of a project: what importing a file brings in, and what its functions import when they run.
+
+First-party files are followed through their text (``syntax.imports``); of libraries the measured footprints know
+what they bring. Sets of modules are bits of an int, so that the closures of a large product stay small.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from memlint.knowledge.footprints import Footprints
+from memlint.ranking.children import Started, started_in
+from memlint.syntax.imports import Imported, Scan, scan
+
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
+_DEPTH = 3  # calls from a test to what imports or starts something
+_COMMON = 4  # a method of a name that so many classes have says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a first-party file that may import or start something when it runs."""
+
+    name: str
+    owner: str
+    line: int
+    calls: frozenset[str]
+    imports: tuple[Imported, ...]
+    started: tuple[Started, ...]
+
+
+@dataclass(slots=True)
+class Node:
+    """A first-party file."""
+
+    path: str
+    size: int  # bytes of source
+    eager: tuple[Imported, ...]
+    functions: tuple[Function, ...]
+    classes: frozenset[str]
+    started: tuple[Started, ...]  # in the whole text
+    words: frozenset[str]
+    imports: tuple[tuple[Imported, ...], int] = ((), 0)
+    first: frozenset[int] = frozenset()
+    third: int = 0
+    unknown: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What an import of some files loads: bits of first-party files and of measured modules."""
+
+    files: int
+    modules: int
+    unknown: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A function that a test file leads to, by how many calls."""
+
+    path: str
+    function: Function
+    depth: int
+
+
+class ImportGraph:
+    """Follows imports through the files below a folder; everything is read once."""
+
+    def __init__(self, root: Path, footprints: Footprints) -> None:
+        self.root = root
+        self.footprints = footprints
+        self.nodes: list[Node] = []
+        self._index: dict[str, int | None] = {}
+        self._bits: dict[str, int] = {}
+        self._names: list[str] = []
+        self._closures: dict[int, Closure] = {}
+        self._bytes: dict[int, int] = {}
+        self._by_name: dict[str, list[tuple[int, Function]]] = {}
+        self._class_at: dict[str, list[int]] = {}
+        self._exists: dict[str, bool] = {}
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    def read(self, path: str) -> Node | None:
+        """Scan one file; None when it is not there or is no text."""
+        file = self.root / path
+        try:
+            if file.stat().st_size > _LARGEST_SOURCE:
+                return None
+            text = file.read_bytes().decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return None
+        found = scan(text)
+        node = Node(
+            path,
+            len(text),
+            found.eager,
+            tuple(_functions(text, found)),
+            frozenset(found.bases),
+            tuple(started_in(text, _roots(found))),
+            frozenset(_WORD.findall(text)),
+        )
+        self._link(node)
+        return node
+
+    def node(self, path: str) -> int | None:
+        """The number of a product file, which is kept."""
+        if path not in self._index:
+            self._index[path] = None
+            if not self._is_file(path):
+                return None
+            number = len(self.nodes)
+            self._index[path] = number
+            self.nodes.append(Node(path, 0, (), (), frozenset(), (), frozenset()))
+            node = self.read(path)
+            if node is not None:
+                node.words = frozenset()
+                self.nodes[number] = node
+                self._register(number, node)
+        return self._index[path]
+
+    def _register(self, number: int, node: Node) -> None:
+        for function in node.functions:
+            self._by_name.setdefault(function.name, []).append((number, function))
+        for name in node.classes:
+            self._class_at.setdefault(name, []).append(number)
+
+    def _is_file(self, path: str) -> bool:
+        if path not in self._exists:
+            try:
+                self._exists[path] = (self.root / path).is_file()
+            except (OSError, ValueError):
+                self._exists[path] = False
+        return self._exists[path]
+
+    # --- links ------------------------------------------------------------------------------------------------------
+
+    def _link(self, node: Node) -> None:
+        files, modules, unknown = self.resolved(node.path, node.eager)
+        node.first = frozenset(files)
+        node.third, node.unknown = modules, unknown
+
+    def resolved(self, path: str, imports: Iterable[Imported]) -> tuple[set[int], int, frozenset[str]]:
+        """First-party files and measured modules that some imports of a file name."""
+        files: set[int] = set()
+        modules, unknown = 0, set[str]()
+        for item in imports:
+            found = self._first_party(path, item)
+            if found is None:
+                for name in [f"{item.module}.{name}" for name in item.names] or [item.module]:
+                    bits = self._third_party(name)
+                    modules |= bits
+                    if not bits:
+                        unknown.add(item.module.partition(".")[0])
+            else:
+                numbers = (self.node(candidate) for candidate in found)
+                files.update(number for number in numbers if number is not None)
+        return files, modules, frozenset(unknown)
+
+    def _third_party(self, name: str) -> int:
+        measured = self.footprints.resolve(name)
+        return 0 if measured is None else self._bit(measured)
+
+    def _bit(self, name: str) -> int:
+        if name not in self._bits:
+            self._bits[name] = 1 << len(self._names)
+            self._names.append(name)
+        return self._bits[name]
+
+    def _first_party(self, path: str, item: Imported) -> list[str] | None:
+        """The files that an import may load, or None for a library's."""
+        folders = path.split("/")[:-1]
+        parts = item.module.split(".") if item.module else []
+        if item.level:
+            base = folders[: len(folders) - item.level + 1]
+            return _candidates(base, parts, item.names)
+        for base in self._bases(folders):
+            stem = "/".join([*base, parts[0]])
+            if self._is_file(f"{stem}/__init__.py") or self._is_file(f"{stem}.py"):
+                return _candidates(base, parts, item.names)
+        return None
+
+    def _bases(self, folders: list[str]) -> Iterator[list[str]]:
+        """Folders that imports of a file may be found in, as far as pytest and installers put them on the path."""
+        top = len(folders)
+        while top > 0 and self._is_file("/".join([*folders[:top], "__init__.py"])):
+            top -= 1
+        yield folders[:top]
+        if top < len(folders):
+            return  # an installed or rooted package: what lies beside it is reached from its base alone
+        if folders:
+            yield ["src"]
+            yield []
+
+    # --- closures ---------------------------------------------------------------------------------------------------
+
+    def closure(self, numbers: Iterable[int], modules: int = 0, unknown: frozenset[str] = frozenset()) -> Closure:
+        """Everything that importing these product files loads."""
+        files = 0
+        for number in numbers:
+            part = self._reach(number)
+            files |= part.files
+            modules |= part.modules
+            unknown |= part.unknown
+        return Closure(files, modules, unknown)
+
+    def _reach(self, start: int) -> Closure:
+        known = self._closures.get(start)
+        if known is None:
+            seen, waiting = {start}, [start]
+            modules, unknown = 0, set[str]()
+            while waiting:
+                node = self.nodes[waiting.pop()]
+                modules |= node.third
+                unknown |= node.unknown
+                new = node.first - seen
+                seen |= new
+                waiting += new
+            known = Closure(sum(1 << number for number in seen), modules, frozenset(unknown))
+            self._closures[start] = known
+        return known
+
+    def module_bytes(self, modules: int) -> int:
+        """Bytes above a bare interpreter of a set of measured modules."""
+        if modules not in self._bytes:
+            self._bytes[modules] = self.footprints.footprint(self.module_names(modules)).bytes
+        return self._bytes[modules]
+
+    def module_names(self, modules: int) -> list[str]:
+        """The measured modules of a set."""
+        return [name for number, name in enumerate(self._names) if modules >> number & 1]
+
+    def source_bytes(self, files: int) -> int:
+        """Bytes of source of a set of first-party files."""
+        return sum(node.size for number, node in enumerate(self.nodes) if files >> number & 1)
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def reached(self, words: frozenset[str], own: tuple[Function, ...], files: int) -> list[Reached]:
+        """Functions of product files that a file's words lead to, as far as they import or start something."""
+        found: list[Reached] = []
+        seen: set[int] = set()
+        names = set(words)
+        frontier = set(words)
+        for depth in range(1, _DEPTH + 1):
+            following: set[str] = set()
+            for name in sorted(frontier & self._by_name.keys()):
+                for number, function in self._by_name[name]:
+                    if id(function) in seen or not files >> number & 1 or not self._plausible(function, words):
+                        continue
+                    seen.add(id(function))
+                    following |= function.calls
+                    if function.imports or function.started:
+                        found.append(Reached(self.nodes[number].path, function, depth))
+            frontier = following - names
+            names |= following
+        return found
+
+    def _plausible(self, function: Function, words: frozenset[str]) -> bool:
+        if not function.owner or function.owner in words:
+            return True
+        return not function.name.startswith("__") and len(self._by_name[function.name]) < _COMMON
+
+    def module_of_class(self, name: str, files: int) -> Node | None:
+        """The product file that defines a class or a function of this name."""
+        for number in self._class_at.get(name, ()):
+            if files >> number & 1:
+                return self.nodes[number]
+        for number, _ in self._by_name.get(name, ()):
+            if files >> number & 1:
+                return self.nodes[number]
+        return None
+
+
+def _candidates(base: list[str], parts: list[str], names: tuple[str, ...]) -> list[str]:
+    out = []
+    for end in range(1, len(parts) + 1):
+        stem = "/".join([*base, *parts[:end]])
+        out += [f"{stem}/__init__.py", f"{stem}.py"]
+    stem = "/".join([*base, *parts])
+    if not parts:
+        out.append(f"{stem}/__init__.py")
+    for name in names:
+        out += [f"{stem}/{name}.py", f"{stem}/{name}/__init__.py"]
+    return out
+
+
+def _roots(found: Scan) -> frozenset[str]:
+    """The top-level names that a file imports anywhere."""
+    imports = [*found.eager, *(item for scope in found.scopes for item in scope.imports)]
+    return frozenset(item.module.partition(".")[0] for item in imports if not item.level)
+
+
+def _functions(text: str, found: Scan) -> Iterator[Function]:
+    """The functions of a text, with attributes of lazily loaded submodules as imports of their own."""
+    roots = _roots(found)
+    for scope in found.scopes:
+        body = text[scope.start : scope.end]
+        imports = [*scope.imports, *_attributes(body, scope.imports)]
+        started = tuple(started_in(body, roots))
+        calls = frozenset(_CALLED.findall(body))
+        yield Function(scope.name, scope.owner, scope.line, calls, tuple(imports), started)
+
+
+def _attributes(body: str, imports: list[Imported]) -> Iterator[Imported]:
+    """``sp.stats`` after ``import scipy as sp``: some packages load a submodule when it is first asked for."""
+    for item in imports:
+        if item.bound and not item.level:
+            for name in sorted(set(re.findall(rf"\b{re.escape(item.bound)}\.(\w+(?:\.\w+)?)", body))):
+                module = item.module if item.bound != item.module.partition(".")[0] else item.bound
+                yield Imported(item.line, 0, f"{module}.{name}")

@@ -1,0 +1,75 @@
+"""Suspects of a project: every test file and test with its predicted peak and the reasons for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from memlint.analysis.footprint import Footprints as Allocations
+from memlint.analysis.project import Module
+from memlint.analysis.suite import Body, Suite
+from memlint.knowledge.footprints import Footprints, shipped_footprints
+from memlint.knowledge.ranking import Weights, shipped_weights
+from memlint.model import Finding, Suspect
+from memlint.ranking.graph import ImportGraph
+from memlint.ranking.predict import Model
+from memlint.ranking.terms import FileTerms, TermReader, TestTerms
+
+
+class Ranker:
+    """Ranks the files of one run; what it reads of imports is shared by all of them."""
+
+    def __init__(
+        self, root: Path, cores: int, footprints: Footprints | None = None, weights: Weights | None = None
+    ) -> None:
+        known = footprints or shipped_footprints()
+        self.reader = TermReader(ImportGraph(root, known), cores)
+        self.model = Model(weights or shipped_weights(), known.interpreter)
+
+    def suspects(
+        self, suite: Suite, modules: Iterable[Module], findings: list[Finding], tests: bool
+    ) -> Iterator[Suspect]:
+        """Each module as a suspect, and its tests after it if asked; ranks are given by ``in_order``."""
+        counts = Counter(finding.location.path for finding in findings)
+        by_test = Counter(finding.nodeid for finding in findings if finding.nodeid)
+        for module in modules:
+            file, own = self.terms(suite, module)
+            whole = self.model.of_file(file, [terms for _, terms in own])
+            yield Suspect(module.path, 0, whole.peak, whole.reasons, counts[module.path])
+            for body, terms in own if tests else ():
+                part = self.model.of_test(file, terms)
+                nodeid = body.nodeid
+                yield Suspect(module.path, 0, part.peak, part.reasons, by_test[nodeid], nodeid)
+
+    def terms(self, suite: Suite, module: Module) -> tuple[FileTerms, list[tuple[Body, TestTerms]]]:
+        """Everything that is known of a file and its tests, before the weights."""
+        allocations = _allocations(suite)
+        bodies = [body for body in suite.of(module).bodies if body.role == "test"]
+        return self.reader.of_file(module), [(body, _test_terms(suite, allocations, body)) for body in bodies]
+
+
+@lru_cache(maxsize=1)
+def _allocations(suite: Suite) -> Allocations:
+    return Allocations(suite)
+
+
+def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms:
+    function = body.function
+    relevance = suite.evaluator.relevance
+    heavy = relevance.matters(function, body.module) or any(
+        relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
+    )
+    parts = allocations.of_test(body) if heavy else allocations.of_module(body.module).kept
+    return TestTerms(function.name, _cases(suite, body), parts, function.first_line, function.end_line)
+
+
+def _cases(suite: Suite, body: Body) -> float | None:
+    """Likely number of cases; the decorators of a test without any need not be looked at."""
+    if not body.function.decorators and body.owner is None and not body.function.params:
+        return 1.0
+    count = suite.cases(body)
+    if count is None:
+        return None
+    return float(min(count.high, 100_000.0))

@@ -1,0 +1,153 @@
+"""The terms of a predicted peak, as they are read from a file, before any weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from memlint.analysis.footprint import Parts
+from memlint.analysis.project import Module
+from memlint.discovery import ancestor_conftests
+from memlint.knowledge.ranking import Weights
+from memlint.ranking.children import Started
+from memlint.ranking.graph import Closure, ImportGraph, Node, Reached
+from memlint.units import parse_bytes
+
+_MOST_WORKERS = 64  # more are never meant to run at once
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that a file's tests start at once. ``number`` counts them on the target machine."""
+
+    kind: str  # pool, fork or child
+    number: int
+    sure: bool
+    depth: int  # calls between the test file and the start; 0 in the file itself
+    bytes: int | None  # of one, when it is no Python of this suite
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Modules that are imported when a function runs."""
+
+    bytes: int  # beyond what is loaded by then
+    depth: int
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileTerms:
+    """What is known of a test file apart from its tests' own allocations. Bytes."""
+
+    path: str
+    source: int  # of the test file itself
+    imports: int  # measured modules, above a bare interpreter
+    parts: tuple[tuple[str, int], ...]  # the largest of them
+    first_party: int  # source of the product's modules that are loaded
+    unknown: tuple[str, ...]
+    late: tuple[Late, ...]
+    workers: tuple[Workers, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestTerms:
+    """What one test adds."""
+
+    name: str
+    cases: float | None  # None when they cannot be counted
+    parts: Parts
+    first_line: int
+    last_line: int
+
+
+class TermReader:
+    """Reads the terms of files from the import graph."""
+
+    def __init__(self, graph: ImportGraph, cores: int) -> None:
+        self.graph = graph
+        self.cores = cores
+
+    def of_file(self, module: Module) -> FileTerms:
+        """The terms of one file; a file that cannot be read has those of an empty one."""
+        node = self.graph.read(module.path) or Node(module.path, 0, (), (), frozenset(), (), frozenset())
+        closure = self._closure(node)
+        names = ["pytest:session", *self.graph.module_names(closure.modules)]
+        loaded = self.graph.footprints.footprint(names)
+        reached = self.graph.reached(node.words - node.classes, node.functions, closure.files)
+        return FileTerms(
+            module.path,
+            node.size,
+            loaded.bytes,
+            loaded.parts[:4],
+            self.graph.source_bytes(closure.files),
+            tuple(sorted(closure.unknown)),
+            tuple(self._late(node, closure, reached)),
+            tuple(self._workers(module, node, closure, reached)),
+        )
+
+    def _closure(self, node: Node) -> Closure:
+        """The file's eager imports, those of the conftests above it, and the packages that hold it."""
+        numbers = set(node.first)
+        folders = node.path.split("/")[:-1]
+        around = ["/".join([*folders[:end], "__init__.py"]) for end in range(len(folders), 0, -1)]
+        for path in [*ancestor_conftests(node.path), *around]:
+            number = self.graph.node(path)
+            if number is not None:
+                numbers.add(number)
+        return self.graph.closure(numbers, node.third, node.unknown)
+
+    # --- late imports -----------------------------------------------------------------------------------------------
+
+    def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
+        loaded = closure
+        mine = [Reached(node.path, function, 0) for function in node.functions if function.imports]
+        for item in [*mine, *reached]:
+            files, modules, unknown = self.graph.resolved(item.path, item.function.imports)
+            after = self.graph.closure(files, loaded.modules | modules, loaded.unknown | unknown)
+            after = Closure(after.files | loaded.files, after.modules, after.unknown)
+            if after.modules == loaded.modules:
+                loaded = after
+                continue
+            before = self.graph.module_bytes(loaded.modules)
+            added = self.graph.module_bytes(after.modules) - before
+            new = self.graph.module_names(after.modules & ~loaded.modules)
+            loaded = after
+            if added > 0:
+                line = item.function.imports[0].line
+                yield Late(added, item.depth, item.path, line, f"{', '.join(sorted(new)[:3])} in {item.function.name}()")
+
+    # --- workers ----------------------------------------------------------------------------------------------------
+
+    def _workers(self, module: Module, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Workers]:
+        for started in node.started:
+            if self._threads(started, closure):
+                continue
+            yield self._one(started, module.path, 0, 0)
+        for item in reached:
+            for started in item.function.started:
+                if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
+                    yield self._one(started, item.path, item.depth, item.function.line)
+
+    def _threads(self, started: Started, closure: Closure) -> bool:
+        """Whether the call is known, or its callee's own file says, to use threads alone."""
+        return started.kind == "threads"
+
+    def _one(self, started: Started, path: str, depth: int, line: int) -> Workers:
+        number = started.count if started.count >= 0 else max(1, self.cores + 1 + started.count)
+        size = parse_bytes(started.bytes) if started.bytes else None
+        noun = "process" if number == 1 else "processes"
+        text = f"{min(number, _MOST_WORKERS)} {noun} of {started.callee}()"
+        return Workers(
+            started.kind, min(number, _MOST_WORKERS), started.sure, depth, size, path, line + started.line - 1 if line else started.line, text
+        )
+
+
+def cases_of(tests: Iterable[TestTerms], weights: Weights) -> float:
+    """How many cases the tests have together; those that cannot be counted by the weight for them."""
+    return sum(test.cases if test.cases is not None else weights.unknown_cases for test in tests)

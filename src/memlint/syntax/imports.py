@@ -1,0 +1,160 @@
+"""What a file imports and what it starts, read from its text by one regular expression.
+
+Ranking follows the imports of a whole product, thousands of files that no rule looks at: parsing them would cost
+more than all else. So this reads lines, knows strings in triple quotes, indentation and nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(
+    r"""
+    (?P<quotes>\"\"\"|''')[\s\S]*?(?P=quotes)
+  | ^(?P<indent>[ \t]*)(?:
+        (?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)(?:\((?P<bases>[^()]*)\)[ ]*:)?
+      | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
+      | import[ ]+(?P<plain>[^\n;]*)
+      | if[ ]+(?:\w+\.)?(?P<typing>TYPE_CHECKING)\b
+      | (?P<otherwise>else[ ]*:|elif\b)
+      | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
+    )
+  | \b(?:_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+_NAME = re.compile(r"([\w.]+)(?:[ ]+as[ ]+(\w+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One import statement. ``names`` are those of ``from``; ``bound`` is the local name of a plain import."""
+
+    line: int
+    level: int
+    module: str
+    names: tuple[str, ...] = ()
+    bound: str = ""
+
+
+@dataclass(slots=True)
+class Scope:
+    """A function, with the class around it, if any, and the imports that wait until it runs."""
+
+    name: str
+    owner: str
+    line: int
+    start: int  # offset of ``def`` in the text
+    end: int = 0
+    imports: list[Imported] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The imports of a file: those that importing it runs, and its functions with theirs."""
+
+    eager: tuple[Imported, ...]
+    scopes: tuple[Scope, ...]
+    bases: dict[str, tuple[str, ...]]  # of each class, as written, without their modules
+
+
+@dataclass(slots=True)
+class _Open:
+    """A block that is open: a function, a class, or ``if TYPE_CHECKING``."""
+
+    indent: int
+    kind: str
+    name: str = ""
+    scope: Scope | None = None
+
+
+class _Reader:
+    """One pass over a text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.open: list[_Open] = []
+        self.eager: list[Imported] = []
+        self.scopes: list[Scope] = []
+        self.bases: dict[str, tuple[str, ...]] = {}
+        self._line, self._offset = 1, 0
+
+    def read(self) -> Scan:
+        """Go through the tokens in order."""
+        for match in _TOKEN.finditer(self.text):
+            if match["quotes"]:
+                continue
+            self.line_of(match.start())
+            if match["called"]:
+                self.take([Imported(self._line, 0, match["called"])], self.indent_at(match.start()))
+                continue
+            indent = len(match["indent"].expandtabs())
+            self.close(indent, match.start())
+            if match["kind"]:
+                self.enter(match, indent)
+            elif match["typing"]:
+                self.open.append(_Open(indent, "typing"))
+            elif match["module"] is not None or match["plain"] is not None:
+                self.take(list(_imported(match, self._line)), None)
+        self.close(0, len(self.text))
+        return Scan(tuple(self.eager), tuple(self.scopes), self.bases)
+
+    def line_of(self, offset: int) -> None:
+        """Count lines up to an offset."""
+        self._line += self.text.count("\n", self._offset, offset)
+        self._offset = offset
+
+    def indent_at(self, offset: int) -> int:
+        """How far the line of an offset is indented."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        line = self.text[start:offset]
+        return len(line) - len(line.lstrip())
+
+    def close(self, indent: int, offset: int) -> None:
+        """Leave the blocks that a line of this indentation ends."""
+        while self.open and self.open[-1].indent >= indent:
+            block = self.open.pop()
+            if block.scope is not None:
+                block.scope.end = offset
+
+    def enter(self, match: re.Match[str], indent: int) -> None:
+        """Open a function or a class."""
+        name = match["name"]
+        if match["kind"] == "class":
+            written = (base.strip().rpartition(".")[2] for base in (match["bases"] or "").split(","))
+            self.bases[name] = tuple(base for base in written if base.isidentifier())
+            self.open.append(_Open(indent, "class", name))
+            return
+        owner = next((block.name for block in reversed(self.open) if block.kind == "class"), "")
+        scope = Scope(name, owner, self._line, match.start())
+        self.scopes.append(scope)
+        self.open.append(_Open(indent, "def", name, scope))
+
+    def take(self, found: list[Imported], indent: int | None) -> None:
+        """Give imports to the function around them, or to the module."""
+        around = [block for block in self.open if indent is None or block.indent < indent]
+        if any(block.kind == "typing" for block in around):
+            return
+        scope = next((block.scope for block in around if block.scope is not None), None)
+        (self.eager if scope is None else scope.imports).extend(found)
+
+
+def _imported(match: re.Match[str], line: int) -> Iterator[Imported]:
+    if match["plain"] is not None:
+        for part in match["plain"].partition("#")[0].split(","):
+            named = _NAME.match(part.strip())
+            if named:
+                yield Imported(line, 0, named[1], (), named[2] or named[1].partition(".")[0])
+        return
+    written = re.sub(r"#[^\n]*|[()\\]", " ", match["names"])
+    named_parts = (_NAME.match(part.strip()) for part in written.split(","))
+    names = tuple(part[1] for part in named_parts if part)
+    if match["module"] or match["dots"]:
+        yield Imported(line, len(match["dots"]), match["module"], names)
+
+
+def scan(text: str) -> Scan:
+    """Read the imports of a Python text; what is no Python gives whatever lines look like imports."""
+    return _Reader(text).read()
