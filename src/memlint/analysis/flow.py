@@ -232,9 +232,9 @@ class Flow(Holdings):
 
     def _assert(self, node: f.Assert, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        self.fails(state, run)
         if _says_gone(node.test):
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
+        self.fails(state, run)
         return state
 
     def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
