@@ -197,8 +197,22 @@ def test_bytes_agree_within_a_tenth() -> None:
 
 COUNT = st.integers(2_000, 6_000)  # ints up to 256 exist once, which would decide shorter lists
 ELEMENT = st.sampled_from(
-    ["i", "str(i)", "i * 1.5", "(i, i + 1)", "[i]", "[]", "{}", "{'a': i}", "{'id': i, 'name': f'row {i}'}", "f'key-{i}'", "None", "[0] * 20", "{i}"]
-)  # fmt: skip
+    [
+        "i",
+        "str(i)",
+        "i * 1.5",
+        "(i, i + 1)",
+        "[i]",
+        "[]",
+        "{}",
+        "{'a': i}",
+        "{'id': i, 'name': f'row {i}'}",
+        "f'key-{i}'",
+        "None",
+        "[0] * 20",
+        "{i}",
+    ]
+)
 OBJECTS = st.one_of(
     st.builds(lambda n, element: f"[{element} for i in range({n})]", COUNT, ELEMENT),
     st.builds(lambda n, element: f"list({element} for i in range({n}))", COUNT, ELEMENT),

@@ -28,7 +28,8 @@ def many_cases(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
 
 def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
     marks = ctx.suite.parametrized(body)
-    given = {name for names, _, _ in marks for name in names}  # these take the place of a fixture's own parameters
+    # what parametrize gives takes the place of a fixture's own parameters
+    given = {name for names, _, _ in marks for name in names}
     asked = [fixture for fixture in ctx.suite.requested(body) if fixture.name not in given]
     fixtures = [fixture for fixture in asked if fixture.params is not None and 1 < _params(fixture) < least]
     known = [
