@@ -4,6 +4,7 @@
     memlint rank tests --format json > rank.json
     python bench/runner_order.py j.jsonl rank.json
 
+Without a ranking, the order of the run itself is judged (with -j 1 and the default order, that of the ranking then).
 Random order is given as the mean over 2,000 shuffles.
 """
 
@@ -35,11 +36,11 @@ def runs_until(order: Sequence[str], wanted: set[str]) -> int:
 def main() -> None:
     """Print a line for each number of heaviest files."""
     peaks = peaks_of(Path(sys.argv[1]))
-    predicted = {
-        file["path"]: file["predicted_peak_bytes"]["likely"]
-        for file in json.loads(Path(sys.argv[2]).read_bytes())["files"]
-    }
-    suspects = sorted(peaks, key=lambda name: (name not in predicted, -predicted.get(name, 0), name))
+    suspects = list(peaks)
+    if len(sys.argv) > 2:
+        files = json.loads(Path(sys.argv[2]).read_bytes())["files"]
+        rank = {file["path"]: file["rank"] for file in files}
+        suspects.sort(key=lambda name: (rank.get(name, len(rank) + 1), name))
     luck = random.Random(1)
     heaviest = sorted(peaks, key=lambda name: -peaks[name])
     print(

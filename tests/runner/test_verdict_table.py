@@ -212,7 +212,9 @@ def test_hang_after_the_last_test(bench: Bench) -> None:
         import threading
         def test_a(): threading.Thread(target=threading.Event().wait).start()
     """
-    assert bench.run_one(code, timeout=1.0).verdict == "timeout"
+    unit = bench.run_one(code, timeout=2.0)
+    assert unit.verdict == "timeout"
+    assert "pytest had finished" in unit.evidence[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

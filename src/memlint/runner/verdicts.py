@@ -77,7 +77,8 @@ def _ours(ending: Ending) -> Judgement | None:
     if ending.killed_for == "interrupt":
         return Judgement("interrupted", ("stopped by the user",))
     if ending.killed_for == "timeout" and not ending.oom_kills:
-        return Judgement("timeout", (f"killed after {ending.timeout:g} s",))
+        after = "" if ending.finished is None else ", when pytest had finished but its process had not"
+        return Judgement("timeout", (f"killed after {ending.timeout:g} s{after}",))
     if ending.killed_for == "limit":
         held, limit = format_bytes(ending.peak_bytes), format_bytes(ending.limit_bytes or 0)
         return Judgement("oom", (f"killed by the watchdog: {held} over the limit of {limit}",))

@@ -18,7 +18,7 @@ from memlint.runner.meters.base import Meter, Sample
 from memlint.runner.meters.cgroup import fields
 from memlint.runner.spool import Spool
 
-GRACE = 0.25  # seconds in which helpers of a dead process may end by themselves (resource trackers do)
+GRACE = 0.5  # seconds in which helpers of a dead process may end by themselves (resource trackers do)
 BURIAL = 5.0  # seconds for killed processes to go
 TAIL = 1 << 20  # bytes of output that are kept
 FLOOD = 256 << 20  # bytes of output beyond which its beginning is dropped while the unit runs
