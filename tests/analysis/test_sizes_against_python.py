@@ -164,8 +164,9 @@ ARRAYS = SHAPES.flatmap(array_of).flatmap(lambda array: st.one_of(st.just(array)
 
 
 def test_arrays_agree_within_a_tenth() -> None:
-    pytest.importorskip("numpy")
-    run(ARRAYS, 1.1, lambda expression: float(evaluate(expression).nbytes))
+    numpy = pytest.importorskip("numpy")
+    with numpy.errstate(all="ignore"):  # what np.empty leaves in an array may not fit the type it is cast to
+        run(ARRAYS, 1.1, lambda expression: float(evaluate(expression).nbytes))
 
 
 # --- bytes ----------------------------------------------------------------------------------------------------
