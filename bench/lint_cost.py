@@ -2,8 +2,8 @@
 
     python bench/lint_cost.py SUITE [--every N] [--repeat R]
 
-SUITE is a folder of tests, such as site-packages/pandas/tests. Cold is a run without a cache (also with one job), warm a
-second run over unchanged files. The machine may be noisy: every figure is the least of R runs.
+SUITE is a folder of tests, such as site-packages/pandas/tests. Cold is a run without a cache (also with one job),
+warm a second run over unchanged files. The machine may be noisy: every figure is the least of R runs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def lint(suite: Path, *options: str) -> tuple[float, int]:
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("suite", type=Path)
     parser.add_argument("--repeat", type=int, default=1)
     options = parser.parse_args()
@@ -70,7 +72,8 @@ def main() -> None:
             "cold, filling the cache": lint(options.suite, *cached),
             "warm": min(lint(options.suite, *cached) for _ in rounds),
         }
-    print(f"{len(files)} files, {size / 1e6:.1f} MB; bare libcst parse {bare:.1f} s user CPU, ast parse {quick / bare:.2f} of it")
+    print(f"{len(files)} files, {size / 1e6:.1f} MB")
+    print(f"bare libcst parse {bare:.1f} s user CPU, ast parse {quick / bare:.2f} of it")
     for name, (seconds, peak) in rows.items():
         print(f"{name:26} {seconds:7.1f} s  {seconds / bare:5.2f} × bare parse  peak {peak / 2**20:6.0f} MiB")
 

@@ -31,6 +31,7 @@ _ALWAYS = frozenset(
     }
 )
 _ITERATING = frozenset({"__next__", "__getitem__"})
+_PACKAGE_HOPS = 2  # re-exports through packages that are followed
 _NONE: frozenset[str] = frozenset()
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
 
@@ -145,6 +146,19 @@ class Relevance:
         for module in list(self.project.modules.values()):
             if module.linted:
                 self._targets(module)
+        for _ in range(_PACKAGE_HOPS):
+            self._read_reexports()
+
+    def _read_reexports(self) -> None:
+        """Packages of the product pass on what their modules define: follow the names that the suite mentions."""
+        modules = list(self.project.modules.values())
+        words = {word for module in modules if module.linted for word in module.facts.mentions.split()}
+        for module in modules:
+            if not (module.is_product and module.is_package) or module.path in self._imported:
+                continue
+            nodes = self._summary(module).imports
+            used = [node for node in nodes if any(local in words for local, _ in node.bindings)]
+            self._imported[module.path] = [(node, self._modules_of(node, module)) for node in used]
 
     def _targets(self, module: Module) -> list[tuple[f.Import, list[Module]]]:
         """The imports of a module with the project's modules that they name, or take names from."""

@@ -105,7 +105,7 @@ def _weigh_object(value: Obj, module: Module, disk: Disk, hops: int) -> Source:
 
 
 def _arguments(site: Site) -> list[Value]:
-    """What the thing may have been opened from: the parameter that tables name, the receiver of a method, the arguments."""
+    """What the thing may have been opened from: a parameter that tables name, a method's receiver, the arguments."""
     named = [
         site.args[e.load.source] for e in site.entries if e.load is not None and e.load.source in site.args
     ]

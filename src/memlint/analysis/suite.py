@@ -407,9 +407,8 @@ class Suite:
             if length is None:
                 return None
             counts.append(length)
-        for fixture in self.requested(body):
-            if fixture.params is not None and fixture.params.length is not None:
-                counts.append(fixture.params.length)
+        params = [fixture.params for fixture in self.requested(body)]
+        counts.extend(given.length for given in params if given is not None and given.length is not None)
         return product(tuple(counts)) if counts else ONE
 
     # --- evaluation -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from memlint.units import parse_bytes, parse_count
 FAMILIES = ("load", "grow", "fixture", "process", "handle", "retain", "mark", "meta")
 
 
-class Option(Struct, kw_only=True):
+class Option(Struct, frozen=True, kw_only=True):
     """A setting of a rule, written ``[tool.memlint.rules.MEM201] min-bytes = "100 MiB"``."""
 
     name: str

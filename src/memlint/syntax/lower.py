@@ -578,7 +578,7 @@ def _text(source: str) -> f.Text:
     return f.Text(kept, len(literal))
 
 
-_COMPREHENSIONS = {
+_COMPREHENSIONS: dict[Any, str] = {
     cst.ListComp: "list",
     cst.SetComp: "set",
     cst.DictComp: "dict",
