@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memlint.analysis.values import Data, Literal, Obj, PathValue, Ref, Sequence, Value
+from memlint.analysis.values import Data, Literal, Method, Obj, PathValue, Ref, Sequence, Value
 
 DATA_TYPES = {
     "array": "numpy.ndarray",
@@ -33,4 +33,7 @@ def type_name(value: Value) -> str | None:
         return "builtins.str" if value.is_string else "pathlib.Path"
     if isinstance(value, Ref):
         return value.name
+    if isinstance(value, Method):  # an accessor: frame.plot.bar()
+        owner = type_name(value.receiver)
+        return f"{owner}.{value.attr}" if owner is not None else None
     return None
