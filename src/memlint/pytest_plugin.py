@@ -286,6 +286,7 @@ class Unit:
         self.orders = orders
         self.events = Events(orders["MEMLINT_EVENTS"])
         self.start_folder = str(config.invocation_params.dir)
+        self.files: dict[Path, str] = {}  # → as the runner names it
         self.resident = memory()[1]
         self.baseline = orders.get("MEMLINT_MODE") == "baseline"
         self.outcome = ""
@@ -295,7 +296,11 @@ class Unit:
     def name(self, item: pytest.Item) -> str:
         """The node id, with its file relative to the folder pytest was started in, whatever its rootdir."""
         _, found, rest = item.nodeid.partition("::")
-        return os.path.relpath(item.path, self.start_folder).replace(os.sep, "/") + found + rest
+        file = self.files.get(item.path)
+        if file is None:
+            file = os.path.relpath(item.path, self.start_folder).replace(os.sep, "/")
+            self.files[item.path] = file
+        return file + found + rest
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
