@@ -28,6 +28,7 @@ Known = OneOf["sized", "small", "unknown", "opaque", "other"]
 _LOCAL = re.compile(
     r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
 )
+_SUFFIX = re.compile(r"\.\w{1,8}$|[*/]")
 _HOPS = 8  # calls between opening a thing and reading it
 
 
@@ -66,11 +67,19 @@ def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source
     if isinstance(value, (Data, Mocked)):
         return Source("other", "a buffer")
     if isinstance(value, (Sequence, Iterator)):
-        return (
-            weigh(value.element, module, disk, hops - 1) if hops and value.element is not UNKNOWN else OPAQUE
-        )
+        return _weigh_several(value, module, disk, hops)
     path = arithmetic.as_path(value)
     return _weigh_path(path, module, disk) if path is not None else OPAQUE
+
+
+def _weigh_several(value: Sequence | Iterator, module: Module, disk: Disk, hops: int) -> Source:
+    """A list of paths; a list of texts is data itself, as ``loadtxt`` takes it."""
+    if not hops or value.element is UNKNOWN:
+        return OPAQUE
+    several = value.element.options if isinstance(value.element, Choice) else (value.element,)
+    if any(isinstance(item, Literal) and not _SUFFIX.search(str(item.value)) for item in several):
+        return Source("other", "a text")
+    return weigh(value.element, module, disk, hops - 1)
 
 
 def _heaviest(sources: list[Source]) -> Source:
@@ -123,6 +132,10 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("small", "an in-memory database")
     if path.base == "tmp":
         return Source("small", "a temporary file")
+    if path.text is not None and "\n" in path.text:
+        return Source("other", "a text")
+    if path.text in {"", ".", "./"}:
+        return OPAQUE
     if path.base == "url":
         if path.text is not None and _LOCAL.match(path.text):
             return Source("opaque", "a local server")

@@ -34,6 +34,7 @@ _FAKE_NETWORKS = {
     "vcr",
     "httpserver",
 }
+_OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
@@ -62,7 +63,8 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = site.name.rpartition(".")[2]
     if source.bytes is None:
-        confidence = Confidence.MEDIUM if source.known == "unknown" else Confidence.LOW
+        sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
+        confidence = Confidence.MEDIUM if sure else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
         return
@@ -76,6 +78,16 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     )
     confidence = Confidence.HIGH if source.bytes >= 10_000_000 else Confidence.MEDIUM
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
+
+
+def _made_on_the_way(source: Source, ctx: Context) -> bool:
+    """Whether a relative path that is not there may be one that the test makes in a folder it has changed to."""
+    if source.path is None or source.path.startswith(("/", "~")) or "://" in source.path or ctx.body is None:
+        return False
+    words = ctx.body.function.mentions.split()
+    params = {param.name for param in ctx.body.function.params}
+    changes = any("chdir" in word or "switchdir" in word or word in _OWN_FOLDERS for word in words)
+    return changes or not params.isdisjoint(_OWN_FOLDERS)
 
 
 def estimate_in_memory(load: Load, source: Source) -> Estimate | None:
