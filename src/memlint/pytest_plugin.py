@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if orders:
         config.pluginmanager.register(Unit(config, orders), "memlint_unit")
     if orders or config.getoption("memlint"):
-        config.pluginmanager.register(Measure(config.getoption("memlint")), "memlint_measure")
+        config.pluginmanager.register(Measure(), "memlint_measure")
     if config.getoption("memlint"):
         config.pluginmanager.register(Heaviest(config.getoption("memlint_top")), "memlint_heaviest")
 
@@ -82,12 +82,15 @@ def _orders(config: pytest.Config) -> dict[str, str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Measure after all when a collected test has a budget."""
+    """Look at reports only when a collected test has a budget, or the figures are wanted."""
     manager = session.config.pluginmanager
-    if manager.has_plugin("memlint_measure"):
-        return
-    if any(item.get_closest_marker("memory_budget") for item in session.items):
-        manager.register(Measure(attach=False), "memlint_measure")
+    attach = session.config.getoption("memlint")
+    names = BUDGETS if manager.has_plugin("memlint_measure") else BUDGETS[:1]
+    held = any(item.get_closest_marker(name) for item in session.items for name in names)
+    if held and not manager.has_plugin("memlint_measure"):
+        manager.register(Measure(), "memlint_measure")
+    if held or attach:
+        manager.register(Reports(manager.get_plugin("memlint_measure"), attach), "memlint_reports")
 
 
 # ---------------------------------------------------------------------------------------------- memory
@@ -171,11 +174,9 @@ def _mebibytes(size: float) -> str:
 
 
 class Measure:
-    """Takes the three figures of each test and holds it to its budget."""
+    """Opens the window of each test."""
 
-    def __init__(self, attach: bool) -> None:
-        """``attach``: put the figures on the reports too, for the table at the end."""
-        self.attach = attach
+    def __init__(self) -> None:
         self.before: int | None = None
         self.gap = 0
 
@@ -185,6 +186,14 @@ class Measure:
         self.gap, self.before = memory()
         reset_peak()
         yield
+
+
+class Reports:
+    """Holds tests to their budgets, and attaches the figures for the table at the end."""
+
+    def __init__(self, measure: Any, attach: bool) -> None:
+        self.measure = measure
+        self.attach = attach
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, None]:
@@ -198,13 +207,13 @@ class Measure:
                 report.longrepr = message
         elif call.when == "teardown" and self.attach:
             peak, _ = memory()
-            setattr(report, PEAK_KEY, [max(0, peak - (self.before or 0)), peak])
+            setattr(report, PEAK_KEY, [max(0, peak - (self.measure.before or 0)), peak])
 
     def _over_budget(self, item: pytest.Item) -> str:
         markers = [marker for name in BUDGETS if (marker := item.get_closest_marker(name))]
-        if not markers or self.before is None:
+        if not markers or self.measure.before is None:
             return ""
-        added = max(0, memory()[0] - self.before)
+        added = max(0, memory()[0] - self.measure.before)
         return next(filter(None, (over_budget(marker, added) for marker in markers)), "")
 
 
