@@ -2,7 +2,7 @@
 
 Footprints overlap: whoever imports scipy.stats has imported numpy. So a module keeps, beside the total of a
 lone import, what is its *own*: the total less the own bytes of all measured modules that it brings along. A set of
-imports then costs the sum of the own bytes of all that it brings, each module once.
+imports then costs the own bytes of all that it brings, each module once, less what later imports reuse.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import msgspec
 from memlint.knowledge.locate import rules_dir
 from memlint.knowledge.toml import read_toml
 
+# of what further imports need alone, the share that they need on top of the largest: importing makes garbage, and
+# what one import has freed the next uses again (measured over combinations by scripts/measure_footprints.py --check)
+TOGETHER = 0.8
 LEAST_SCALE = 5_000_000  # bytes: errors of smaller totals are weighed as if they were this large
 # the fit stops after so many rounds, or when none moves a figure by so many bytes
 SWEEPS, PRECISION = 300, 1000.0
@@ -90,18 +93,24 @@ class Footprints:
 
     def footprint(self, imports: Iterable[str]) -> Footprint:
         """Return the bytes above a bare interpreter of importing all these dotted names in one process."""
-        loaded, unknown = set[str](), set[str]()
+        loaded, unknown, largest = set[str](), set[str](), 0
         for name in set(imports):
             module = self.resolve(name)
             if module is not None:
                 loaded |= self.closure(module)
+                largest = max(largest, self._own(self.closure(module)))
             elif (
                 name.partition(".")[0] not in sys.stdlib_module_names
-            ):  # what is not measured there costs next to nothing
+            ):  # unmeasured there, it costs next to nothing
                 unknown.add(name)
-        parts = [(module, self.table.module[module].own) for module in loaded]
+        together = self._own(loaded)
+        share = (largest + TOGETHER * (together - largest)) / together if together else 1.0
+        parts = [(module, round(self.table.module[module].own * share)) for module in loaded]
         parts.sort(key=lambda part: (-part[1], part[0]))
         return Footprint(sum(own for _, own in parts), tuple(parts), tuple(sorted(unknown)))
+
+    def _own(self, modules: Iterable[str]) -> int:
+        return sum(self.table.module[module].own for module in modules)
 
     def overlaid(self, measured: FootprintTable) -> Footprints:
         """Return these footprints with the measured ones in place of their namesakes."""
