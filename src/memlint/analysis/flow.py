@@ -8,14 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memlint import facts as f
-from memlint.analysis.holdings import Holdings, mentioned
+from memlint.analysis.expectations import (
+    catches_all,
+    expects_exception,
+    expects_failure,
+    expects_leak,
+    first_name,
+    last_name,
+    says_gone,
+    without_tested,
+)
+from memlint.analysis.holdings import Holdings, mentioned, named
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import statements
 from memlint.analysis.values import ClassValue, Obj
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
-_EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
 _STOPPING_METHODS = frozenset({"skipTest", "fail"})
 _VANISHING = ("os._exit", "os.exec")
@@ -58,6 +67,7 @@ class Run:
     running: tuple[int, ...] = ()
     expected: str = ""  # the exception that an enclosing pytest.raises expects
     loops: int = 0  # loops without a break around the statement
+    aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
     deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
     again: dict[Obligation, frozenset[int]] = field(default_factory=dict)  # acquired anew before a release
     factories: dict[Obligation, str] = field(
@@ -121,6 +131,7 @@ class Flow(Holdings):
             if not [name for name in state.holders(obligation) if name != path]:
                 state.masks[self.lost(obligation)] = former
         state.names[path] = held
+        run.aliases.pop(path, None)
         for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
             del state.names[name]
         first, _, rest = path.partition(".")
@@ -156,7 +167,17 @@ class Flow(Holdings):
                 self.bind(target, held, state, run)
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
+        self._alias(node, held, state, run)
         return state
+
+    @staticmethod
+    def _alias(node: f.Assign, held: frozenset[Obligation], state: State, run: Run) -> None:
+        """``out = process.stdout``, ``pid = process.pid``: what is done to that name is done to the part."""
+        for target in node.targets:
+            if not isinstance(target, f.Name):
+                continue
+            if isinstance(node.value, f.Name) and not held and named(node.value.path, state):
+                run.aliases[target.path] = node.value.path
 
     def _bind_parts(self, path: str, value: f.Expr | None, held: frozenset[Obligation], state: State) -> None:
         """``{"east": east}`` and ``SimpleNamespace(process=process)``: each part can be named later."""
@@ -232,9 +253,9 @@ class Flow(Holdings):
 
     def _assert(self, node: f.Assert, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if _says_gone(node.test):
+        if says_gone(node.test):
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
-        self.fails(state, run)
+        self.fails(without_tested((node.test,), state), run)
         return state
 
     def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
@@ -309,6 +330,9 @@ class Flow(Holdings):
         inner = Exits()
         before = state.copy()
         end = self.block(node.body, state, inner, run)
+        if expects_failure(node) and end is not None:
+            for obligation in end.masks.keys() - before.masks.keys():
+                obligation.doubtful = True
         caught = inner.raises
         if node.handlers:
             caught = merge(caught, _anywhere(node, before, end))
@@ -317,7 +341,7 @@ class Flow(Holdings):
         if end is not None and node.orelse:
             after = self.block(node.orelse, end, inner, run)
         if node.handlers:
-            inner.raises = None if any(_catches_all(handler) for handler in node.handlers) else inner.raises
+            inner.raises = None if any(catches_all(handler) for handler in node.handlers) else inner.raises
             for handler in node.handlers:
                 if caught is not None:
                     after = merge(after, self.block(handler.body, caught.copy(), inner, run))
@@ -342,9 +366,11 @@ class Flow(Holdings):
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)
-            if _expects_exception(manager):
+            if expects_leak(manager):
+                state.keep(frozenset(state.masks))
+            if expects_exception(manager):
                 expects = True
-                run.expected = _first_name(manager)
+                run.expected = first_name(manager)
         inner = Exits()
         end = self.block(node.body, state, inner, run)
         run.expected = expected
@@ -383,16 +409,6 @@ def _is_kind(obligation: Obligation, kind: object) -> bool:
         if isinstance(kind, str)
         else isinstance(kind, ClassValue) and name.endswith(kind.cls.name)
     )
-
-
-def _says_gone(test: f.Expr) -> bool:
-    """``assert not process.is_alive()``, ``assert process.poll() is not None``, ``assert process.poll() == 0``."""
-    if isinstance(test, f.Unary):
-        return test.op == "not"
-    if not isinstance(test, f.Compare):
-        return False
-    op, right = test.rest[0]
-    return op == "is not" or (op == "==" and right != f.Const(None))
 
 
 def _looped(end: State | None, skipped: State | None) -> State | None:
@@ -448,30 +464,9 @@ def _anywhere(node: f.Try, before: State, end: State | None) -> State:
 
 def _only_releases(node: f.Try, before: State) -> bool:
     """``try: process.kill() except Exception: pass``: what fails there had nothing left to release."""
-    if any("Timeout" in _last_name(handler.type) for handler in node.handlers):
+    if any("Timeout" in last_name(handler.type) for handler in node.handlers):
         return False
     return all(isinstance(s, f.ExprStmt) for s in node.body) and bool(mentioned(node.body[0].value, before))  # type: ignore[union-attr]
-
-
-def _last_name(node: f.Expr | None) -> str:
-    if isinstance(node, f.Seq):
-        return " ".join(_last_name(item) for item in node.items)
-    return node.path.rpartition(".")[2] if isinstance(node, f.Name) else ""
-
-
-def _catches_all(handler: f.Handler) -> bool:
-    return handler.type is None or _last_name(handler.type) in {"Exception", "BaseException"}
-
-
-def _expects_exception(node: f.Expr) -> bool:
-    name = _last_name(node.func) if isinstance(node, f.Call) else ""
-    return name in _EXPECTING or "raises" in name
-
-
-def _first_name(node: f.Expr) -> str:
-    if not isinstance(node, f.Call) or _last_name(node.func) == "suppress":
-        return ""
-    return (_last_name(node.args[0].value) if node.args else "") or "Exception"
 
 
 _STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] = {

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from memlint import facts as f
+from memlint.analysis.expectations import without_tested
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
@@ -43,7 +44,11 @@ _SAME = {
     "popitem",
     "children",
     "get_bind",
+    "result",
 }
+_THROUGH_NAMES = frozenset({"asyncio.run", "asyncio.runners.run", "asyncio.Runner.run"})
+_ADOPTING = frozenset({"connect_read_pipe", "connect_write_pipe", "connect_accepted_socket"})
+_ENDING_CHILD = ("wait", "kill", "terminate", "reap", "cleanup", "clean_up", "stop")
 _THROUGH = {
     "list",
     "tuple",
@@ -60,6 +65,10 @@ _THROUGH = {
     "gather",
     "wait_for",
     "shield",
+    "run_until_complete",
+    "run_coroutine_threadsafe",
+    "create_task",
+    "ensure_future",
 }
 _BUNDLES = {"types.SimpleNamespace", "argparse.Namespace", "collections.deque", "collections.OrderedDict"}
 _FINALIZERS = {"addCleanup", "addClassCleanup", "addfinalizer", "addModuleCleanup", "addAsyncCleanup"}
@@ -113,6 +122,7 @@ class Handover(Flow):
 
     def call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
         """Run a call; what its result stands for."""
+        node = _by_its_name(node, run)
         base = self._receiver(node, state, run)
         site = run.sites.get(node.at)
         held = [self.visit(arg.value, state, run) for arg in node.args]
@@ -127,8 +137,9 @@ class Handover(Flow):
         if self._takes_over(node, site, base, given, state, run):
             return given
         if path.rpartition(".")[2].startswith("assert") or run.every_call_fails:
-            self.fails(state, run)
+            self.fails(without_tested((arg.value for arg in node.args), state), run)
         self.may_fail(state, run)
+        self._gives_release(node, path, state)
         return self._result(node, site, callee, name, base, held, state, run)
 
     def _result(
@@ -147,6 +158,9 @@ class Handover(Flow):
         if site is not None and resource is not None:
             if isinstance(callee, ClassValue) or resource.name.startswith(_RUNNERS):
                 state.keep(given.union(*(self._closed_over(arg.value, state, run) for arg in node.args)))
+            state.keep(_adopted(node, "", state))
+            if resource.name.startswith("asyncio."):
+                state.keep(given)
             if run.expected:
                 return NOTHING  # what is expected to fail acquires nothing
             return self.new(site, resource, state, given | base, run)
@@ -156,6 +170,23 @@ class Handover(Flow):
             return given
         self._pass_on(node, callee, name, given, state, run)
         return self._derived(node, name, base, given, state)
+
+    def _gives_release(self, node: f.Call, path: str, state: State) -> None:
+        """``loop.call_soon(server.close)``, ``assertRaises(OSError, process.__exit__)``: the callee calls it."""
+        expected = ""
+        if path.rpartition(".")[2].startswith("assert") and node.args:
+            expected = _path(f.Call(node.args[0].value, (), f.NOWHERE))
+        for arg in node.args:
+            if not isinstance(arg.value, f.Name):
+                continue
+            holder, _, method = arg.value.path.rpartition(".")
+            for obligation in state.names.get(holder, NOTHING):
+                if method in {"__exit__", "__aexit__"} and obligation.resource.with_ == "releases":
+                    state.discharge(obligation, obligation.full)
+                else:
+                    self.release_by(obligation, arg.value.path, state, expected=expected)
+            if method == "pid" and any(word in path.rpartition(".")[2] for word in _ENDING_CHILD):
+                state.settle(state.names.get(holder, NOTHING) if "wait" in path else NOTHING)
 
     def _receiver(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
         """What the called method belongs to."""
@@ -288,6 +319,8 @@ class Handover(Flow):
         if not args:
             return
         node, rest = args[0].value, args[1:]
+        if isinstance(node, f.Name):
+            node = _original(node, run)
         if isinstance(node, f.Lambda):
             self.visit(node.body, state, run)
             return
@@ -352,6 +385,7 @@ class Handover(Flow):
         if not given:
             return
         holder, _, method = _path(node).rpartition(".")
+        state.keep(_adopted(node, method, state))
         if run.expected or method.startswith("assertRaises"):
             state.keep(given)
             return
@@ -404,7 +438,7 @@ class Handover(Flow):
         last = _path(node).rpartition(".")[2]
         if last in _SAME or (isinstance(node.func, f.Attr) and node.func.attr in _SAME):
             return base
-        if last in _THROUGH:
+        if last in _THROUGH or name in _THROUGH_NAMES:
             return given
         if last == "getattr" and len(node.args) > 1:
             first, second = node.args[0].value, node.args[1].value
@@ -413,6 +447,36 @@ class Handover(Flow):
         if name == "psutil.Process":
             return mentioned(node, state)
         return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+
+
+def _adopted(node: f.Call, method: str, state: State) -> frozenset[Obligation]:
+    """``create_server(sock=listener)``, ``connect_read_pipe(factory, pipe)``: the transport closes what it is given."""
+    return NOTHING.union(
+        *(
+            state.names.get(arg.value.path, NOTHING)
+            for arg in node.args
+            if isinstance(arg.value, f.Name) and (arg.keyword == "sock" or method in _ADOPTING)
+        )
+    )
+
+
+def _original(node: f.Name, run: Run) -> f.Name:
+    """The name of the part for which a name stands."""
+    first, dot, rest = node.path.partition(".")
+    known = run.aliases.get(first)
+    return f.Name(f"{known}{dot}{rest}") if known is not None else node
+
+
+def _by_its_name(node: f.Call, run: Run) -> f.Call:
+    """``out.close()`` as ``process.stdout.close()``, and ``waitpid(pid, 0)`` as ``waitpid(process.pid, 0)``."""
+    if not run.aliases:
+        return node
+    func = _original(node.func, run) if isinstance(node.func, f.Name) else node.func
+    args = tuple(
+        f.Arg(_original(arg.value, run), arg.keyword, arg.star) if isinstance(arg.value, f.Name) else arg
+        for arg in node.args
+    )
+    return f.Call(func, args, node.at)
 
 
 def _groups(resource: Resource, method: str) -> int:

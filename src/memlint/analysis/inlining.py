@@ -121,7 +121,10 @@ class Inlining(Handover):
         )
         run.deferred += inner.deferred
         after = merge(end, inner.exits.returns)
-        if inner.exits.raises is not None and run.depth == 0:
+        guarded = run.function.name.lower().startswith(
+            ("setup", "asyncsetup")
+        )  # its helpers' guards seldom fire
+        if inner.exits.raises is not None and run.depth == 0 and not guarded:
             failing = {o: m for o, m in inner.exits.raises.masks.items() if o in known}
             self.fails(State(dict(state.names), failing), run)
         if after is None:
@@ -130,6 +133,9 @@ class Inlining(Handover):
         for obligation, masks in after.masks.items():
             if obligation in known or obligation in inner.returned or obligation in stored:
                 state.masks[obligation] = masks
+        for name in function.binds if own else ():
+            if name not in inner.globals and name in state.names:
+                after.names[name] = state.names[name]  # a name of its own hides the caller's
         _take_names(state, after, receiver, own, mine, prefix, known)
         if site is None:
             return inner.returned

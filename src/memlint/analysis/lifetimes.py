@@ -168,6 +168,7 @@ class Lifetimes(Inlining):
             masks = ends.failing.masks.get(debt.obligation, frozenset())
             full = debt.obligation.full
             debt.verdict = "unsure" if any(mask & full != full for mask in masks) else own
+            debt.missing = _missing(debt.obligation, ends.failing)
         if own in _OPEN:
             self._unreachable(debt, ends.normal)
 

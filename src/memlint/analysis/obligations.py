@@ -26,6 +26,7 @@ class Obligation:
     owner: Obligation | None = None  # releasing that one releases this one too (an exit stack, a server)
     parent: Obligation | None = None  # what it was got from, with a release of its own (the session's engine)
     endless: bool = False  # a thread that no join can end
+    doubtful: bool = False  # the test expects that acquiring it fails
     misdirected: bool = False  # a signal went to a process group that it does not lead
 
     @property

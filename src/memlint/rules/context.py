@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -80,10 +81,10 @@ class Context:
 def estimate_of(value: Value, times: Num | None = None) -> Estimate | None:
     """The bytes of a value as an estimate; None when they are not known or not finite."""
     size = bytes_of(value)
-    if size is None or size.high == float("inf") or size.high != size.high:
-        return None
-    if times is not None:
+    if size is not None and times is not None:
         size = size * times
+    if size is None or size.high == float("inf") or math.isnan(size.high) or math.isnan(size.low):
+        return None
     high = int(min(size.high, 2**70))
     return Estimate(int(min(max(size.low, 0), high)), high, high)
 

@@ -1,0 +1,86 @@
+"""What the tests themselves expect: exceptions, failures, warnings of leaks, resources that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from memlint import facts as f
+from memlint.analysis.obligations import NOTHING, State
+
+_EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
+
+
+def says_gone(test: f.Expr) -> bool:
+    """``assert not process.is_alive()``, ``assert process.poll() is not None``, ``assert process.poll() == 0``."""
+    if isinstance(test, f.Unary):
+        return test.op == "not"
+    if not isinstance(test, f.Compare):
+        return False
+    op, right = test.rest[0]
+    return op == "is not" or (op == "==" and right != f.Const(None))
+
+
+def last_name(node: f.Expr | None) -> str:
+    """The last part of a dotted name; of several their last parts."""
+    if isinstance(node, f.Seq):
+        return " ".join(last_name(item) for item in node.items)
+    return node.path.rpartition(".")[2] if isinstance(node, f.Name) else ""
+
+
+def catches_all(handler: f.Handler) -> bool:
+    """Whether a handler takes every error."""
+    return handler.type is None or last_name(handler.type) in {"Exception", "BaseException"}
+
+
+def expects_exception(node: f.Expr) -> bool:
+    """``pytest.raises`` and its like."""
+    name = last_name(node.func) if isinstance(node, f.Call) else ""
+    return name in _EXPECTING or "raises" in name
+
+
+def expects_leak(node: f.Expr) -> bool:
+    """``assertWarns(ResourceWarning)``: leaving something open is what the test is about."""
+    if not isinstance(node, f.Call):
+        return False
+    arguments = [
+        item for a in node.args for item in (a.value.items if isinstance(a.value, f.Seq) else (a.value,))
+    ]
+    return any(last_name(item) == "ResourceWarning" for item in arguments)
+
+
+def expects_failure(node: f.Try) -> bool:
+    """``try: Archive("broken") except BadArchive: pass``: a lone call whose failure is not made a failure."""
+    if len(node.body) != 1 or node.orelse or node.final:
+        return False
+    return any(not any(_gives_up(statement) for statement in handler.body) for handler in node.handlers)
+
+
+def _gives_up(statement: f.Stmt) -> bool:
+    if isinstance(statement, (f.Raise, f.Return)):
+        return True
+    call = statement.value if isinstance(statement, f.ExprStmt) else None
+    return isinstance(call, f.Call) and last_name(call.func) in {"fail", "skip", "skipTest", "exit"}
+
+
+def without_tested(tests: Iterable[f.Expr], state: State) -> State:
+    """Where an assertion about the resource itself fails (``is not None``, its type), there is none to release."""
+    parts = [part for test in tests for part in _operands(test)]
+    tested = NOTHING.union(
+        *(state.names.get(part.path, NOTHING) for part in parts if isinstance(part, f.Name))
+    )
+    return State(dict(state.names), {o: masks for o, masks in state.masks.items() if o not in tested})
+
+
+def _operands(test: f.Expr) -> tuple[f.Expr, ...]:
+    if isinstance(test, f.Compare):
+        return (test.left, *(right for _, right in test.rest))
+    if isinstance(test, f.Call) and last_name(test.func) == "isinstance":
+        return tuple(arg.value for arg in test.args[:1])
+    return (test,)
+
+
+def first_name(node: f.Expr) -> str:
+    """The exception that a manager expects; "" when it merely suppresses one."""
+    if not isinstance(node, f.Call) or last_name(node.func) == "suppress":
+        return ""
+    return (last_name(node.args[0].value) if node.args else "") or "Exception"
