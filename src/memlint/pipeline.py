@@ -247,7 +247,10 @@ class _Run:
         engine = self._engine()
         found = [finding for module in modules for finding in self._check(engine, module)]
         out.findings += found
+        accused = {finding.location.path for finding in found if finding.status is Status.ACTIVE}
         for module in modules:
+            if not tests and module.path not in accused:
+                continue  # lint names the heaviest of the files it speaks of; rank follows the imports of all
             try:
                 suspects = list(self.ranker.suspects(engine.suite, [module], found, tests))
             except Exception as error:
