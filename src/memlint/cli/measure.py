@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from memlint.cli.options import Jobs, config_options, say
+from memlint.cli.options import Jobs, ParamType, config_options, say
 from memlint.units import parse_bytes
 
 DEFAULT_JOURNAL = Path(".memlint/journal.jsonl")
@@ -40,7 +40,7 @@ Exit codes:
 """
 
 
-class Size(click.ParamType[int]):
+class Size(ParamType):
     """Bytes, as ``2GiB``."""
 
     name = "size"
@@ -55,7 +55,7 @@ class Size(click.ParamType[int]):
         return size
 
 
-class Duration(click.ParamType[float]):
+class Duration(ParamType):
     """Seconds: ``90``, ``90s``, ``10m``, ``1h``."""
 
     name = "duration"
@@ -67,7 +67,7 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-class Shard(click.ParamType[tuple[int, int]]):
+class Shard(ParamType):
     """One part of a run, ``2/5``."""
 
     name = "shard"
