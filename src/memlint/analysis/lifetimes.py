@@ -317,7 +317,7 @@ class Lifetimes(Inlining):
 
     def acquires(self, site: Site) -> Resource | None:
         """The resource that a call acquires itself."""
-        if site.mocked or site.raises:
+        if site.mocked or site.raises or any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
             return None
         for entry in site.entries:
             if entry.acquire is not None:

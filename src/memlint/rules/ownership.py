@@ -13,7 +13,21 @@ from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
-_CLOSED_WHEN_FORGOTTEN = frozenset({"socket.socket"})
+_CLOSED_WHEN_FORGOTTEN = frozenset(
+    {
+        "socket.socket",
+        "builtins.file",
+        "zipfile.ZipFile",
+        "tarfile.TarFile",
+        "gzip.GzipFile",
+        "bz2.BZ2File",
+        "lzma.LZMAFile",
+        "mmap.mmap",
+        "selectors.BaseSelector",
+        "tempfile._TemporaryFileWrapper",
+        "tempfile.SpooledTemporaryFile",
+    }
+)
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
     Confidence.MEDIUM: Confidence.LOW,
@@ -104,14 +118,16 @@ def _confidence(debt: Debt, code: str) -> Confidence:
 
 
 def _closed_when_forgotten(debt: Debt) -> bool:
-    """A local file or socket in a test: CPython closes it with the last reference, at the latest after the report."""
+    """A local file or socket that only a failing test leaves open: CPython closes it with the last reference."""
     name = debt.obligation.resource.name.partition(":")[0]
-    return debt.how == "local" and debt.body.role != "fixture" and name in _CLOSED_WHEN_FORGOTTEN
+    local = debt.how == "local" and debt.body.role not in {"fixture", "setup"}
+    return local and debt.verdict == "unsure" and name in _CLOSED_WHEN_FORGOTTEN
 
 
 def _message(debt: Debt, code: str) -> str:
     title = debt.obligation.resource.title
-    missing = " and ".join("/".join(f"{name}()" for name in group[:3]) for group in debt.missing)
+    lacking = debt.missing or debt.obligation.resource.release
+    missing = " and ".join("/".join(f"{name}()" for name in group[:3]) for group in lacking)
     if debt.verdict == "unsure":
         return f"the {title} is released on some paths only: an assertion, an early exit or a branch skips {missing}"
     if debt.verdict == "exposed":
