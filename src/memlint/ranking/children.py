@@ -8,7 +8,7 @@ say that it uses threads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -59,8 +59,8 @@ def _trigger() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{_KEYWORDS})\b|\b(?:{names})\(")
 
 
-def started_in(text: str, roots: frozenset[str]) -> Iterator[Started]:
-    """Find the calls of a text that start workers; ``roots`` are the libraries that its file imports."""
+def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
+    """Find the calls of a text that start workers; ``roots`` says where its file's names come from."""
     if not _trigger().search(text):
         return
     for match in _GIVEN.finditer(text):
@@ -76,12 +76,12 @@ def started_in(text: str, roots: frozenset[str]) -> Iterator[Started]:
     yield from _uncounted(text, roots)
 
 
-def _counted(text: str, offset: int, count: int, roots: frozenset[str]) -> Iterator[Started]:
+def _counted(text: str, offset: int, count: int, roots: Mapping[str, str]) -> Iterator[Started]:
     callee, start = _callee(text, offset)
     if count in (0, 1) or not callee or text[max(0, start - 6) : start].rstrip().endswith(("def", "class")):
         return
     last = callee.rpartition(".")[2]
-    known = [workers for root, workers in _tables().get(last, ()) if root in roots]
+    known = _known(callee, roots)
     threads = bool(_THREADS.search(text, start, start + _LOOK_AHEAD)) and last in {"Parallel", "parallel_backend"}
     if threads or (known and all(workers.kind == "thread" for workers in known)):
         yield Started("threads", count, last, _line(text, start), True)
@@ -90,6 +90,18 @@ def _counted(text: str, offset: int, count: int, roots: frozenset[str]) -> Itera
     fork = bool(processes) and all(workers.carries == "fork" for workers in processes)
     size = processes[0].bytes if processes else None
     yield Started("fork" if fork else "pool", count, last, _line(text, start), bool(processes), size)
+
+
+def _known(callee: str, roots: Mapping[str, str]) -> list[Workers]:
+    """What the tables say of a callee, by its last name and the library that its first name comes from."""
+    library = roots.get(callee.partition(".")[0])
+    libraries = {library} if library else set(roots.values())
+    return [workers for root, workers in _tables().get(callee.rpartition(".")[2], ()) if root in libraries]
+
+
+def starts_processes(name: str) -> bool:
+    """Whether the tables know a class or function of this last name that starts processes."""
+    return any(workers.kind == "process" for _, workers in _tables().get(name, ()))
 
 
 def _callee(text: str, offset: int) -> tuple[str, int]:
@@ -107,12 +119,11 @@ def _callee(text: str, offset: int) -> tuple[str, int]:
     return "", offset
 
 
-def _uncounted(text: str, roots: frozenset[str]) -> Iterator[Started]:
+def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     """Calls of the tables that say nothing of a number."""
-    tables = _tables()
     for match in _CALL.finditer(text):
         last = match[1].rpartition(".")[2]
-        known = [workers for root, workers in tables.get(last, ()) if root in roots and workers.kind == "process"]
+        known = [workers for workers in _known(match[1], roots) if workers.kind == "process"]
         if not known:
             continue
         workers, line = known[0], _line(text, match.start())

@@ -7,7 +7,8 @@ what they bring. Sets of modules are bits of an int, so that the closures of a l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from memlint.syntax.imports import Imported, Scan, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
+_THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
 _LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
 _DEPTH = 3  # calls from a test to what imports or starts something
 _COMMON = 4  # a method of a name that so many classes have says nothing
@@ -42,13 +45,19 @@ class Node:
     size: int  # bytes of source
     eager: tuple[Imported, ...]
     functions: tuple[Function, ...]
-    classes: frozenset[str]
+    bases: dict[str, tuple[str, ...]]  # of its classes
+    starts: bool  # whether it names something that starts processes
+    threads: bool  # whether it asks for threads
     started: tuple[Started, ...]  # in the whole text
     words: frozenset[str]
-    imports: tuple[tuple[Imported, ...], int] = ((), 0)
     first: frozenset[int] = frozenset()
     third: int = 0
     unknown: frozenset[str] = frozenset()
+
+
+def empty(path: str) -> Node:
+    """A file of which nothing is known."""
+    return Node(path, 0, (), (), {}, False, False, (), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,9 @@ class ImportGraph:
             len(text),
             found.eager,
             tuple(_functions(text, found)),
-            frozenset(found.bases),
+            found.bases,
+            bool(_STARTS.search(text)),
+            bool(_THREADS.search(text)),
             tuple(started_in(text, _roots(found))),
             frozenset(_WORD.findall(text)),
         )
@@ -117,7 +128,7 @@ class ImportGraph:
                 return None
             number = len(self.nodes)
             self._index[path] = number
-            self.nodes.append(Node(path, 0, (), (), frozenset(), (), frozenset()))
+            self.nodes.append(empty(path))
             node = self.read(path)
             if node is not None:
                 node.words = frozenset()
@@ -128,7 +139,7 @@ class ImportGraph:
     def _register(self, number: int, node: Node) -> None:
         for function in node.functions:
             self._by_name.setdefault(function.name, []).append((number, function))
-        for name in node.classes:
+        for name in node.bases:
             self._class_at.setdefault(name, []).append(number)
 
     def _is_file(self, path: str) -> bool:
@@ -156,8 +167,9 @@ class ImportGraph:
                 for name in [f"{item.module}.{name}" for name in item.names] or [item.module]:
                     bits = self._third_party(name)
                     modules |= bits
-                    if not bits:
-                        unknown.add(item.module.partition(".")[0])
+                    top = item.module.partition(".")[0]
+                    if not bits and top not in sys.stdlib_module_names:
+                        unknown.add(top)
             else:
                 numbers = (self.node(candidate) for candidate in found)
                 files.update(number for number in numbers if number is not None)
@@ -291,10 +303,13 @@ def _candidates(base: list[str], parts: list[str], names: tuple[str, ...]) -> li
     return out
 
 
-def _roots(found: Scan) -> frozenset[str]:
-    """The top-level names that a file imports anywhere."""
-    imports = [*found.eager, *(item for scope in found.scopes for item in scope.imports)]
-    return frozenset(item.module.partition(".")[0] for item in imports if not item.level)
+def _roots(found: Scan) -> Mapping[str, str]:
+    """The local names that imports of a file bind, anywhere in it, with the library each comes from."""
+    out: dict[str, str] = {}
+    for item in [*found.eager, *(item for scope in found.scopes for item in scope.imports)]:
+        library = item.module.partition(".")[0] if not item.level else "."
+        out.update(dict.fromkeys(item.names or (item.bound,), library))
+    return out
 
 
 def _functions(text: str, found: Scan) -> Iterator[Function]:

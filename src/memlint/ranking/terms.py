@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memlint.analysis.footprint import Parts
 from memlint.analysis.project import Module
 from memlint.discovery import ancestor_conftests
 from memlint.knowledge.ranking import Weights
-from memlint.ranking.children import Started
-from memlint.ranking.graph import Closure, ImportGraph, Node, Reached
+from memlint.ranking.children import Started, starts_processes
+from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
 from memlint.units import parse_bytes
 
 _MOST_WORKERS = 64  # more are never meant to run at once
@@ -75,11 +75,11 @@ class TermReader:
 
     def of_file(self, module: Module) -> FileTerms:
         """The terms of one file; a file that cannot be read has those of an empty one."""
-        node = self.graph.read(module.path) or Node(module.path, 0, (), (), frozenset(), (), frozenset())
+        node = self.graph.read(module.path) or empty(module.path)
         closure = self._closure(node)
         names = ["pytest:session", *self.graph.module_names(closure.modules)]
         loaded = self.graph.footprints.footprint(names)
-        reached = self.graph.reached(node.words - node.classes, node.functions, closure.files)
+        reached = self.graph.reached(node.words - node.bases.keys(), node.functions, closure.files)
         return FileTerms(
             module.path,
             node.size,
@@ -106,37 +106,46 @@ class TermReader:
 
     def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
         loaded = closure
+        present = {name.partition(".")[0] for name in self.graph.module_names(closure.modules)} | node.words
         mine = [Reached(node.path, function, 0) for function in node.functions if function.imports]
         for item in [*mine, *reached]:
-            files, modules, unknown = self.graph.resolved(item.path, item.function.imports)
+            imports = item.function.imports
+            if item.depth and not item.path.endswith("conftest.py"):
+                # product code imports for other users too: what the test file itself never speaks of is optional
+                imports = tuple(i for i in imports if i.level or i.module.partition(".")[0] in present)
+            files, modules, unknown = self.graph.resolved(item.path, imports)
             after = self.graph.closure(files, loaded.modules | modules, loaded.unknown | unknown)
             after = Closure(after.files | loaded.files, after.modules, after.unknown)
-            if after.modules == loaded.modules:
-                loaded = after
-                continue
-            before = self.graph.module_bytes(loaded.modules)
-            added = self.graph.module_bytes(after.modules) - before
+            added = self.graph.module_bytes(after.modules) - self.graph.module_bytes(loaded.modules)
             new = self.graph.module_names(after.modules & ~loaded.modules)
             loaded = after
             if added > 0:
-                line = item.function.imports[0].line
-                yield Late(added, item.depth, item.path, line, f"{', '.join(sorted(new)[:3])} in {item.function.name}()")
+                text = f"{', '.join(sorted(new)[:3])} in {item.function.name}()"
+                yield Late(added, item.depth, item.path, imports[0].line, text)
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
     def _workers(self, module: Module, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Workers]:
         for started in node.started:
-            if self._threads(started, closure):
-                continue
-            yield self._one(started, module.path, 0, 0)
+            trust = self._trust(started, closure)
+            if trust is not None:
+                yield self._one(replace(started, sure=trust == "sure"), module.path, trust == "stored", 0)
         for item in reached:
             for started in item.function.started:
                 if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
                     yield self._one(started, item.path, item.depth, item.function.line)
 
-    def _threads(self, started: Started, closure: Closure) -> bool:
-        """Whether the call is known, or its callee's own file says, to use threads alone."""
-        return started.kind == "threads"
+    def _trust(self, started: Started, closure: Closure) -> str | None:
+        """How far a number of workers given to a callee means processes; None where it means threads."""
+        if started.kind == "threads":
+            return None
+        if started.sure:
+            return "sure"
+        home = self.graph.module_of_class(started.callee, closure.files)
+        if home is None or home.starts:
+            return None if home is not None and home.threads else "unsure"
+        inherited = [base for base in home.bases.get(started.callee, ()) if starts_processes(base)]
+        return "sure" if inherited else "stored"
 
     def _one(self, started: Started, path: str, depth: int, line: int) -> Workers:
         number = started.count if started.count >= 0 else max(1, self.cores + 1 + started.count)
