@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from memlint.runner.display import printable
@@ -111,8 +112,9 @@ def _littering(units: tuple[UnitEnd, ...]) -> Iterator[str]:
 
 def _next(summary: Summary, journal: str) -> Iterator[str]:
     advice = [text for verdict, text in _ADVICE.items() if verdict in summary.verdicts]
-    if summary.heaviest_tests:
-        advice.append(f"memlint crosscheck --journal {journal} compares this with the static ranking")
+    heaviest = summary.heaviest_units[0].members[0].partition("::")[0] if summary.heaviest_units else ""
+    if heaviest:
+        advice.append(f"memlint lint {shlex.quote(heaviest)} says what in the heaviest file holds memory")
     yield ""
     yield f"Journal: {printable(journal)}"
     for text in advice:
