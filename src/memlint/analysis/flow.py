@@ -67,6 +67,9 @@ class Run:
     running: tuple[int, ...] = ()
     expected: str = ""  # the exception that an enclosing pytest.raises expects
     loops: int = 0  # loops without a break around the statement
+    flags: dict[str, bool] = field(
+        default_factory=dict
+    )  # parameters that this call leaves at, or sets to, a constant
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
     deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
     again: dict[Obligation, frozenset[int]] = field(default_factory=dict)  # acquired anew before a release
@@ -132,6 +135,7 @@ class Flow(Holdings):
                 state.masks[self.lost(obligation)] = former
         state.names[path] = held
         run.aliases.pop(path, None)
+        run.flags.pop(path, None)
         for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
             del state.names[name]
         first, _, rest = path.partition(".")
@@ -279,6 +283,8 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
+        if isinstance(node.test, f.Name) and node.test.path in run.flags:
+            return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
         taken_state, other_state = state.copy(), state.copy()
         _settle_in_child(node.test, about, taken_state, other_state)

@@ -67,7 +67,7 @@ class Inlining(Handover):
             and not any(name.startswith(f"{path.rpartition('.')[0]}.") for name in state.names)
         ):
             return NOTHING
-        returned = self._inline(callee, given, path, own, site, state, run)
+        returned = self._inline(callee, given, path, own, site, state, run, flags=_flags(node, function))
         if not run.expected and (own or not self._is_fixtures(callee)):
             return returned
         for obligation in returned - passed:
@@ -105,12 +105,14 @@ class Inlining(Handover):
         state: State,
         run: Run,
         frame: Frame | None = None,
+        flags: dict[str, bool] | None = None,
     ) -> frozenset[Obligation]:
         """Run a function's body over the caller's state. ``own``: it is nested in the caller and sees its names."""
         function = callee.function
         if run.depth >= _MAX_DEPTH or function.line in run.running:
             return NOTHING
         inner = self._inner_run(callee, site, run, frame)
+        inner.flags = flags or {}
         receiver = path.rpartition(".")[0]
         mine = receiver in {"self", "cls", "super()"}
         prefix = "" if own else f"{receiver}." if receiver else None
@@ -222,6 +224,19 @@ def _first(name: str) -> str:
 def is_context_manager(function: f.Function) -> bool:
     """Whether contextlib makes a context manager of the function."""
     return any(isinstance(d, f.Name) and d.path.endswith("contextmanager") for d, _ in function.decorators)
+
+
+def _flags(node: f.Call, function: f.Function) -> dict[str, bool]:
+    """Keyword-only parameters whose value in this call is True or False: ``def adopt(self, loop, *, cleanup=True)``."""
+    if any(arg.star for arg in node.args):
+        return {}
+    passed = {arg.keyword: arg.value for arg in node.args}
+    values = {p.name: passed.get(p.name, p.default) for p in function.params if p.kind == "keyword"}
+    return {
+        name: value.value
+        for name, value in values.items()
+        if isinstance(value, f.Const) and isinstance(value.value, bool)
+    }
 
 
 def _given(
