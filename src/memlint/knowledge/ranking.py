@@ -28,6 +28,8 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker_import_share: float
     fork_share: float
     child_import_share: float
+    stored_share: float
+    optional_share: float
     reached_share: float
     low_share: float
     high_share: float

@@ -52,6 +52,7 @@ class Node:
     words: frozenset[str]
     first: frozenset[int] = frozenset()
     third: int = 0
+    optional: int = 0  # measured modules that it gets along without
     unknown: frozenset[str] = frozenset()
 
 
@@ -66,6 +67,7 @@ class Closure:
 
     files: int
     modules: int
+    optional: int
     unknown: frozenset[str]
 
 
@@ -153,9 +155,11 @@ class ImportGraph:
     # --- links ------------------------------------------------------------------------------------------------------
 
     def _link(self, node: Node) -> None:
-        files, modules, unknown = self.resolved(node.path, node.eager)
-        node.first = frozenset(files)
-        node.third, node.unknown = modules, unknown
+        wanted = [item for item in node.eager if not item.optional]
+        tried = [item for item in node.eager if item.optional]
+        files, node.third, node.unknown = self.resolved(node.path, wanted)
+        more, node.optional, _ = self.resolved(node.path, tried)
+        node.first = frozenset(files | more)
 
     def resolved(self, path: str, imports: Iterable[Imported]) -> tuple[set[int], int, frozenset[str]]:
         """First-party files and measured modules that some imports of a file name."""
@@ -212,29 +216,30 @@ class ImportGraph:
 
     # --- closures ---------------------------------------------------------------------------------------------------
 
-    def closure(self, numbers: Iterable[int], modules: int = 0, unknown: frozenset[str] = frozenset()) -> Closure:
-        """Everything that importing these product files loads."""
-        files = 0
-        for number in numbers:
-            part = self._reach(number)
+    def closure(self, numbers: Iterable[int], start: Closure) -> Closure:
+        """Everything that importing these product files loads, beside what ``start`` holds."""
+        parts = [start, *map(self._reach, sorted(numbers))]
+        files = modules = optional = 0
+        for part in parts:
             files |= part.files
             modules |= part.modules
-            unknown |= part.unknown
-        return Closure(files, modules, unknown)
+            optional |= part.optional
+        return Closure(files, modules, optional, frozenset().union(*(part.unknown for part in parts)))
 
     def _reach(self, start: int) -> Closure:
         known = self._closures.get(start)
         if known is None:
             seen, waiting = {start}, [start]
-            modules, unknown = 0, set[str]()
+            modules, optional, unknown = 0, 0, set[str]()
             while waiting:
                 node = self.nodes[waiting.pop()]
                 modules |= node.third
+                optional |= node.optional
                 unknown |= node.unknown
                 new = node.first - seen
                 seen |= new
                 waiting += new
-            known = Closure(sum(1 << number for number in seen), modules, frozenset(unknown))
+            known = Closure(sum(1 << number for number in seen), modules, optional, frozenset(unknown))
             self._closures[start] = known
         return known
 
@@ -244,9 +249,13 @@ class ImportGraph:
             self._bytes[modules] = self.footprints.footprint(self.module_names(modules)).bytes
         return self._bytes[modules]
 
+    def numbered(self, modules: int) -> list[tuple[int, str]]:
+        """The measured modules of a set, with their bits' numbers."""
+        return [(number, name) for number, name in enumerate(self._names) if modules >> number & 1]
+
     def module_names(self, modules: int) -> list[str]:
         """The measured modules of a set."""
-        return [name for number, name in enumerate(self._names) if modules >> number & 1]
+        return [name for _, name in self.numbered(modules)]
 
     def source_bytes(self, files: int) -> int:
         """Bytes of source of a set of first-party files."""

@@ -39,7 +39,7 @@ class Model:
         """The peak of one test run by itself."""
         inside = range(test.first_line, test.last_line + 1)
         late = [item for item in file.late if item.depth == 0 and item.line in inside]
-        workers = [item for item in file.workers if item.depth == 0 and item.line in inside]
+        workers = [item for item in file.workers if item.trust != "reached" and item.line in inside]
         return self._joined(
             file, test.parts, self.held(test.parts), cases_of([test], self.weights), late, workers
         )
@@ -84,6 +84,7 @@ class Model:
         return [
             Reason("base", round(self.interpreter + weights.session_bytes), "", 0, "the interpreter and pytest"),
             Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
+            Reason("imports", round(file.optional * weights.optional_share), file.path, 0, "imports it gets along without"),
             Reason("imports", round(file.first_party * weights.source_expansion), file.path, 0, "the project's own modules"),
             Reason("imports", round(unknown), file.path, 0, f"imports not measured: {', '.join(file.unknown[:5])}"),
         ]
@@ -115,7 +116,7 @@ class Model:
 
     def _bytes_of(self, item: Workers, file: FileTerms, alone: float) -> float:
         weights = self.weights
-        product = file.imports + file.first_party * weights.source_expansion
+        product = file.imports + file.optional * weights.optional_share + file.first_party * weights.source_expansion
         if item.bytes is not None:
             each = float(item.bytes)
         elif item.kind == "fork":
@@ -125,8 +126,8 @@ class Model:
         else:
             each = self.interpreter + product * weights.worker_import_share
         number = item.number * (weights.pool_factor if item.kind == "pool" else 1.0)
-        share = 1.0 if item.sure else weights.unsure_share
-        return number * each * share * (weights.reached_share if item.depth else 1.0)
+        trust = {"sure": 1.0, "unsure": weights.unsure_share, "stored": weights.stored_share, "reached": weights.reached_share}
+        return number * each * trust[item.trust]
 
     def _bounds(self, alone: float, held: float, parts: Parts, beside: float) -> Estimate:
         weights = self.weights

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from memlint.analysis.footprint import Parts
 from memlint.analysis.project import Module
@@ -13,6 +15,9 @@ from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
 from memlint.units import parse_bytes
 
+# sure: a table knows the callee; unsure: nothing is known of it; stored: it starts nothing itself, it hands the number on;
+# reached: product code starts them, which tests may call
+Trust = Literal["sure", "unsure", "stored", "reached"]
 _MOST_WORKERS = 64  # more are never meant to run at once
 
 
@@ -22,8 +27,7 @@ class Workers:
 
     kind: str  # pool, fork or child
     number: int
-    sure: bool
-    depth: int  # calls between the test file and the start; 0 in the file itself
+    trust: Trust
     bytes: int | None  # of one, when it is no Python of this suite
     path: str
     line: int
@@ -48,6 +52,7 @@ class FileTerms:
     path: str
     source: int  # of the test file itself
     imports: int  # measured modules, above a bare interpreter
+    optional: int  # what modules add that the files get along without
     parts: tuple[tuple[str, int], ...]  # the largest of them
     first_party: int  # source of the product's modules that are loaded
     unknown: tuple[str, ...]
@@ -84,6 +89,7 @@ class TermReader:
             module.path,
             node.size,
             loaded.bytes,
+            self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes - loaded.bytes,
             loaded.parts[:4],
             self.graph.source_bytes(closure.files),
             tuple(sorted(closure.unknown)),
@@ -100,13 +106,14 @@ class TermReader:
             number = self.graph.node(path)
             if number is not None:
                 numbers.add(number)
-        return self.graph.closure(numbers, node.third, node.unknown)
+        return self.graph.closure(numbers, Closure(0, node.third, node.optional, node.unknown))
 
     # --- late imports -----------------------------------------------------------------------------------------------
 
     def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
-        loaded = closure
-        present = {name.partition(".")[0] for name in self.graph.module_names(closure.modules)} | node.words
+        loaded = replace(closure, modules=closure.modules | closure.optional)
+        known = self.graph.module_names(closure.modules | closure.optional)
+        present = {name.partition(".")[0] for name in known} | node.words
         mine = [Reached(node.path, function, 0) for function in node.functions if function.imports]
         for item in [*mine, *reached]:
             imports = item.function.imports
@@ -114,8 +121,10 @@ class TermReader:
                 # product code imports for other users too: what the test file itself never speaks of is optional
                 imports = tuple(i for i in imports if i.level or i.module.partition(".")[0] in present)
             files, modules, unknown = self.graph.resolved(item.path, imports)
-            after = self.graph.closure(files, loaded.modules | modules, loaded.unknown | unknown)
-            after = Closure(after.files | loaded.files, after.modules, after.unknown)
+            start = Closure(loaded.files, loaded.modules | modules, loaded.optional, loaded.unknown | unknown)
+            after = self.graph.closure(files, start)
+            if item.depth and not item.path.endswith("conftest.py"):
+                after = replace(after, modules=self._spoken_of(after.modules, present) | loaded.modules)
             added = self.graph.module_bytes(after.modules) - self.graph.module_bytes(loaded.modules)
             new = self.graph.module_names(after.modules & ~loaded.modules)
             loaded = after
@@ -123,19 +132,26 @@ class TermReader:
                 text = f"{', '.join(sorted(new)[:3])} in {item.function.name}()"
                 yield Late(added, item.depth, item.path, imports[0].line, text)
 
+    def _spoken_of(self, modules: int, present: Collection[str]) -> int:
+        return sum(
+            1 << number
+            for number, name in self.graph.numbered(modules)
+            if name.partition(".")[0] in present or name.partition(".")[0] in sys.stdlib_module_names
+        )
+
     # --- workers ----------------------------------------------------------------------------------------------------
 
     def _workers(self, module: Module, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Workers]:
         for started in node.started:
             trust = self._trust(started, closure)
             if trust is not None:
-                yield self._one(replace(started, sure=trust == "sure"), module.path, trust == "stored", 0)
+                yield self._one(started, trust, module.path, 0)
         for item in reached:
             for started in item.function.started:
                 if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
-                    yield self._one(started, item.path, item.depth, item.function.line)
+                    yield self._one(started, "reached", item.path, item.function.line)
 
-    def _trust(self, started: Started, closure: Closure) -> str | None:
+    def _trust(self, started: Started, closure: Closure) -> Trust | None:
         """How far a number of workers given to a callee means processes; None where it means threads."""
         if started.kind == "threads":
             return None
@@ -147,13 +163,13 @@ class TermReader:
         inherited = [base for base in home.bases.get(started.callee, ()) if starts_processes(base)]
         return "sure" if inherited else "stored"
 
-    def _one(self, started: Started, path: str, depth: int, line: int) -> Workers:
+    def _one(self, started: Started, trust: Trust, path: str, line: int) -> Workers:
         number = started.count if started.count >= 0 else max(1, self.cores + 1 + started.count)
         size = parse_bytes(started.bytes) if started.bytes else None
         noun = "process" if number == 1 else "processes"
         text = f"{min(number, _MOST_WORKERS)} {noun} of {started.callee}()"
         return Workers(
-            started.kind, min(number, _MOST_WORKERS), started.sure, depth, size, path, line + started.line - 1 if line else started.line, text
+            started.kind, min(number, _MOST_WORKERS), trust, size, path, line + started.line - 1 if line else started.line, text
         )
 
 

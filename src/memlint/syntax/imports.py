@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _TOKEN = re.compile(
     r"""
@@ -18,7 +18,8 @@ _TOKEN = re.compile(
       | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
       | import[ ]+(?P<plain>[^\n;]*)
       | if[ ]+(?:\w+\.)?(?P<typing>TYPE_CHECKING)\b
-      | (?P<otherwise>else[ ]*:|elif\b)
+      | (?P<trying>try[ ]*:)
+      | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
       | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
     )
   | \b(?:_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
@@ -37,6 +38,7 @@ class Imported:
     module: str
     names: tuple[str, ...] = ()
     bound: str = ""
+    optional: bool = False  # the file gets along without it
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Scan:
 
 @dataclass(slots=True)
 class _Open:
-    """A block that is open: a function, a class, or ``if TYPE_CHECKING``."""
+    """A block that is open: a function, a class, a try, or ``if TYPE_CHECKING``."""
 
     indent: int
     kind: str
@@ -88,7 +90,7 @@ class _Reader:
                 continue
             self.line_of(match.start())
             if match["called"]:
-                self.take([Imported(self._line, 0, match["called"])], self.indent_at(match.start()))
+                self.take([Imported(self._line, 0, match["called"], optional=True)], self.indent_at(match.start()))
                 continue
             indent = len(match["indent"].expandtabs())
             self.close(indent, match.start())
@@ -96,6 +98,8 @@ class _Reader:
                 self.enter(match, indent)
             elif match["typing"]:
                 self.open.append(_Open(indent, "typing"))
+            elif match["trying"]:
+                self.open.append(_Open(indent, "try"))
             elif match["module"] is not None or match["plain"] is not None:
                 self.take(list(_imported(match, self._line)), None)
         self.close(0, len(self.text))
@@ -137,6 +141,8 @@ class _Reader:
         around = [block for block in self.open if indent is None or block.indent < indent]
         if any(block.kind == "typing" for block in around):
             return
+        if any(block.kind == "try" for block in around):
+            found = [replace(item, optional=True) for item in found]
         scope = next((block.scope for block in around if block.scope is not None), None)
         (self.eager if scope is None else scope.imports).extend(found)
 
