@@ -53,3 +53,31 @@ def test_an_empty_list_ranks_nothing_rather_than_everything(memlint, fake, suite
     assert (ended.code, fake.requests) == (0, [])
     assert json.loads(ended.out)["files"] == []
     assert ended.err == "memlint: the list of paths is empty\n"
+
+
+def test_files_over_a_limit_are_named(memlint, fake):
+    ended = memlint("rank", "tests", "--limit", "600")
+    assert (ended.code, ended.err) == (
+        0,
+        "memlint: tests/test_a.py is predicted to need 1000 B, over 600 B\n",
+    )
+
+
+def test_files_over_a_limit_can_fail_the_run(memlint, fake):
+    assert memlint("rank", "tests", "--limit", "600", "--fail-over-limit").code == 1
+    assert memlint("rank", "tests", "--limit", "2kB", "--fail-over-limit").code == 0
+
+
+def test_failing_over_no_limit_is_a_misuse(memlint, fake):
+    assert memlint("rank", "tests", "--fail-over-limit").code == 2
+    assert fake.requests == []
+
+
+def test_why_shows_one_file(memlint, fake):
+    ended = memlint("rank", "--why", "tests/test_b.py")
+    assert (ended.code, "tests/test_b.py" in ended.out, "test_a" in ended.out) == (0, True, False)
+    assert fake.request.paths == ("tests/test_b.py",)
+
+
+def test_why_of_a_file_that_was_not_ranked_is_a_misuse(memlint, fake):
+    assert memlint("rank", "tests", "--why", "tests/test_c.py").code == 2

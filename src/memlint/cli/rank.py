@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from typing import Any
 
 import click
 
+from memlint.cli.measure import Size
 from memlint.cli.options import (
     config_options,
     output_option,
@@ -20,6 +23,8 @@ from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
 from memlint.model import RankResult
 from memlint.report import RANK_FORMATS, get_rank_reporter
+from memlint.report.rank_why import why
+from memlint.units import format_bytes
 
 _EPILOG = """\b
 Examples:
@@ -27,6 +32,8 @@ Examples:
   memlint rank tests/ --top 10         the ten to profile first
   memlint rank --format json tests/    for a program
   memlint rank --cores 4 tests/        as on a CI machine with four cores
+  memlint rank --why tests/test_x.py   what the prediction is made of
+  memlint rank --limit 2GiB tests/     which files are predicted to break a limit
 """
 
 
@@ -37,6 +44,11 @@ Examples:
 @click.option(
     "--cores", type=click.IntRange(min=1), metavar="N", help="Cores of the machine that runs the suite."
 )
+@click.option("--why", metavar="FILE", help="Show what one file's prediction is made of, as a tree.")
+@click.option(
+    "--limit", type=Size(), metavar="SIZE", help="Name the files predicted to need more, e.g. 2GiB."
+)
+@click.option("--fail-over-limit", is_flag=True, help="Exit with 1 when a file is predicted over --limit.")
 @output_option
 @run_options
 @config_options
@@ -49,7 +61,10 @@ def command(**options: Any) -> int:
     from memlint import pipeline
     from memlint.config import Overrides
 
-    named = targets(options["paths"], options["lists"])
+    if options["fail_over_limit"] and options["limit"] is None:
+        raise click.UsageError("--fail-over-limit needs --limit SIZE, such as --limit 2GiB.")
+    file = options["why"]
+    named = targets(options["paths"] or ((file,) if file and not options["lists"] else ()), options["lists"])
     overrides = Overrides(cores=options["cores"])
     settings = settings_for(named.paths, options["config"], options["isolated"], overrides)
     with shown_progress(options["quiet"]) as progress:
@@ -67,9 +82,37 @@ def command(**options: Any) -> int:
         result = RankResult((), ()) if empty else pipeline.rank(request)
     if not result.files and not result.errors:
         say_nothing_found(named)
-    reporter = get_rank_reporter(options["format_"])
-    write_output(
-        reporter.render(result, render_context(settings, options)),
-        options["output"],
-    )
-    return 2 if result.errors else 0
+    if file is not None:
+        _explain(result, file, options["output"])
+    else:
+        reporter = get_rank_reporter(options["format_"])
+        write_output(reporter.render(result, render_context(settings, options)), options["output"])
+    over = _over(result, options["limit"])
+    if result.errors:
+        return 2
+    return 1 if over and options["fail_over_limit"] else 0
+
+
+def _explain(result: RankResult, file: str, output: str | None) -> None:
+    """Write the tree of one file.
+
+    Raises click.UsageError when it was not ranked.
+    """
+    path = posixpath.normpath(file.replace(os.sep, "/"))
+    lines = list(why(result, path))
+    if not lines:
+        raise click.UsageError(f"{file} is not among the {len(result.files)} files that were ranked.")
+    write_output(iter(lines), output)
+
+
+def _over(result: RankResult, limit: int | None) -> int:
+    """Name the files predicted over the limit on standard error, and count them."""
+    if limit is None:
+        return 0
+    over = [suspect for suspect in result.files if suspect.peak.likely > limit]
+    for suspect in over:
+        size = format_bytes(suspect.peak.likely)
+        click.echo(
+            f"memlint: {suspect.path} is predicted to need {size}, over {format_bytes(limit)}", err=True
+        )
+    return len(over)

@@ -19,12 +19,17 @@ from memlint.knowledge.index import api_index
 Kind = Literal["pool", "fork", "child", "threads"]
 CORES = -1  # as many as the machine has
 
-_KEYWORDS = r"n_jobs|max_workers|n_workers|num_workers|nworkers|processes|nprocs|n_procs|num_processes|num_proc|n_process|n_cores"
+_KEYWORDS = (
+    "n_jobs|max_workers|n_workers|num_workers|nworkers|processes|"
+    "nprocs|n_procs|num_processes|num_proc|n_process|n_cores"
+)
 _GIVEN = re.compile(rf"\b(?:{_KEYWORDS})\s*=\s*(-?\d+)")
 _LISTED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*[,:]\s*[\[(]([-\d,\s]+)[\])]""")
 _KEYED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*:\s*(-?\d+)""")
 _CALL = re.compile(r"\b([A-Za-z_][\w.]*)\(\s*([\w.\[\"'-]*)(\s*=)?")
-_THREADS = re.compile(r"""["'](?:threading|threads|sharedmem|sequential)["']|thread_name_prefix|use_threads""")
+_THREADS = re.compile(
+    r"""["'](?:threading|threads|sharedmem|sequential)["']|thread_name_prefix|use_threads"""
+)
 _PYTHON = re.compile(r"""sys\.executable|["']python[\d.]*["'\s]|["']-c["']|["']-m["']""")
 _LOOK_BACK = 2_000
 _LOOK_AHEAD = 600
@@ -56,7 +61,7 @@ def _tables() -> dict[str, list[tuple[str, Workers]]]:
 @lru_cache(maxsize=1)
 def _trigger() -> re.Pattern[str]:
     names = "|".join(sorted(map(re.escape, _tables()), key=lambda name: (-len(name), name)))
-    return re.compile(rf"\b(?:{_KEYWORDS})\b|\b(?:{names})\(")
+    return re.compile(rf"(?:{_KEYWORDS})\b|\b(?:{names})\(")
 
 
 def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
@@ -67,7 +72,7 @@ def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
         yield from _counted(text, match.start(), int(match[1]), roots)
     for match in _LISTED.finditer(text):
         counts = [int(number) for number in re.findall(r"-?\d+", match[1])]
-        worst = max(counts, key=lambda count: (count if count >= 0 else 10_000 + count), default=1)
+        worst = max(counts, key=lambda count: count if count >= 0 else 10_000 + count, default=1)
         if worst not in (0, 1):
             yield Started("pool", worst, "parametrize", _line(text, match.start()), False)
     for match in _KEYED.finditer(text):
@@ -82,7 +87,10 @@ def _counted(text: str, offset: int, count: int, roots: Mapping[str, str]) -> It
         return
     last = callee.rpartition(".")[2]
     known = _known(callee, roots)
-    threads = bool(_THREADS.search(text, start, start + _LOOK_AHEAD)) and last in {"Parallel", "parallel_backend"}
+    threads = bool(_THREADS.search(text, start, start + _LOOK_AHEAD)) and last in {
+        "Parallel",
+        "parallel_backend",
+    }
     if threads or (known and all(workers.kind == "thread" for workers in known)):
         yield Started("threads", count, last, _line(text, start), True)
         return

@@ -20,6 +20,7 @@ _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 _STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
 _THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
+_SESSION = frozenset({"_pytest", "pluggy", "iniconfig"})  # loaded by pytest itself
 _LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
 _DEPTH = 3  # calls from a test to what imports or starts something
 _COMMON = 4  # a method of a name that so many classes have says nothing
@@ -172,7 +173,7 @@ class ImportGraph:
                     bits = self._third_party(name)
                     modules |= bits
                     top = item.module.partition(".")[0]
-                    if not bits and top not in sys.stdlib_module_names:
+                    if not bits and top not in sys.stdlib_module_names and top not in _SESSION:
                         unknown.add(top)
             else:
                 numbers = (self.node(candidate) for candidate in found)
@@ -273,7 +274,11 @@ class ImportGraph:
             following: set[str] = set()
             for name in sorted(frontier & self._by_name.keys()):
                 for number, function in self._by_name[name]:
-                    if id(function) in seen or not files >> number & 1 or not self._plausible(function, words):
+                    if (
+                        id(function) in seen
+                        or not files >> number & 1
+                        or not self._plausible(function, words)
+                    ):
                         continue
                     seen.add(id(function))
                     following |= function.calls

@@ -60,12 +60,24 @@ class Model:
         reasons = [*self._base(file), *self._late(late)]
         rewrite = file.source * self.weights.rewrite_expansion
         growth = cases * self.weights.case_bytes
-        reasons.append(Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end"))
+        reasons.append(
+            Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end")
+        )
         reasons += [
-            Reason("allocation", round(part.bytes.likely * self.weights.allocation_share), part.path, part.line, part.text)
+            Reason(
+                "allocation",
+                round(part.bytes.likely * self.weights.allocation_share),
+                part.path,
+                part.line,
+                part.text,
+            )
             for part in parts
         ]
-        own = held + growth + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
+        own = (
+            held
+            + growth
+            + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
+        )
         spare = rewrite - min(rewrite * self.weights.rewrite_reused_share, own)
         reasons.append(Reason("base", round(spare), file.path, 1, "rewriting the file's asserts"))
         alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held
@@ -82,11 +94,31 @@ class Model:
         named = ", ".join(name for name, _ in file.parts if not name.startswith("pytest"))
         unknown = len(file.unknown) * weights.unknown_module_bytes
         return [
-            Reason("base", round(self.interpreter + weights.session_bytes), "", 0, "the interpreter and pytest"),
+            Reason(
+                "base", round(self.interpreter + weights.session_bytes), "", 0, "the interpreter and pytest"
+            ),
             Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
-            Reason("imports", round(file.optional * weights.optional_share), file.path, 0, "imports it gets along without"),
-            Reason("imports", round(file.first_party * weights.source_expansion), file.path, 0, "the project's own modules"),
-            Reason("imports", round(unknown), file.path, 0, f"imports not measured: {', '.join(file.unknown[:5])}"),
+            Reason(
+                "imports",
+                round(file.optional * weights.optional_share),
+                file.path,
+                0,
+                "imports it gets along without",
+            ),
+            Reason(
+                "imports",
+                round(file.first_party * weights.source_expansion),
+                file.path,
+                0,
+                "the project's own modules",
+            ),
+            Reason(
+                "imports",
+                round(unknown),
+                file.path,
+                0,
+                f"imports not measured: {', '.join(file.unknown[:5])}",
+            ),
         ]
 
     def _late(self, late: Iterable[Late]) -> list[Reason]:
@@ -116,7 +148,11 @@ class Model:
 
     def _bytes_of(self, item: Workers, file: FileTerms, alone: float) -> float:
         weights = self.weights
-        product = file.imports + file.optional * weights.optional_share + file.first_party * weights.source_expansion
+        product = (
+            file.imports
+            + file.optional * weights.optional_share
+            + file.first_party * weights.source_expansion
+        )
         if item.bytes is not None:
             each = float(item.bytes)
         elif item.kind == "fork":
@@ -126,13 +162,22 @@ class Model:
         else:
             each = self.interpreter + product * weights.worker_import_share
         number = item.number * (weights.pool_factor if item.kind == "pool" else 1.0)
-        trust = {"sure": 1.0, "unsure": weights.unsure_share, "stored": weights.stored_share, "reached": weights.reached_share}
+        trust = {
+            "sure": 1.0,
+            "unsure": weights.unsure_share,
+            "stored": weights.stored_share,
+            "reached": weights.reached_share,
+        }
         return number * each * trust[item.trust]
 
     def _bounds(self, alone: float, held: float, parts: Parts, beside: float) -> Estimate:
         weights = self.weights
         whole = total(parts)
-        low = (alone - held) * weights.low_share + whole.low * weights.low_share + beside * weights.workers_low_share
+        low = (
+            (alone - held) * weights.low_share
+            + whole.low * weights.low_share
+            + beside * weights.workers_low_share
+        )
         high = alone * weights.high_share + max(0.0, whole.high - held) + beside * weights.workers_high_share
         likely = alone + beside
         return Estimate(round(min(low, likely)), round(likely), round(max(high, likely)))

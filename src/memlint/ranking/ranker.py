@@ -33,7 +33,7 @@ class Ranker:
     ) -> Iterator[Suspect]:
         """Each module as a suspect, and its tests after it if asked; ranks are given by ``in_order``."""
         counts = Counter(finding.location.path for finding in findings)
-        by_test = Counter(finding.nodeid for finding in findings if finding.nodeid)
+        by_test: Counter[str | None] = Counter(finding.nodeid for finding in findings if finding.nodeid)
         for module in modules:
             file, own = self.terms(suite, module)
             whole = self.model.of_file(file, [terms for _, terms in own])

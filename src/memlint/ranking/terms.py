@@ -15,8 +15,8 @@ from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
 from memlint.units import parse_bytes
 
-# sure: a table knows the callee; unsure: nothing is known of it; stored: it starts nothing itself, it hands the number on;
-# reached: product code starts them, which tests may call
+# sure: a table knows the callee; unsure: nothing is known of it;
+# stored: it starts nothing itself, it hands the number on; reached: product code starts them, which tests may call
 Trust = Literal["sure", "unsure", "stored", "reached"]
 _MOST_WORKERS = 64  # more are never meant to run at once
 
@@ -89,7 +89,8 @@ class TermReader:
             module.path,
             node.size,
             loaded.bytes,
-            self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes - loaded.bytes,
+            self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes
+            - loaded.bytes,
             loaded.parts[:4],
             self.graph.source_bytes(closure.files),
             tuple(sorted(closure.unknown)),
@@ -141,7 +142,9 @@ class TermReader:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    def _workers(self, module: Module, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Workers]:
+    def _workers(
+        self, module: Module, node: Node, closure: Closure, reached: list[Reached]
+    ) -> Iterator[Workers]:
         for started in node.started:
             trust = self._trust(started, closure)
             if trust is not None:
@@ -169,7 +172,13 @@ class TermReader:
         noun = "process" if number == 1 else "processes"
         text = f"{min(number, _MOST_WORKERS)} {noun} of {started.callee}()"
         return Workers(
-            started.kind, min(number, _MOST_WORKERS), trust, size, path, line + started.line - 1 if line else started.line, text
+            started.kind,
+            min(number, _MOST_WORKERS),
+            trust,
+            size,
+            path,
+            line + started.line - 1 if line else started.line,
+            text,
         )
 
 

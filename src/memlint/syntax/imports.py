@@ -90,7 +90,9 @@ class _Reader:
                 continue
             self.line_of(match.start())
             if match["called"]:
-                self.take([Imported(self._line, 0, match["called"], optional=True)], self.indent_at(match.start()))
+                self.take(
+                    [Imported(self._line, 0, match["called"], optional=True)], self.indent_at(match.start())
+                )
                 continue
             indent = len(match["indent"].expandtabs())
             self.close(indent, match.start())
@@ -143,7 +145,7 @@ class _Reader:
             return
         if any(block.kind == "try" for block in around):
             found = [replace(item, optional=True) for item in found]
-        scope = next((block.scope for block in around if block.scope is not None), None)
+        scope = next((block.scope for block in reversed(around) if block.scope is not None), None)
         (self.eager if scope is None else scope.imports).extend(found)
 
 

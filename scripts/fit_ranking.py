@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Fit the weights of rules/ranking.toml to measured suites, leaving each suite out in turn.
+
+    fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl [TRUTH.jsonl ...] [--write] [--no-allocations]
+
+TRUTH.jsonl: one object a line with file (path below --root), peak_bytes and lines; the suite's name is the file's.
+The search changes one weight at a time by fixed factors, as long as the objective falls: it has no randomness.
+The objective of a set of suites is the mean of (1 - rank correlation) + (1 - found at 10 %) / 2 + median
+|log2(predicted / measured)| / 2 over them. Prints a table of suites, each predicted by weights that were fitted
+on the others alone, then what each term is worth alone. --write puts weights fitted on all suites into the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from scipy.stats import spearmanr
+
+from memlint import pipeline
+from memlint.cli.options import settings_for
+from memlint.config import Overrides
+from memlint.knowledge.locate import rules_dir
+from memlint.knowledge.ranking import Weights, shipped_weights
+from memlint.ranking import Ranker
+from memlint.ranking.predict import Model
+from memlint.ranking.terms import FileTerms, TestTerms
+
+FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
+FACTORS = (0.5, 0.8, 1.25, 2.0)
+SHARES_END_AT_ONE = re.compile(r"_share$")
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured file with its terms."""
+
+    path: str
+    peak: int
+    lines: int
+    file: FileTerms
+    tests: tuple[TestTerms, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well a suite is ranked."""
+
+    spearman: float
+    found: float
+    error: float  # median |log2(predicted / measured)|
+    inside: float  # share of files whose peak lies within the bounds
+
+
+def rows_of(truth: Path, root: Path, allocations: bool) -> list[Row]:
+    """Read a suite's truth and its files' terms."""
+    measured = [json.loads(line) for line in truth.read_text().splitlines() if line.strip()]
+    paths = tuple(item["file"] for item in measured)
+    settings = settings_for(paths, None, True, Overrides(cores=2))
+    run = pipeline._Run(pipeline.Request(paths, settings, jobs=1, cores=2, root=root))
+    run.relevance.refresh()
+    suite, ranker = run._engine().suite, Ranker(root, 2)
+    modules = {module.path: module for module in run.linted()}
+    out = []
+    for item in measured:
+        file, own = ranker.terms(suite, modules[item["file"]])
+        tests = [terms if allocations else replace(terms, parts=()) for _, terms in own]
+        out.append(Row(item["file"], item["peak_bytes"], item["lines"], file, tuple(tests)))
+    return out
+
+
+def found(score: Sequence[float], truth: Sequence[float]) -> float:
+    """Share of the truly heaviest tenth, at least three, within the first tenth of the ranking."""
+    top = max(3, math.ceil(len(truth) / 10))
+    heavy = set(sorted(range(len(truth)), key=lambda i: -truth[i])[:top])
+    return len(heavy & set(sorted(range(len(score)), key=lambda i: (-score[i], i))[:top])) / top
+
+
+def figures(rows: list[Row], model: Model, keep: Callable[[Row], Row] = lambda row: row) -> Figures:
+    """Predict a suite and compare."""
+    kept = [keep(row) for row in rows]
+    peaks = [model.of_file(row.file, row.tests).peak for row in kept]
+    truth = [row.peak for row in rows]
+    score = [peak.likely for peak in peaks]
+    flat = len(set(score)) == 1
+    return Figures(
+        0.0 if flat else float(spearmanr(score, truth).statistic),
+        found(score, truth),
+        statistics.median(abs(math.log2(a / b)) for a, b in zip(score, truth, strict=True)),
+        statistics.mean(peak.low <= real <= peak.high for peak, real in zip(peaks, truth, strict=True)),
+    )
+
+
+def objective(suites: list[list[Row]], weights: Weights, interpreter: int) -> float:
+    """Lower is better."""
+    model = Model(weights, interpreter)
+    all_figures = [figures(rows, model) for rows in suites]
+    return statistics.mean((1 - f.spearman) + (1 - f.found) / 2 + f.error / 2 for f in all_figures)
+
+
+def fit(suites: list[list[Row]], start: Weights, interpreter: int) -> Weights:
+    """Search one weight at a time."""
+    best, weights = objective(suites, start, interpreter), start
+    for _ in range(ROUNDS):
+        before = best
+        for name in start.__struct_fields__:
+            if name in FIXED:
+                continue
+            for factor in FACTORS:
+                value = getattr(weights, name) * factor
+                if SHARES_END_AT_ONE.search(name):
+                    value = min(value, 1.0)
+                tried = msgspec.structs.replace(weights, **{name: value})
+                reached = objective(suites, tried, interpreter)
+                if reached < best - 1e-4:
+                    best, weights = reached, tried
+        if before - best < 1e-3:
+            break
+    return weights
+
+
+def without(*terms: str) -> Callable[[Row], Row]:
+    """A row without some terms."""
+
+    def keep(row: Row) -> Row:
+        file, tests = row.file, row.tests
+        if "imports" in terms:
+            file = replace(file, imports=0, optional=0, first_party=0, unknown=(), late=())
+        if "workers" in terms:
+            file = replace(file, workers=())
+        if "allocations" in terms:
+            tests = tuple(replace(test, parts=()) for test in tests)
+        if "cases" in terms:
+            tests = tuple(replace(test, cases=0.0) for test in tests)
+            file = replace(file, source=0)
+        return replace(row, file=file, tests=tests)
+
+    return keep
+
+
+def write(weights: Weights) -> None:
+    """Put fitted weights into the file, comments kept."""
+    path = rules_dir() / "ranking.toml"
+    text = path.read_text(encoding="utf-8")
+    for name in weights.__struct_fields__:
+        value = getattr(weights, name)
+        shown = f"{value:_.0f}" if value >= 1000 else f"{value:.3g}"
+        shown = shown if "." in shown or value >= 1000 else f"{shown}.0"
+        text = re.sub(rf"^{name} = \S+", f"{name} = {shown}", text, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+
+
+def line(name: str, got: Figures) -> str:
+    """One row of a table."""
+    return f"| {name} | {got.spearman:.2f} | {got.found:.2f} | {got.error:.2f} | {got.inside:.2f} |"
+
+
+def mean(all_figures: list[Figures]) -> Figures:
+    """The mean of each figure."""
+    columns = [(f.spearman, f.found, f.error, f.inside) for f in all_figures]
+    return Figures(*(statistics.mean(column) for column in zip(*columns, strict=True)))
+
+
+def main() -> None:
+    """Read, fit, report."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("truth", nargs="+", type=Path)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--no-allocations", action="store_true")
+    options = parser.parse_args()
+    suites = {path.stem: rows_of(path, options.root, not options.no_allocations) for path in options.truth}
+    interpreter = Ranker(options.root, 2).model.interpreter
+    start = shipped_weights()
+    print(
+        "| suite, left out | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"
+    )
+    left_out = []
+    for name, rows in suites.items():
+        others = [other for key, other in suites.items() if key != name]
+        left_out.append(figures(rows, Model(fit(others, start, interpreter), interpreter)))
+        print(line(name, left_out[-1]))
+        by_lines, truth = [row.lines for row in rows], [row.peak for row in rows]
+        print(
+            f"| … its line count | {spearmanr(by_lines, truth).statistic:.2f} | {found(by_lines, truth):.2f} | | |"
+        )
+    print(line("**mean**", mean(left_out)))
+    weights = fit(list(suites.values()), start, interpreter)
+    model = Model(weights, interpreter)
+    terms = ("imports", "workers", "allocations", "cases")
+    print("\n| terms | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|")
+    print(line("all", mean([figures(rows, model) for rows in suites.values()])))
+    for term in terms:
+        others = without(*(other for other in terms if other != term))
+        print(line(f"{term} alone", mean([figures(rows, model, others) for rows in suites.values()])))
+    for term in terms:
+        print(
+            line(f"all but {term}", mean([figures(rows, model, without(term)) for rows in suites.values()]))
+        )
+    if options.write:
+        write(weights)
+
+
+if __name__ == "__main__":
+    main()

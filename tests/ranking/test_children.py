@@ -1,0 +1,48 @@
+"""Worker processes read from text."""
+
+from __future__ import annotations
+
+import pytest
+
+from memlint.ranking.children import started_in
+
+ROOTS = {
+    "Parallel": "joblib",
+    "multiprocessing": "multiprocessing",
+    "mp": "multiprocessing",
+    "psutil": "psutil",
+    "subprocess": "subprocess",
+    "sys": "sys",
+    "ThreadPoolExecutor": "concurrent",
+    "ProcessPoolExecutor": "concurrent",
+}
+
+
+def kinds(text: str) -> list[tuple[str, int, str]]:
+    return [(item.kind, item.count, item.callee) for item in started_in(text, ROOTS)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Parallel(n_jobs=4)(calls)", [("pool", 4, "Parallel")]),
+        ("Parallel(n_jobs=1)(calls)", []),
+        ('Parallel(n_jobs=4, prefer="threads")', [("threads", 4, "Parallel")]),
+        ("ThreadPoolExecutor(max_workers=8)", [("threads", 8, "ThreadPoolExecutor")]),
+        ("Unknown(a, f(b),\n    n_jobs=-1)", [("pool", -1, "Unknown")]),
+        ("mp.Pool()", [("fork", -1, "Pool")]),
+        ("mp.Pool(3)", [("fork", 3, "Pool")]),
+        ("psutil.Process(1)", []),
+        ("subprocess.run([sys.executable, 'x.py'])", [("child", 1, "run")]),
+        ("subprocess.run(['ls'])", []),
+        ('@parametrize("n_jobs", [1, 2])', [("pool", 2, "parametrize")]),
+        ('grid = {"clf__n_jobs": 4}', [("pool", 4, "parameter")]),
+        ("def fit(self, n_jobs=2): ...", []),
+    ],
+)
+def test_what_starts_workers(text, expected):
+    assert kinds(text) == expected
+
+
+def test_lines_count_from_one():
+    assert [item.line for item in started_in("\n\nParallel(n_jobs=2)", ROOTS)] == [3]

@@ -1,0 +1,136 @@
+"""The ranking of small suites on disk, with footprints made up for the purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.project import Project
+from memlint.analysis.relevance import Relevance
+from memlint.analysis.suite import Suite
+from memlint.disk import RealDisk
+from memlint.knowledge.footprints import Footprints, FootprintTable, Module
+from memlint.knowledge.index import api_index
+from memlint.model import Suspect
+from memlint.ranking import Ranker, in_order
+from memlint.syntax.source import lower_file
+
+MB = 1_000_000
+TABLE = FootprintTable(
+    "3.11",
+    "test",
+    9 * MB,
+    {
+        "pytest:session": Module(20 * MB, 20 * MB),
+        "small": Module(10 * MB, 10 * MB),
+        "large": Module(110 * MB, 100 * MB, brings=("small",)),
+        "late": Module(50 * MB, 50 * MB),
+    },
+)
+
+
+@pytest.fixture
+def rank(tmp_path: Path):
+    def run(tests: bool = False, **files: str) -> list[Suspect]:
+        for name, text in files.items():
+            path = tmp_path / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        found = sorted(path for path in tmp_path.rglob("test_*.py"))
+        facts = [lower_file(path.relative_to(tmp_path).as_posix(), path.read_bytes()) for path in found]
+        project = Project(facts, RealDisk(tmp_path))
+        index = api_index(())
+        suite = Suite(Evaluator(project, index, 2, Relevance(project, index)))
+        ranker = Ranker(tmp_path, 2, Footprints(TABLE))
+        return in_order(ranker.suspects(suite, project.modules.values(), [], tests))
+
+    return run
+
+
+def names(suspects: list[Suspect]) -> list[str]:
+    return [suspect.path for suspect in suspects]
+
+
+def likely(suspects: list[Suspect], path: str) -> int:
+    return next(
+        suspect.peak.likely for suspect in suspects if suspect.path == path and suspect.nodeid is None
+    )
+
+
+def test_imports_are_followed_through_the_project(rank):
+    found = rank(test_a="import product", test_b="import os", product="import inner", inner="import large")
+    assert names(found) == ["test_a.py", "test_b.py"]
+    assert 105 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") < 115 * MB
+
+
+def test_cycles_end(rank):
+    found = rank(test_a="import one", one="import two", two="import one\nimport small")
+    assert likely(found, "test_a.py") > 39 * MB
+
+
+def test_an_import_is_paid_once(rank):
+    found = rank(test_a="import large", test_b="import large, small\nimport large")
+    assert abs(likely(found, "test_a.py") - likely(found, "test_b.py")) < MB
+
+
+def test_a_conftest_counts_for_all_below_it(rank):
+    found = rank(sub__test_a="", sub__conftest="import large", test_b="")
+    assert names(found) == ["sub/test_a.py", "test_b.py"]
+
+
+def test_imports_in_a_test_count_and_in_an_unused_function_of_the_product_do_not(rank):
+    product = "import small\ndef used():\n    import late\ndef unused():\n    import late\n"
+    found = rank(
+        product=product,
+        test_a="import late as x\nfrom product import unused2\n",
+        test_b="import product\ndef test_x():\n    import late\n",
+        test_c="import product\ndef test_x():\n    product.other()\n",
+    )
+    assert likely(found, "test_b.py") - likely(found, "test_c.py") > 10 * MB
+
+
+def test_workers_pay_the_imports_again(rank):
+    starts = "import large\nfrom joblib import Parallel\ndef test_x():\n    Parallel(n_jobs={n})(f() for f in fs)\n"
+    found = rank(test_a=starts.format(n=4), test_b=starts.format(n=2), test_c=starts.format(n=1))
+    assert names(found) == ["test_a.py", "test_b.py", "test_c.py"]
+    assert likely(found, "test_b.py") - likely(found, "test_c.py") > 100 * MB
+    assert any(reason.kind == "workers" and reason.line == 4 for reason in found[0].reasons)
+
+
+def test_allocations_count_once_for_the_heaviest_test(rank):
+    x, y = "x = np.ones(100_000_000)", "y = np.ones(10_000_000)"
+    heavy = f"import numpy as np\ndef test_x():\n    {x}\ndef test_y():\n    {y}\n"
+    found = rank(tests=True, test_a=heavy)
+    assert {suspect.nodeid for suspect in found[:2]} == {None, "test_a.py::test_x"}
+    assert found[2].nodeid == "test_a.py::test_y"
+    reason = found[0].reasons[0]
+    assert (reason.kind, reason.line) == ("allocation", 3)
+    assert 200 * MB < reason.bytes <= 800 * MB
+
+
+def test_cases_add_up(rank):
+    many = "import pytest\n@pytest.mark.parametrize('x', range(5000))\ndef test_x(x): ...\n"
+    found = rank(test_a=many, test_b="def test_x(): ...\n")
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 5 * MB
+
+
+def test_bounds_hold_the_likely_figure(rank):
+    for suspect in rank(tests=True, test_a="import large\ndef test_x(): ...\n", test_b="import gone\n"):
+        assert suspect.peak.low <= suspect.peak.likely <= suspect.peak.high
+
+
+def test_a_file_that_does_not_parse_is_ranked_by_what_can_be_read(rank):
+    found = rank(test_a="import large\ndef (((\n", test_b="")
+    assert names(found) == ["test_a.py", "test_b.py"]
+
+
+def test_a_package_beside_an_installed_one_is_a_library(rank, tmp_path):
+    package = {"own__test_a": "import small", "own____init__": "", "own__mod": ""}
+    assert likely(rank(**package), "own/test_a.py") > 38 * MB
+
+
+def test_order_is_by_likely_high_and_path(rank):
+    text = "def test_x(): ...\n"
+    assert names(rank(test_c=text, test_a=text, test_b=text)) == ["test_a.py", "test_b.py", "test_c.py"]

@@ -1,0 +1,77 @@
+"""What the line reader takes for an import, and for whom."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from memlint.syntax.imports import scan
+
+
+def eager(text: str) -> list[tuple[int, str, tuple[str, ...]]]:
+    return [(item.level, item.module, item.names) for item in scan(dedent(text)).eager]
+
+
+def test_plain_from_relative_and_parenthesised_imports():
+    text = """\
+        import os, numpy as np
+        from . import sibling
+        from ..pkg.mod import (  # why
+            a,
+            b as c,
+        )
+        """
+    assert eager(text) == [(0, "os", ()), (0, "numpy", ()), (1, "", ("sibling",)), (2, "pkg.mod", ("a", "b"))]
+
+
+def test_strings_and_comments_import_nothing():
+    assert eager('"""\nimport torch\n"""\n# import jax\nx = """\nfrom a import b"""\n') == []
+
+
+def test_imports_under_type_checking_cost_nothing_but_those_of_its_else_do():
+    text = """\
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            import torch
+        else:
+            import numpy
+        import scipy
+        """
+    assert [module for _, module, _ in eager(text)] == ["typing", "numpy", "scipy"]
+
+
+def test_a_function_keeps_its_imports_to_itself():
+    found = scan("def f():\n    import torch\n\nif True:\n    import numpy\n\nclass A:\n    import json\n")
+    assert [item.module for item in found.eager] == ["numpy", "json"]
+    assert [(scope.name, [item.module for item in scope.imports]) for scope in found.scopes] == [
+        ("f", ["torch"])
+    ]
+
+
+def test_methods_know_their_class_and_nested_functions_their_own_imports():
+    found = scan(
+        "class A(x.B):\n    def m(self):\n        def inner():\n            import torch\n        import jax\n"
+    )
+    assert found.bases == {"A": ("B",)}
+    assert [(s.owner, s.name, [i.module for i in s.imports]) for s in found.scopes] == [
+        ("A", "m", ["jax"]),
+        ("A", "inner", ["torch"]),
+    ]
+
+
+def test_what_is_tried_or_skipped_on_is_optional():
+    text = (
+        "import pytest\ntry:\n    import a\nexcept ImportError:\n    a = None\n"
+        'b = pytest.importorskip("b.c")\nimport d\n'
+    )
+    found = [(item.module, item.optional) for item in scan(text).eager]
+    assert found == [("pytest", False), ("a", True), ("b.c", True), ("d", False)]
+
+
+def test_a_function_ends_where_the_next_statement_of_its_level_begins():
+    text = "def f():\n    one()\n\nx = 1\n"
+    scope = scan(text).scopes[0]
+    assert text[scope.start : scope.end] == "def f():\n    one()\n\n"
+
+
+def test_what_is_no_python_gives_no_error():
+    assert scan("import (((\n def ]\n\x00").scopes == ()
