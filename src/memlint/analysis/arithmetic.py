@@ -136,10 +136,9 @@ def concatenate_text(parts: Items[Value]) -> Value:
     """An f-string or a sum of strings: a path when it begins with one, a literal when all is known."""
     if not parts:
         return Literal("", 0)
-    for position, part in enumerate(parts):
-        if isinstance(part, Choice):
-            before, after = list(parts[:position]), list(parts[position + 1 :])
-            return join([concatenate_text([*before, option, *after]) for option in part.options[:40]])
+    varied = [position for position, part in enumerate(parts) if isinstance(part, Choice)]
+    if varied:
+        return _each_choice(parts, varied)
     head = parts[0]
     rest = [_as_text(part) for part in parts[1:]]
     tail = "".join(text for text in rest if text is not None) if None not in rest else None
@@ -153,6 +152,17 @@ def concatenate_text(parts: Items[Value]) -> Value:
         base = "url" if "://" in first else "absolute" if first.startswith("/") else ""
         return PathValue(base, None, True) if base else _text_of_length(parts)
     return Literal((first + tail)[:200], len(first + tail))
+
+
+def _each_choice(parts: Items[Value], varied: list[int]) -> Value:
+    """The texts that one varying part gives; with several the combinations are too many to follow."""
+    if len(varied) > 1:
+        return concatenate_text([UNKNOWN if isinstance(part, Choice) else part for part in parts])
+    position = varied[0]
+    part = parts[position]
+    assert isinstance(part, Choice)
+    before, after = list(parts[:position]), list(parts[position + 1 :])
+    return join([concatenate_text([*before, option, *after]) for option in part.options])
 
 
 def _text_of_length(parts: Items[Value]) -> Value:
@@ -202,10 +212,17 @@ def as_path(value: Value) -> PathValue | None:
 
 def join_path(base: Value, *parts: Value) -> Value:
     """``base / part`` and ``os.path.join``."""
-    for position, part in enumerate((base, *parts)):
-        if isinstance(part, Choice):
-            before, after = [base, *parts][:position], [base, *parts][position + 1 :]
-            return join([join_path(*before, option, *after) for option in part.options])
+    whole = [base, *parts]
+    varied = [position for position, part in enumerate(whole) if isinstance(part, Choice)]
+    if len(varied) > 1:  # the combinations are too many to follow
+        return join_path(
+            *(UNKNOWN if position in varied[1:] else part for position, part in enumerate(whole))
+        )
+    for position in varied:
+        varying = whole[position]
+        assert isinstance(varying, Choice)
+        before, after = whole[:position], whole[position + 1 :]
+        return join([join_path(*before, option, *after) for option in varying.options])
     path = as_path(base)
     if path is None:
         return UNKNOWN

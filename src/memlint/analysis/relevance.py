@@ -232,7 +232,9 @@ def _definitions(
                 if owner is not None:
                     yield owner, words, large
         elif isinstance(statement, f.ClassDef):
-            bases = frozenset(base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name))
+            bases = frozenset(
+                base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name)
+            )
             yield statement.cls.name, bases, False
             yield from _definitions(statement.cls.body, statement.cls.name)
         else:

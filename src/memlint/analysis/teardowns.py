@@ -167,10 +167,7 @@ class Teardowns:
 
     def closed_around(self, body: Body) -> frozenset[str]:
         """Resources of which the fixtures, tear-down functions and hooks around a body release all there are."""
-        around = [
-            fixture.body
-            for fixture in (*self.suite.autouse(body.module, body.owner), *self.suite.requested(body))
-        ]
+        around = self._fixtures_around(body)
         if body.owner is not None:
             around += [method for name in _ANY for method in self.chain(body.owner, name).reached]
         for name in ("teardown_function", "teardown_module", "tearDownModule"):
@@ -180,6 +177,17 @@ class Teardowns:
         for conftest in self.suite.conftests(body.module):
             around += [x for x in self.suite.of(conftest).bodies if x.function.name in _HOOKS]
         return frozenset().union(*(self._closes_all(other) for other in around if other is not body))
+
+    def _fixtures_around(self, body: Body) -> list[Body]:
+        """The bodies of all fixtures in reach, those too that other fixtures ask for."""
+        pending = [*self.suite.autouse(body.module, body.owner), *self.suite.requested(body)]
+        out: list[Body] = []
+        while pending:
+            found = pending.pop().body
+            if found not in out:
+                out.append(found)
+                pending += self.suite.requested(found)
+        return out
 
     def _closes_all(self, body: Body) -> frozenset[str]:
         known = self._closers.get(id(body))
