@@ -199,7 +199,7 @@ class LintResult:
     summary: Summary
     rules: tuple[RuleInfo, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # the heaviest files, for the end of the text output
-    stale_baseline: tuple[str, ...] = ()  # messages on baseline entries that match nothing any more, or have grown
+    stale_baseline: tuple[str, ...] = ()  # on baseline entries that match nothing any more, or have grown
 
     @property
     def active(self) -> tuple[Finding, ...]:
