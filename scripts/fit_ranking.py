@@ -34,9 +34,9 @@ from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TestTerms
 
 FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
-FACTORS = (0.5, 0.8, 1.25, 2.0)
+FACTORS = (0.6, 1.6)
 SHARES_END_AT_ONE = re.compile(r"_share$")
-ROUNDS = 3
+ROUNDS = 2
 
 
 @dataclass(frozen=True)

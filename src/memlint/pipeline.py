@@ -238,7 +238,17 @@ class _Run:
         where = Location(path, place[1])
         advice = "Two workers prove parallelism as well."
         finding = Finding(
-            rule.code, rule.name, rule.family, where, "", None, message, advice, severity, confidence, estimate
+            rule.code,
+            rule.name,
+            rule.family,
+            where,
+            "",
+            None,
+            message,
+            advice,
+            severity,
+            confidence,
+            estimate,
         )
         module = Module(FileFacts(path, "", 0, 0, encode_body(())), path)
         return self._fingerprinted([self._levelled(finding)], module)
