@@ -36,7 +36,7 @@ from memlint.ranking.terms import FileTerms, TestTerms
 FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
 FACTORS = (0.6, 1.6)
 SHARES_END_AT_ONE = re.compile(r"_share$")
-ROUNDS = 2
+ROUNDS = 1
 
 
 @dataclass(frozen=True)

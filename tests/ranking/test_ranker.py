@@ -127,8 +127,17 @@ def test_a_file_that_does_not_parse_is_ranked_by_what_can_be_read(rank):
 
 
 def test_a_package_beside_an_installed_one_is_a_library(rank, tmp_path):
-    package = {"own__test_a": "import small", "own____init__": "", "own__mod": ""}
-    assert likely(rank(**package), "own/test_a.py") > 38 * MB
+    (tmp_path / "own-1.dist-info").mkdir()
+    package = {"own____init__": "", "other____init__": "import large"}
+    found = rank(**package, own__test_a="import other", own__test_b="import own, small")
+    assert likely(found, "own/test_a.py") < likely(found, "own/test_b.py")
+
+
+def test_without_installed_packages_a_neighbour_is_the_projects_own(rank):
+    found = rank(
+        own____init__="", other____init__="import large", own__test_a="import other", own__test_b="import own"
+    )
+    assert likely(found, "own/test_a.py") - likely(found, "own/test_b.py") > 100 * MB
 
 
 def test_order_is_by_likely_high_and_path(rank):

@@ -141,6 +141,8 @@ def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
                 yield Started("child", 1, last, line, True)
         elif workers.bytes is not None and workers.carries == "bare":
             yield Started("child", 1, last, line, True, workers.bytes)
+        elif isinstance(workers.default, int) and workers.default > 1:
+            yield Started("pool", workers.default, last, line, True)
         elif workers.default == "cores" or workers.count is None:
             if positional and workers.carries == "imports":
                 continue  # it joins what somebody else has started

@@ -96,6 +96,7 @@ class ImportGraph:
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
         self._exists: dict[str, bool] = {}
+        self._installed: dict[str, bool] = {}
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -198,10 +199,17 @@ class ImportGraph:
             base = folders[: len(folders) - item.level + 1]
             return _candidates(base, parts, item.names)
         for base in self._bases(folders):
+            if self._is_installed("/".join(base)) and folders[len(base) : len(base) + 1] != parts[:1]:
+                continue  # what lies beside an installed package is another library
             stem = "/".join([*base, parts[0]])
             if self._is_file(f"{stem}/__init__.py") or self._is_file(f"{stem}.py"):
                 return _candidates(base, parts, item.names)
         return None
+
+    def _is_installed(self, base: str) -> bool:
+        if base not in self._installed:
+            self._installed[base] = any((self.root / base).glob("*.dist-info"))
+        return self._installed[base]
 
     def _bases(self, folders: list[str]) -> Iterator[list[str]]:
         """Folders that imports of a file may be found in, as far as pytest and installers put them on the path."""
