@@ -35,7 +35,7 @@ TABLE = FootprintTable(
 def rank(tmp_path: Path):
     def run(tests: bool = False, **files: str) -> list[Suspect]:
         for name, text in files.items():
-            path = tmp_path / (name.replace("__", "/") + ".py")
+            path = tmp_path / (name.replace("__", "/").replace("INIT", "__init__") + ".py")
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
         found = sorted(path for path in tmp_path.rglob("test_*.py"))
@@ -128,14 +128,14 @@ def test_a_file_that_does_not_parse_is_ranked_by_what_can_be_read(rank):
 
 def test_a_package_beside_an_installed_one_is_a_library(rank, tmp_path):
     (tmp_path / "own-1.dist-info").mkdir()
-    package = {"own____init__": "", "other____init__": "import large"}
+    package = {"own__INIT": "", "other__INIT": "import large"}
     found = rank(**package, own__test_a="import other", own__test_b="import own, small")
     assert likely(found, "own/test_a.py") < likely(found, "own/test_b.py")
 
 
 def test_without_installed_packages_a_neighbour_is_the_projects_own(rank):
     found = rank(
-        own____init__="", other____init__="import large", own__test_a="import other", own__test_b="import own"
+        own__INIT="", other__INIT="import large", own__test_a="import other", own__test_b="import own"
     )
     assert likely(found, "own/test_a.py") - likely(found, "own/test_b.py") > 100 * MB
 
