@@ -6,6 +6,7 @@ import hashlib
 import os
 import posixpath
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ _TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b
 
 
 _SMALL_PACKAGE = 20_000  # bytes
+_RECURSION = 8_000
 _MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
 _SUSPECTS_SHOWN = 5
 # product code that may be parsed beside the suite, so that a large product does not decide what linting costs
@@ -115,6 +117,7 @@ class _Run:
         self.settings = request.settings
         self.root = request.root or request.settings.working_dir
         self.cores = request.cores or request.settings.cores or 2
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))  # facts nest as deep as the source
         self.rules: dict[str, Rule] = dict(load_rulebook(self.settings.extra_rules).rules)
         self.index: ApiIndex = api_index(self.settings.extra_rules)
         self.errors: list[ErrorRecord] = []

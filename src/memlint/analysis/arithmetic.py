@@ -77,6 +77,8 @@ def _number(op: str, x: float, y: float) -> float | None:
         if op == "%":
             return x % y
         if op == "**":
+            if x < 0 and not float(y).is_integer():
+                return None  # a complex number
             return x**y if y * math.log10(max(abs(x), 1)) < 300 else _LARGEST
         if not (math.isfinite(x) and math.isfinite(y)):
             return None

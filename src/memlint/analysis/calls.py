@@ -283,11 +283,14 @@ class CallEvaluation(Execution):
         self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
     ) -> tuple[Value, tuple[Site, ...]]:
         """The result of a body, and the sites met in it."""
-        inner = self._inner_frame(func, frame)
+        key = id(func.function)
+        inner = self._inner_frame(func, frame) if key not in self._active else None
         if inner is None:
             return UNKNOWN, ()
+        self._active.add(key)
         self.bind_params(func.function, func.receiver, args, keywords, inner)
         self.exec_block(f.body_of(func.function), inner)
+        self._active.discard(key)
         return self.outcome(func.function, inner), tuple(inner.sites)
 
     def _call_product(

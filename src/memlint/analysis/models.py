@@ -21,6 +21,7 @@ from memlint.analysis.values import (
     Num,
     Partial,
     PathValue,
+    Ref,
     Sequence,
     Value,
     join,
@@ -310,7 +311,15 @@ def _values(_: Any, receiver: Value, __: list[Value], ___: dict[str, Value]) -> 
     return Iterator(receiver.length, receiver.element) if isinstance(receiver, Sequence) else None
 
 
+def _imported_by_name(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    """``plt = pytest.importorskip("matplotlib.pyplot")`` stands for the module."""
+    name = text_of(args[0]) if args else None
+    return Ref(name) if name else UNKNOWN
+
+
 MODELS: dict[str, Model] = {
+    "pytest.importorskip": _imported_by_name,
+    "importlib.import_module": _imported_by_name,
     **ITERATOR_MODELS,
     **ARRAY_MODELS,
     **FRAME_MODELS,

@@ -40,6 +40,7 @@ class NameResolution(ABC):
         self._bases: dict[int, tuple[Value, ...]] = {}
         self._resolved: dict[Imported, Value] = {}
         self._product_calls: dict[Any, Any] = {}
+        self._active: set[int] = set()  # functions that are being run, by id
         self._kept: list[object] = []  # keeps alive what dictionaries above know by its id
 
     # --- what the evaluator's other halves provide ------------------------------------------------------------------
