@@ -63,6 +63,7 @@ class Figures:
 def rows_of(truth: Path, root: Path, allocations: bool) -> list[Row]:
     """Read a suite's truth and its files' terms."""
     measured = [json.loads(line) for line in truth.read_text().splitlines() if line.strip()]
+    measured.sort(key=lambda item: item["file"])  # so that equal predictions say nothing
     paths = tuple(item["file"] for item in measured)
     settings = settings_for(paths, None, True, Overrides(cores=2))
     run = pipeline._Run(pipeline.Request(paths, settings, jobs=1, cores=2, root=root))

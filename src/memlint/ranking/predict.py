@@ -86,7 +86,10 @@ class Model:
         beside = sum(reason.bytes for reason in children)
         reasons = [reason for reason in reasons if reason.bytes >= _LEAST_REASON]
         reasons.sort(key=lambda reason: (-reason.bytes, reason.kind, reason.path, reason.line, reason.text))
-        return Prediction(self._bounds(alone, held, parts, beside), tuple(reasons[:_MOST_REASONS]))
+        maybe = round(file.optional * self.weights.optional_share) + sum(
+            reason.bytes for reason in reasons if reason.kind == "imports" and reason.line
+        )
+        return Prediction(self._bounds(alone, held, maybe, parts, beside), tuple(reasons[:_MOST_REASONS]))
 
     def _base(self, file: FileTerms) -> list[Reason]:
         """What every test of the file pays."""
@@ -170,11 +173,12 @@ class Model:
         }
         return number * each * trust[item.trust]
 
-    def _bounds(self, alone: float, held: float, parts: Parts, beside: float) -> Estimate:
+    def _bounds(self, alone: float, held: float, maybe: float, parts: Parts, beside: float) -> Estimate:
+        """What may not be imported at all is left out of the low bound."""
         weights = self.weights
         whole = total(parts)
         low = (
-            (alone - held) * weights.low_share
+            (alone - held - maybe) * weights.low_share
             + whole.low * weights.low_share
             + beside * weights.workers_low_share
         )
