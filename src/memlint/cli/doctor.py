@@ -14,8 +14,14 @@ from memlint.units import format_bytes
 if TYPE_CHECKING:
     from memlint.runner.doctor import Report
 
+_EPILOG = """\b
+Examples:
+  memlint doctor                  before the first measurement, or when figures look odd
+  memlint doctor --format json    for a bug report
+"""
 
-@click.command("doctor")
+
+@click.command("doctor", epilog=_EPILOG)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(format_: str) -> int:
     """Say how memory is measured and limited on this machine, and how to get a better way."""
