@@ -38,7 +38,7 @@ def rank(tmp_path: Path):
             path = tmp_path / (name.replace("__", "/").replace("INIT", "__init__") + ".py")
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        found = sorted(path for path in tmp_path.rglob("test_*.py"))
+        found = sorted(path for path in tmp_path.rglob("*.py") if path.name.startswith(("test_", "support")))
         facts = [lower_file(path.relative_to(tmp_path).as_posix(), path.read_bytes()) for path in found]
         project = Project(facts, RealDisk(tmp_path))
         index = api_index(())
@@ -143,3 +143,7 @@ def test_without_installed_packages_a_neighbour_is_the_projects_own(rank):
 def test_order_is_by_likely_high_and_path(rank):
     text = "def test_x(): ...\n"
     assert names(rank(test_c=text, test_a=text, test_b=text)) == ["test_a.py", "test_b.py", "test_c.py"]
+
+
+def test_support_without_tests_is_no_suspect(rank):
+    assert names(rank(test_a="import support_b", support_b="import large")) == ["test_a.py"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -17,6 +18,8 @@ from memlint.ranking.graph import ImportGraph
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TermReader, TestTerms
 
+_TEST_FILE = re.compile(r"(?:^|/)(?:test[^/]*|[^/]*_tests?)\.py$")
+
 
 class Ranker:
     """Ranks the files of one run; what it reads of imports is shared by all of them."""
@@ -31,11 +34,13 @@ class Ranker:
     def suspects(
         self, suite: Suite, modules: Iterable[Module], findings: list[Finding], tests: bool
     ) -> Iterator[Suspect]:
-        """Each module as a suspect, and its tests after it if asked; ranks are given by ``in_order``."""
+        """Each test file as a suspect, and its tests after it if asked; ranks are given by ``in_order``."""
         counts = Counter(finding.location.path for finding in findings)
         by_test: Counter[str | None] = Counter(finding.nodeid for finding in findings if finding.nodeid)
         for module in modules:
             file, own = self.terms(suite, module)
+            if not own and not _TEST_FILE.search(module.path):
+                continue  # support that the suite imports: nobody runs it by itself
             whole = self.model.of_file(file, [terms for _, terms in own])
             yield Suspect(module.path, 0, whole.peak, whole.reasons, counts[module.path])
             for body, terms in own if tests else ():
