@@ -37,7 +37,8 @@ from memlint.analysis.values import (
 from memlint.knowledge.apis import CallEntry
 
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
-_MAX_CALLS = 400  # calls followed from one body
+_MAX_CALLS = 80  # calls followed from one body
+_PRODUCT_COST = 10  # a call of product code counts as so many of the suite's own
 _LARGE_ARGUMENT = 2_000  # a number that may be the side of a large square
 _LARGE_INSIDE = 1_000_000  # bytes that product code may make before its callers are told
 _CONTEXT_MANAGERS = {
@@ -331,7 +332,8 @@ class CallEvaluation(Execution):
         assert isinstance(budget, Num)
         if budget.low >= _MAX_CALLS:
             return None
-        outermost.env["\0calls"] = Num(budget.low + 1, budget.low + 1)
+        spent = budget.low + (_PRODUCT_COST if func.module.is_product else 1)
+        outermost.env["\0calls"] = Num(spent, spent)
         inner = Frame(func.module, func.function.name, func.function, func.owner, func.frame, caller=frame)
         inner.depth = frame.depth + 1
         inner.mocked = set(frame.mocked)
