@@ -9,7 +9,7 @@ from memlint.analysis import arithmetic
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Obj, Ref, Sequence, Value
-from memlint.knowledge.apis import Load
+from memlint.knowledge.apis import Load, Resource
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -268,15 +268,15 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     resource = ctx.lifetimes.acquires(site)
     if resource is None or resource.confidence == "low" or resource.started_by or site.consumer == "with":
         return
-    if _released_in_module(site, ctx):
+    if _released_in_module(resource, ctx):
         return
     message = f"a {resource.title} is opened {place}: {_PAID}"
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
 
 
-def _released_in_module(site: Site, ctx: Context) -> bool:
+def _released_in_module(resource: Resource, ctx: Context) -> bool:
     """Whether the same import also closes it: inside ``with``, or by a call at module level."""
-    releases = {name for group in ctx.lifetimes.acquires(site).release for name in group}  # type: ignore[union-attr]
+    releases = {name for group in resource.release for name in group}
     frame = ctx.suite.evaluator.module_frame(ctx.module)
     return any(
         other.name.rpartition(".")[2] in releases
