@@ -1,4 +1,4 @@
-"""The words memlint speaks in: plain values that every floor shares, with no behaviour beyond arithmetic."""
+"""What the static half says: findings, estimates, suspects and the results that hold them."""
 
 from __future__ import annotations
 
