@@ -1,5 +1,21 @@
 """The words memlint speaks in: plain values that every floor shares, with no behaviour beyond arithmetic."""
 
+from memlint.model.agreement import (
+    Agreement,
+    Calibration,
+    Decile,
+    Figure,
+    HeavyFound,
+    JoinedRow,
+    Missed,
+    Overcalled,
+    Per,
+    PrecisionAt,
+    Renamed,
+    RuleWorth,
+    Search,
+    Unmatched,
+)
 from memlint.model.cause import Cause, CauseKind, Culprit
 from memlint.model.findings import (
     ZERO,
@@ -19,17 +35,26 @@ from memlint.model.findings import (
     Summary,
     Suspect,
 )
+from memlint.model.judgement import Judgement, JudgementKind, Quantity
 from memlint.model.measured import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
 
 __all__ = [
     "ZERO",
+    "Agreement",
+    "Calibration",
     "Cause",
     "CauseKind",
     "Confidence",
     "Culprit",
+    "Decile",
     "ErrorRecord",
     "Estimate",
+    "Figure",
     "Finding",
+    "HeavyFound",
+    "JoinedRow",
+    "Judgement",
+    "JudgementKind",
     "Level",
     "LintResult",
     "Location",
@@ -38,12 +63,21 @@ __all__ = [
     "MeasuredTest",
     "MeasuredUnit",
     "Measurement",
+    "Missed",
+    "Overcalled",
+    "Per",
+    "PrecisionAt",
+    "Quantity",
     "RankResult",
     "Reason",
     "Related",
+    "Renamed",
     "RuleInfo",
+    "RuleWorth",
+    "Search",
     "Severity",
     "Status",
     "Summary",
     "Suspect",
+    "Unmatched",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from memlint.model.judgement import Judgement
+
 
 class Severity(str, enum.Enum):
     """How much a finding matters."""
@@ -124,6 +126,7 @@ class Finding:
     fingerprint: str = ""
     status: Status = Status.ACTIVE
     reason: str = ""  # why it is suppressed or baselined
+    judgement: Judgement | None = None  # what a journal says of it, where one was given
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
