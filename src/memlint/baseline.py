@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import msgspec
 
@@ -62,16 +63,25 @@ def write(path: Path, result: LintResult, settings: Settings) -> int:
     Raises ConfigError when the file cannot be written, or holds something else than a baseline.
     """
     reasons = {entry.fingerprint: entry.reason for entry in read(path).findings} if path.exists() else {}
-    entries = [_entry(finding, reasons, settings) for finding in result.active]
-    entries.sort(key=lambda entry: (entry.path, entry.code, entry.symbol, entry.fingerprint))
-    content = msgspec.json.format(msgspec.json.encode(Baseline(schema=SCHEMA, findings=entries)), indent=1)
+    content = render(result, settings, reasons)
     try:
         partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        partial.write_bytes(content + b"\n")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    return len(entries)
+    return len(result.active)
+
+
+def render(
+    result: LintResult, settings: Settings, reasons: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """Return the baseline file that accepts all active findings; ``reasons`` are by fingerprint."""
+    entries = [_entry(finding, reasons, settings) for finding in result.active]
+    entries.sort(key=lambda entry: (entry.path, entry.code, entry.symbol, entry.fingerprint))
+    return (
+        msgspec.json.format(msgspec.json.encode(Baseline(schema=SCHEMA, findings=entries)), indent=1) + b"\n"
+    )
 
 
 def apply(path: Path, result: LintResult, settings: Settings, paths: Sequence[str]) -> LintResult:
@@ -94,7 +104,7 @@ def apply(path: Path, result: LintResult, settings: Settings, paths: Sequence[st
     )
 
 
-def _entry(finding: Finding, reasons: dict[str, str], settings: Settings) -> Entry:
+def _entry(finding: Finding, reasons: Mapping[str, str], settings: Settings) -> Entry:
     return Entry(
         fingerprint=finding.fingerprint,
         code=finding.code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from importlib import import_module
@@ -66,7 +67,11 @@ class TestChoice:
             assert summary.split()[0] in ended.out
 
     def test_version(self, memlint):
-        assert memlint("--version").out == f"memlint {__version__}\n"
+        first, *rest = memlint("--version").out.splitlines()
+        assert first == f"memlint {__version__}"
+        assert f" {platform.python_version()} on " in rest[0]
+        assert {line.split()[0] for line in rest[1:]} == {"libcst", "pytest", "click", "rich"}
+        assert not [line for line in rest if "missing" in line]
 
     @pytest.mark.parametrize(
         "arguments",
@@ -152,7 +157,7 @@ def test_the_module_can_be_run(suite):
     ended = subprocess.run(
         [sys.executable, "-m", "memlint", "--version"], capture_output=True, text=True, timeout=120
     )
-    assert ended.stdout == f"memlint {__version__}\n"
+    assert ended.stdout.startswith(f"memlint {__version__}\n")
 
 
 def test_main_exits_with_the_code_of_the_run(monkeypatch):
@@ -160,3 +165,36 @@ def test_main_exits_with_the_code_of_the_run(monkeypatch):
     with pytest.raises(SystemExit) as caught:
         cli.main([])
     assert caught.value.code == 7
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(memlint, shell):
+    ended = memlint("completion", shell)
+    assert ended.code == 0
+    assert "_MEMLINT_COMPLETE" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("memlint ra", {"rank"}),
+        ("memlint rank --w", {"--why"}),
+        ("memlint lint --format gi", {"github", "gitlab"}),
+    ],
+)
+def test_completion_offers_what_fits(words, offered):
+    *_, last = words.split()
+    environment = {
+        **os.environ,
+        "_MEMLINT_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from memlint.cli import main; sys.argv[0] = 'memlint'; main()"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered, done.stderr

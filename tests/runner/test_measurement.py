@@ -8,7 +8,7 @@ import pytest
 
 from memlint.model import Measurement
 from memlint.runner.journal import Context, JournalError, Run, TestEnd, TestStart, UnitEnd, UnitStart, encode
-from memlint.runner.measurement import load_measurement, measurement
+from memlint.runner.measurement import failed_members, load_measurement, measurement
 
 CONTEXT = Context("c1", "3.11.7", "linux", "cgroup1", 2**34, "9.2.0")
 RUN = Run("memlint.journal/1", "r1", CONTEXT, ("memlint", "measure"), limit_bytes=2**31)
@@ -59,13 +59,22 @@ def test_a_test_that_never_ended_is_kept_as_unfinished() -> None:
 
 def test_a_unit_without_an_end_is_in_flight() -> None:
     assert measurement([RUN, start("a"), *ran("a", "a::1", 8)]) == Measurement(
-        measurement([RUN]).contexts, (), ("a",)
+        measurement([RUN]).contexts, (), ("a",), ("a",)
     )
 
 
 def test_runs_in_two_contexts_are_mixed() -> None:
     other = Run("memlint.journal/1", "r2", Context("c2", "3.12", "linux", "cgroup1", 1, "9"), ())
     assert measurement([RUN, other]).mixed
+
+
+def test_what_failed_or_never_ended_is_named_by_its_files() -> None:
+    batch = UnitStart("a +1", ("a", "b"), "hash")
+    dead = UnitEnd("a +1", ("a", "b"), "oom", None, "SIGKILL", (), 80, 30, 5, 0, "cgroup1", 1.5, "a::1")
+    piece = UnitEnd("a::1", ("a::1",), "oom", None, "SIGKILL", (), 80, 30, 5, 0, "cgroup1", 1.5, "a::1")
+    alone = UnitEnd("d::1", ("d::1",), "failed", 1, None, (), 80, 30, 5, 0, "cgroup1", 1.5, None)
+    records = [RUN, batch, dead, piece, start("c"), end("c", 8), alone, UnitStart("e +1", ("e", "f"), "hash")]
+    assert failed_members(measurement(records)) == ("a", "b", "d::1", "e", "f")
 
 
 def test_a_unit_before_any_run_is_refused() -> None:

@@ -20,10 +20,13 @@ COMMANDS = {
     "rules": "List the rules.",
     "explain": "Say what a rule is about, why, and what to do instead.",
     "config": "Show every setting and where it comes from.",
+    "init": "Bring memlint into a repository: settings, hooks, CI jobs.",
+    "completion": "Print the completion script of a shell.",
 }
 DEFAULT_COMMAND = "lint"
 EXIT_TROUBLE = 2  # the job could not be done
 EXIT_INTERRUPTED = 130
+_REPORTED = ("libcst", "pytest", "click", "rich")  # whose versions --version tells
 _GROUP_OPTIONS = ("-h", "--help", "--version")
 
 _EPILOG = """\b
@@ -54,7 +57,8 @@ class CommandGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in COMMANDS and args[0] not in _GROUP_OPTIONS):
+        completing = ctx.resilient_parsing and not args  # the shell asks what may stand first
+        if not completing and (not args or (args[0] not in COMMANDS and args[0] not in _GROUP_OPTIONS)):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
@@ -63,13 +67,37 @@ class CommandGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    """What a report of a fault needs: memlint, what it builds on, and the machine."""
+    if not asked or ctx.resilient_parsing:
+        return
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"memlint {__version__}")
+    click.echo(f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}")
+    for name in _REPORTED:
+        try:
+            click.echo(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            click.echo(f"{name} is missing")
+    ctx.exit()
+
+
 @click.group(
     cls=CommandGroup,
     epilog=_EPILOG,
     subcommand_metavar="[COMMAND] [PATHS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, message="memlint %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show versions and exit.",
+)
 def cli() -> None:
     """Find the tests that eat the memory of a CI job.
 

@@ -21,10 +21,11 @@ from typing import Any
 
 import click
 
+from memlint import work_folder
 from memlint.cli.options import Jobs, ParamType, config_options, say
 from memlint.units import parse_bytes
 
-DEFAULT_JOURNAL = Path(".memlint/journal.jsonl")
+DEFAULT_JOURNAL = work_folder.WORK_FOLDER / "journal.jsonl"
 _SURVEY = "from memlint.cli.measure import survey; survey()"
 _EPILOG = """\b
 Examples:
@@ -98,6 +99,12 @@ class TroubleError(click.ClickException):
     multiple=True,
     metavar="LIST",
     help="Read files or node ids from this file, one a line. Repeatable.",
+)
+@click.option(
+    "--failed-in",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="JOURNAL",
+    help="Run what was not fine in this journal: the files of its failed batches, each alone.",
 )
 @click.option(
     "--unit",
@@ -191,10 +198,16 @@ def _measure(options: dict[str, Any]) -> int:
     from memlint.runner.meters.choose import MeterUnavailableError
     from memlint.runner.run import carry_out
 
+    if options["failed_in"] is not None:
+        options["paths"] = _failed_in(options)
+        if not options["paths"]:
+            say(f"every unit of {options['failed_in']} was fine: nothing to run again")
+            return 0
     request = _request(options)
     if not request.named:
         raise TroubleError("no test files found")
-    _keep_out_of_git(options["journal"])
+    if options["journal"] == DEFAULT_JOURNAL:
+        work_folder.prepare()
     write = _quiet_writer if options["quiet"] else _write
     try:
         outcome = carry_out(request, _display(options, write))
@@ -211,11 +224,21 @@ def _measure(options: dict[str, Any]) -> int:
     return 0 if outcome.summary.fine else 1
 
 
-def _keep_out_of_git(path: Path) -> None:
-    """The folder of the default journal is nothing to be committed."""
-    if path == DEFAULT_JOURNAL and not path.parent.exists():
-        path.parent.mkdir()
-        (path.parent / ".gitignore").write_text("*\n")
+def _failed_in(options: dict[str, Any]) -> tuple[str, ...]:
+    """The members of all units of a journal that were not fine, or never ended."""
+    from memlint.runner.journal import JournalError
+    from memlint.runner.measurement import failed_members, load_measurement
+
+    if options["paths"] or options["lists"]:
+        raise click.UsageError("--failed-in names what to run: give no PATHS and no --test-file beside it")
+    if options["failed_in"].absolute() == options["journal"].absolute() and not options["resume"]:
+        raise click.UsageError(
+            "--failed-in reads the journal that this run would replace: name another --journal"
+        )
+    try:
+        return failed_members(load_measurement(options["failed_in"]))
+    except JournalError as error:
+        raise TroubleError(str(error)) from error
 
 
 def _request(options: dict[str, Any]) -> Any:

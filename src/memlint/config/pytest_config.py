@@ -28,6 +28,7 @@ class PytestConfig:
     testpaths_line: int = 1
     python_files_line: int = 1
     addopts_line: int = 1
+    markers: tuple[str, ...] = ()  # names of the markers that it registers
 
 
 def find_pytest_config(start: Path) -> PytestConfig | None:
@@ -66,6 +67,7 @@ def _read_toml(path: Path) -> PytestConfig | None:
             source.line((*keys, "testpaths")),
             source.line((*keys, "python_files")),
             source.line((*keys, "addopts")),
+            _marker_names(_lines(table.get("markers"))),
         )
     return PytestConfig(path) if path.name in _ALWAYS_COUNT else None
 
@@ -89,6 +91,7 @@ def _read_ini(path: Path, section: str) -> PytestConfig | None:
         _ini_line(text, "testpaths"),
         _ini_line(text, "python_files"),
         _ini_line(text, "addopts"),
+        _marker_names(_lines(parser.get(section, "markers", fallback=""))),
     )
 
 
@@ -100,6 +103,18 @@ def _words(path: Path, value: object) -> tuple[str, ...]:
         return tuple(shlex.split(str(value or ""), comments=False))
     except ValueError as error:
         raise ConfigError(f"{shown(path)}: cannot split {value!r} into words: {error}") from error
+
+
+def _lines(value: object) -> list[str]:
+    """pytest's ``linelist`` type: a list of strings, or lines."""
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+
+def _marker_names(lines: list[str]) -> tuple[str, ...]:
+    """``slow: needs a minute`` and ``budget(size): …`` name slow and budget."""
+    return tuple(re.split(r"[:(\s]", line, maxsplit=1)[0] for line in lines)
 
 
 def _ini_line(text: str, key: str) -> int:

@@ -80,6 +80,7 @@ class Measurement:
     ]  # of every run, first to last; one for each attempt of a resumed run
     units: tuple[MeasuredUnit, ...]
     in_flight: tuple[str, ...] = ()  # units that started and never ended
+    unfinished: tuple[str, ...] = ()  # and their members
 
     @property
     def mixed(self) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from memlint.model import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
 from memlint.runner.journal import JournalError, Record, Run, TestEnd, TestStart, UnitEnd, UnitStart, read
+from memlint.runner.units import file_of
+from memlint.runner.verdicts import FINE
 
 
 def load_measurement(path: Path) -> Measurement:
@@ -19,6 +21,7 @@ def load_measurement(path: Path) -> Measurement:
 class _Flight:
     """A unit that has begun, and its tests so far."""
 
+    members: tuple[str, ...] = ()
     tests: list[MeasuredTest] = field(default_factory=list)
     running: str | None = None
 
@@ -35,7 +38,7 @@ def measurement(records: Iterable[Record]) -> Measurement:
         if isinstance(record, Run):
             contexts.append(_context(record))
         elif isinstance(record, UnitStart):
-            flying[record.unit] = _Flight()
+            flying[record.unit] = _Flight(record.members)
         elif isinstance(record, TestStart):
             flying.setdefault(record.unit, _Flight()).running = record.test
         elif isinstance(record, TestEnd):
@@ -51,7 +54,15 @@ def measurement(records: Iterable[Record]) -> Measurement:
             key = (record.unit, record.repeat)
             ended.pop(key, None)
             ended[key] = _unit(record, tuple(flight.tests), contexts[-1])
-    return Measurement(tuple(contexts), tuple(ended.values()), tuple(flying))
+    unfinished = tuple(member for flight in flying.values() for member in flight.members)
+    return Measurement(tuple(contexts), tuple(ended.values()), tuple(flying), unfinished)
+
+
+def failed_members(measured: Measurement) -> tuple[str, ...]:
+    """Files, and node ids of other files, of all units that were not fine or never ended; each once."""
+    failed = [member for unit in measured.units if unit.verdict not in FINE for member in unit.members]
+    names = dict.fromkeys([*failed, *measured.unfinished])
+    return tuple(name for name in names if "::" not in name or file_of(name) not in names)
 
 
 def _context(run: Run) -> MeasuredContext:
