@@ -183,7 +183,6 @@ def test_completion_script(memlint, shell):
     ],
 )
 def test_completion_offers_what_fits(words, offered):
-    *_, last = words.split()
     environment = {
         **os.environ,
         "_MEMLINT_COMPLETE": "bash_complete",
