@@ -1,4 +1,4 @@
-"""Facts kept between runs: one file, keyed by path, stat and content hash."""
+"""What was worked out from files, kept between runs: one file of each kind, keyed by path, stat and content hash."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
 from memlint import __version__
-from memlint.facts import FileFacts, decode_file, encode
+from memlint.facts import encode
 
-_FORMAT = 4  # raised when lowering or facts change their meaning
+T = TypeVar("T")
+_FORMAT = 5  # raised when lowering, facts, outlines or verdicts change their meaning
 _RACY_NS = 2_000_000_000  # a file changed this close to the writing of the cache is hashed again
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here.\n"
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
-    """The facts of one file, still encoded, with what tells whether they are fresh."""
+    """What is known of one file, still encoded, with what tells whether it is fresh."""
 
     size: int
     mtime_ns: int
     digest: str
-    facts: bytes
+    value: bytes
 
 
 class _Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -34,74 +36,80 @@ class _Stored(msgspec.Struct, array_like=True, frozen=True):
     entries: dict[str, Entry]
 
 
-def _version() -> str:
+def cache_version() -> str:
+    """What must be the same for anything kept to be of use: memlint, the format and the Python that parses."""
     return f"{__version__}/{_FORMAT}/{sys.version_info.major}.{sys.version_info.minor}"
 
 
-class FactsCache:
-    """Encoded facts by absolute path. ``folder`` None keeps nothing."""
+class FileCache(Generic[T]):
+    """Values of type ``kind`` by absolute path. ``folder`` None keeps nothing.
 
-    def __init__(self, folder: Path | None) -> None:
+    ``name`` is that of the cache's own file; ``version`` is what the values depend on beside the files.
+    """
+
+    def __init__(self, folder: Path | None, name: str, kind: type[T], version: str = "") -> None:
         self.folder = folder
+        self.name = name
+        self.decoder = msgspec.msgpack.Decoder(kind)
+        self.version = f"{cache_version()}/{version}"
         self.written_ns = 0
         self.entries: dict[str, Entry] = {}
         self.changed = False
         if folder is not None:
-            self._read(folder / "facts.msgpack")
+            self._read(folder / f"{name}.msgpack")
 
     def _read(self, path: Path) -> None:
         try:
             stored = msgspec.msgpack.decode(path.read_bytes(), type=_Stored)
         except (OSError, msgspec.MsgspecError):
             return  # absent, damaged or of another format: as good as empty
-        if stored.version == _version():
+        if stored.version == self.version:
             self.entries, self.written_ns = stored.entries, stored.written_ns
 
-    def fresh(self, path: str, stat: os.stat_result) -> FileFacts | None:
-        """The facts of a file whose stat says that it has not changed."""
+    def fresh(self, path: str, stat: os.stat_result) -> T | None:
+        """The value of a file whose stat says that it has not changed."""
         entry = self.entries.get(path)
         if entry is None or entry.size != stat.st_size or entry.mtime_ns != stat.st_mtime_ns:
             return None
-        if entry.mtime_ns > self.written_ns - _RACY_NS:
-            return None
-        return _decoded(entry)
+        return None if entry.mtime_ns > self.written_ns - _RACY_NS else self._decoded(entry)
 
-    def same_content(self, path: str, digest: str, stat: os.stat_result) -> FileFacts | None:
-        """The facts of a file whose content is the same though its stat is not."""
+    def same_content(self, path: str, digest: str, stat: os.stat_result) -> T | None:
+        """The value of a file whose content is the same though its stat is not."""
         entry = self.entries.get(path)
         if entry is None or entry.digest != digest:
             return None
-        if self.entries[path].mtime_ns != stat.st_mtime_ns:
-            self.entries[path] = Entry(stat.st_size, stat.st_mtime_ns, digest, entry.facts)
-            self.changed = True
-        return _decoded(entry)
+        if entry.mtime_ns != stat.st_mtime_ns:
+            self.put(path, stat, digest, entry.value)
+        return self._decoded(entry)
 
-    def put(self, path: str, stat: os.stat_result, facts: FileFacts, encoded: bytes | None = None) -> None:
-        """Keep the facts of a file."""
-        entry = Entry(stat.st_size, stat.st_mtime_ns, facts.digest, encoded or encode(facts))
-        self.entries[path] = entry
+    def put(self, path: str, stat: os.stat_result, digest: str, value: bytes) -> None:
+        """Keep the value of a file, encoded."""
+        self.entries[path] = Entry(stat.st_size, stat.st_mtime_ns, digest, value)
         self.changed = True
 
+    def _decoded(self, entry: Entry) -> T | None:
+        try:
+            return self.decoder.decode(entry.value)
+        except msgspec.MsgspecError:
+            return None  # damaged: as good as absent
+
     def write(self) -> None:
-        """Write what has changed, whole or not at all; a folder that cannot be written is no error."""
+        """Write what has changed; entries of files that are gone are dropped."""
         if self.folder is None or not self.changed:
             return
         kept = {path: entry for path, entry in self.entries.items() if Path(path).exists()}
-        data = encode(_Stored(_version(), time.time_ns(), kept))
-        try:
-            _prepare(self.folder)
-            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-                file.write(data)
-            Path(file.name).replace(self.folder / "facts.msgpack")
-        except OSError:
-            return
+        write_whole(self.folder, f"{self.name}.msgpack", encode(_Stored(self.version, time.time_ns(), kept)))
 
 
-def _decoded(entry: Entry) -> FileFacts | None:
+def write_whole(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of the cache, whole or not at all; a folder that cannot be written is no error."""
     try:
-        return decode_file(entry.facts)
-    except msgspec.MsgspecError:
-        return None
+        _prepare(folder)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(data)
+        Path(file.name).replace(folder / name)
+    except OSError:
+        return
 
 
 def _prepare(folder: Path) -> None:

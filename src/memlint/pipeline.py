@@ -19,7 +19,7 @@ from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.relevance import Relevance
 from memlint.analysis.suite import Suite
-from memlint.cache import FactsCache
+from memlint.cache import FileCache
 from memlint.config import Settings
 from memlint.discovery import Role, ancestor_conftests, discover, is_excluded, role_of
 from memlint.disk import RealDisk
@@ -41,6 +41,8 @@ from memlint.model import (
     Suspect,
 )
 from memlint.ranking import Ranker, in_order
+from memlint.ranking.outline import Outline
+from memlint.ranking.outlines import Outlines
 from memlint.reading import Wanted, read_facts
 from memlint.rules.engine import Engine
 from memlint.rules.workers import configured_fan_out
@@ -87,7 +89,7 @@ def lint(request: Request) -> LintResult:
         counts[Status.SUPPRESSED],
         counts[Status.BASELINED],
     )
-    run.cache.write()
+    run.write_caches()
     heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
     return LintResult(tuple(judged.findings), run.all_errors(), summary, run.rule_infos(), heaviest)
 
@@ -96,7 +98,7 @@ def rank(request: Request) -> RankResult:
     """Return every linted test file and its tests, heaviest first."""
     run = _Run(request)
     judged = run.judge(tests=True)
-    run.cache.write()
+    run.write_caches()
     return RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), run.all_errors())
 
 
@@ -121,7 +123,9 @@ class _Run:
         self.rules: dict[str, Rule] = dict(load_rulebook(self.settings.extra_rules).rules)
         self.index: ApiIndex = api_index(self.settings.extra_rules)
         self.errors: list[ErrorRecord] = []
-        self.cache = FactsCache(self.settings.cache_dir if request.cache else None)
+        kept_in = self.settings.cache_dir if request.cache else None
+        self.cache = FileCache(kept_in, "facts", FileFacts)
+        self.outlines = FileCache(kept_in, "outlines", Outline)
         self.disk = RealDisk(self.root)
         self.interesting = _interest(self.index)
         self.product_bytes = 0  # of product code read so far
@@ -130,7 +134,7 @@ class _Run:
         self.project = Project(files, self.disk, self._load, self._is_support)
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
-        self.ranker = Ranker(self.root, self.cores)
+        self.ranker = Ranker(self.root, self.cores, Outlines(self.outlines))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -338,6 +342,11 @@ class _Run:
                 content = b""
         text = content.decode("utf-8", "replace")
         return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def write_caches(self) -> None:
+        """Keep what was read for the next run."""
+        self.cache.write()
+        self.outlines.write()
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from memlint.cache import FactsCache
+from memlint.cache import FileCache
 from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, encode
+from memlint.syntax.source import digest_of, lower_file
 
 _WORTH_FORKING = 1_000_000  # bytes of source; below, starting processes costs more than it saves
 _BYTES_A_JOB = 700_000_000  # memory that one lowering process may need for the largest file
@@ -36,7 +37,7 @@ class Unread:
 
 def read_facts(
     wanted: Iterable[Wanted],
-    cache: FactsCache,
+    cache: FileCache[FileFacts],
     jobs: int | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[FileFacts], list[Unread]]:
@@ -56,27 +57,27 @@ def read_facts(
     for number, (item, stat, encoded) in enumerate(_lower_all(pending, _jobs_for(pending, jobs)), 1):
         facts = decode_file(encoded)
         known[item.path] = facts
-        cache.put(str(item.file), stat, facts, encoded)
+        cache.put(str(item.file), stat, facts.digest, encoded)
         if progress is not None:
             progress(number, len(pending))
     return [known[item.path] for item in files if item.path in known], unread
 
 
-def _from_cache(item: Wanted, cache: FactsCache) -> FileFacts | Unread | tuple[bytes, os.stat_result]:
+def _from_cache(
+    item: Wanted, cache: FileCache[FileFacts]
+) -> FileFacts | Unread | tuple[bytes, os.stat_result]:
+    path = str(item.file)
     try:
         stat = item.file.stat()
-        fresh = cache.fresh(str(item.file), stat)
-        if fresh is not None:
-            return _named(fresh, item.path)
-        content = item.file.read_bytes()
+        facts = cache.fresh(path, stat)
+        if facts is None:
+            content = item.file.read_bytes()
+            if path in cache.entries:
+                facts = cache.same_content(path, digest_of(content), stat)
+        if facts is not None:
+            return _named(facts, item.path)
     except OSError as error:
         return Unread(item.path, f"cannot be read: {error.strerror or error}")
-    if str(item.file) in cache.entries:
-        from memlint.syntax.source import digest_of
-
-        same = cache.same_content(str(item.file), digest_of(content), stat)
-        if same is not None:
-            return _named(same, item.path)
     return content, stat
 
 
@@ -157,8 +158,6 @@ def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable
             with ProcessPoolExecutor(1, mp_context=_context()) as pool:
                 yield item, stat, pool.submit(_lower, item.path, content).result()
         except BrokenProcessPool:
-            from memlint.syntax.source import digest_of
-
             problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
             lines = content.count(b"\n")
             facts = FileFacts(
@@ -174,6 +173,4 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _lower(path: str, content: bytes) -> bytes:
-    from memlint.syntax.source import lower_file
-
     return encode(lower_file(path, content))

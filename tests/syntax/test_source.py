@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memlint import facts as f
-from memlint.cache import FactsCache
+from memlint.cache import FileCache
 from memlint.reading import Wanted, read_facts
 from memlint.syntax.source import MAX_BYTES, Unreadable, decode, lower_file
 
@@ -42,7 +42,9 @@ def test_file_without_statements(content: bytes, lines: int) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    facts, unread = read_facts([Wanted("test_a.py", tmp_path / "test_a.py")], FactsCache(None), 1)
+    facts, unread = read_facts(
+        [Wanted("test_a.py", tmp_path / "test_a.py")], FileCache(None, "facts", f.FileFacts), 1
+    )
     assert facts == []
     assert [(item.path, "No such file" in item.message) for item in unread] == [("test_a.py", True)]
 

@@ -8,10 +8,11 @@ say that it uses threads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from memlint.knowledge.apis import Workers
 from memlint.knowledge.index import api_index
@@ -19,10 +20,21 @@ from memlint.knowledge.index import api_index
 Kind = Literal["pool", "fork", "child", "threads"]
 CORES = -1  # as many as the machine has
 
-_KEYWORDS = (
-    "n_jobs|max_workers|n_workers|num_workers|nworkers|processes|"
-    "nprocs|n_procs|num_processes|num_proc|n_process|n_cores"
+_COUNTS = (
+    "n_jobs",
+    "max_workers",
+    "n_workers",
+    "num_workers",
+    "nworkers",
+    "processes",
+    "nprocs",
+    "n_procs",
+    "num_processes",
+    "num_proc",
+    "n_process",
+    "n_cores",
 )
+_KEYWORDS = "|".join(_COUNTS)
 _GIVEN = re.compile(rf"\b(?:{_KEYWORDS})\s*=\s*(-?\d+)")
 _LISTED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*[,:]\s*[\[(]([-\d,\s]+)[\])]""")
 _KEYED = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*:\s*(-?\d+)""")
@@ -35,8 +47,7 @@ _LOOK_BACK = 2_000
 _LOOK_AHEAD = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Worker processes that a call starts. ``count`` below zero counts back from the cores of the machine."""
 
     kind: Kind
@@ -58,16 +69,13 @@ def _tables() -> dict[str, list[tuple[str, Workers]]]:
     return out
 
 
-@lru_cache(maxsize=1)
-def _trigger() -> re.Pattern[str]:
-    names = "|".join(sorted(map(re.escape, _tables()), key=lambda name: (-len(name), name)))
-    return re.compile(rf"(?:{_KEYWORDS})\b|\b(?:{names})\(")
+def may_start(text: str, calls: Set[str]) -> bool:
+    """Whether a text in which these names are called can start workers at all: cheap, and never wrong in saying no."""
+    return not _tables().keys().isdisjoint(calls) or any(word in text for word in _COUNTS)
 
 
 def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     """Find the calls of a text that start workers; ``roots`` says where its file's names come from."""
-    if not _trigger().search(text):
-        return
     for match in _GIVEN.finditer(text):
         yield from _counted(text, match.start(), int(match[1]), roots)
     for match in _LISTED.finditer(text):

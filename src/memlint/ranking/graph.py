@@ -6,51 +6,29 @@ what they bring. Sets of modules are bits of an int, so that the closures of a l
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from memlint.knowledge.footprints import Footprints
-from memlint.ranking.children import Started, started_in
-from memlint.syntax.imports import Imported, Scan, scan
+import msgspec
 
-_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
-_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
-_STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
-_THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
+from memlint.knowledge.footprints import Footprints
+from memlint.ranking.outline import Function, Outline
+from memlint.ranking.outlines import Outlines
+from memlint.syntax.imports import Imported
+
 _SESSION = frozenset({"_pytest", "pluggy", "iniconfig"})  # loaded by pytest itself
-_LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
 _DEPTH = 3  # calls from a test to what imports or starts something
 _COMMON = 4  # a method of a name that so many classes have says nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function of a first-party file that may import or start something when it runs."""
-
-    name: str
-    owner: str
-    line: int
-    calls: frozenset[str]
-    imports: tuple[Imported, ...]
-    started: tuple[Started, ...]
-
-
 @dataclass(slots=True)
 class Node:
-    """A first-party file."""
+    """A first-party file and what its imports lead to."""
 
     path: str
-    size: int  # bytes of source
-    eager: tuple[Imported, ...]
-    functions: tuple[Function, ...]
-    bases: dict[str, tuple[str, ...]]  # of its classes
-    starts: bool  # whether it names something that starts processes
-    threads: bool  # whether it asks for threads
-    started: tuple[Started, ...]  # in the whole text
-    words: frozenset[str]
+    outline: Outline
     first: frozenset[int] = frozenset()
     third: int = 0
     optional: int = 0  # measured modules that it gets along without
@@ -59,7 +37,7 @@ class Node:
 
 def empty(path: str) -> Node:
     """A file of which nothing is known."""
-    return Node(path, 0, (), (), {}, False, False, (), frozenset())
+    return Node(path, Outline())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +62,10 @@ class Reached:
 class ImportGraph:
     """Follows imports through the files below a folder; everything is read once."""
 
-    def __init__(self, root: Path, footprints: Footprints) -> None:
+    def __init__(self, root: Path, footprints: Footprints, outlines: Outlines) -> None:
         self.root = root
         self.footprints = footprints
+        self.outlines = outlines
         self.nodes: list[Node] = []
         self._index: dict[str, int | None] = {}
         self._bits: dict[str, int] = {}
@@ -101,26 +80,11 @@ class ImportGraph:
     # --- files ------------------------------------------------------------------------------------------------------
 
     def read(self, path: str) -> Node | None:
-        """Scan one file; None when it is not there or is no text."""
-        file = self.root / path
-        try:
-            if file.stat().st_size > _LARGEST_SOURCE:
-                return None
-            text = file.read_bytes().decode("utf-8", "replace")
-        except (OSError, ValueError):
+        """Read one file; None when it is not there or is no text."""
+        outline = self.outlines.of(self.root / path)
+        if outline is None:
             return None
-        found = scan(text)
-        node = Node(
-            path,
-            len(text),
-            found.eager,
-            tuple(_functions(text, found)),
-            found.bases,
-            bool(_STARTS.search(text)),
-            bool(_THREADS.search(text)),
-            tuple(started_in(text, _roots(found))),
-            frozenset(_WORD.findall(text)),
-        )
+        node = Node(path, outline)
         self._link(node)
         return node
 
@@ -135,15 +99,15 @@ class ImportGraph:
             self.nodes.append(empty(path))
             node = self.read(path)
             if node is not None:
-                node.words = frozenset()
+                node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
                 self._register(number, node)
         return self._index[path]
 
     def _register(self, number: int, node: Node) -> None:
-        for function in node.functions:
+        for function in node.outline.functions:
             self._by_name.setdefault(function.name, []).append((number, function))
-        for name in node.bases:
+        for name in node.outline.bases:
             self._class_at.setdefault(name, []).append(number)
 
     def _is_file(self, path: str) -> bool:
@@ -157,8 +121,8 @@ class ImportGraph:
     # --- links ------------------------------------------------------------------------------------------------------
 
     def _link(self, node: Node) -> None:
-        wanted = [item for item in node.eager if not item.optional]
-        tried = [item for item in node.eager if item.optional]
+        wanted = [item for item in node.outline.eager if not item.optional]
+        tried = [item for item in node.outline.eager if item.optional]
         files, node.third, node.unknown = self.resolved(node.path, wanted)
         more, node.optional, _ = self.resolved(node.path, tried)
         node.first = frozenset(files | more)
@@ -268,11 +232,11 @@ class ImportGraph:
 
     def source_bytes(self, files: int) -> int:
         """Bytes of source of a set of first-party files."""
-        return sum(node.size for number, node in enumerate(self.nodes) if files >> number & 1)
+        return sum(node.outline.size for number, node in enumerate(self.nodes) if files >> number & 1)
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def reached(self, words: frozenset[str], own: tuple[Function, ...], files: int) -> list[Reached]:
+    def reached(self, words: frozenset[str], files: int) -> list[Reached]:
         """Functions of product files that a file's words lead to, as far as they import or start something."""
         found: list[Reached] = []
         seen: set[int] = set()
@@ -281,34 +245,31 @@ class ImportGraph:
         for depth in range(1, _DEPTH + 1):
             following: set[str] = set()
             for name in sorted(frontier & self._by_name.keys()):
-                for number, function in self._by_name[name]:
-                    if (
-                        id(function) in seen
-                        or not files >> number & 1
-                        or not self._plausible(function, words)
-                    ):
+                for path, function in self._named(name, words, files):
+                    if id(function) in seen:
                         continue
                     seen.add(id(function))
                     following |= function.calls
                     if function.imports or function.started:
-                        found.append(Reached(self.nodes[number].path, function, depth))
+                        found.append(Reached(path, function, depth))
             frontier = following - names
             names |= following
         return found
 
-    def _plausible(self, function: Function, words: frozenset[str]) -> bool:
-        if not function.owner or function.owner in words:
-            return True
-        return not function.name.startswith("__") and len(self._by_name[function.name]) < _COMMON
+    def _named(self, name: str, words: frozenset[str], files: int) -> list[tuple[str, Function]]:
+        """The functions of this name in these files that the words may mean, in order of path."""
+        among = [(self.nodes[n].path, function) for n, function in self._by_name[name] if files >> n & 1]
+        common = name.startswith("__") or len(among) >= _COMMON
+        meant = [item for item in among if not item[1].owner or item[1].owner in words or not common]
+        return sorted(meant, key=lambda item: (item[0], item[1].line))
 
     def module_of_class(self, name: str, files: int) -> Node | None:
-        """The product file that defines a class or a function of this name."""
-        for number in self._class_at.get(name, ()):
-            if files >> number & 1:
-                return self.nodes[number]
-        for number, _ in self._by_name.get(name, ()):
-            if files >> number & 1:
-                return self.nodes[number]
+        """The product file that defines a class or a function of this name; the first by path."""
+        functions = (number for number, _ in self._by_name.get(name, ()))
+        for numbers in (self._class_at.get(name, ()), functions):
+            nodes = [self.nodes[number] for number in numbers if files >> number & 1]
+            if nodes:
+                return min(nodes, key=lambda node: node.path)
         return None
 
 
@@ -323,32 +284,3 @@ def _candidates(base: list[str], parts: list[str], names: tuple[str, ...]) -> li
     for name in names:
         out += [f"{stem}/{name}.py", f"{stem}/{name}/__init__.py"]
     return out
-
-
-def _roots(found: Scan) -> Mapping[str, str]:
-    """The local names that imports of a file bind, anywhere in it, with the library each comes from."""
-    out: dict[str, str] = {}
-    for item in [*found.eager, *(item for scope in found.scopes for item in scope.imports)]:
-        library = item.module.partition(".")[0] if not item.level else "."
-        out.update(dict.fromkeys(item.names or (item.bound,), library))
-    return out
-
-
-def _functions(text: str, found: Scan) -> Iterator[Function]:
-    """The functions of a text, with attributes of lazily loaded submodules as imports of their own."""
-    roots = _roots(found)
-    for scope in found.scopes:
-        body = text[scope.start : scope.end]
-        imports = [*scope.imports, *_attributes(body, scope.imports)]
-        started = tuple(started_in(body, roots))
-        calls = frozenset(_CALLED.findall(body))
-        yield Function(scope.name, scope.owner, scope.line, calls, tuple(imports), started)
-
-
-def _attributes(body: str, imports: list[Imported]) -> Iterator[Imported]:
-    """``sp.stats`` after ``import scipy as sp``: some packages load a submodule when it is first asked for."""
-    for item in imports:
-        if item.bound and not item.level:
-            for name in sorted(set(re.findall(rf"\b{re.escape(item.bound)}\.(\w+(?:\.\w+)?)", body))):
-                module = item.module if item.bound != item.module.partition(".")[0] else item.bound
-                yield Imported(item.line, 0, f"{module}.{name}")

@@ -11,10 +11,13 @@ from pathlib import Path
 from memlint.analysis.footprint import Footprints as Allocations
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
+from memlint.cache import FileCache
 from memlint.knowledge.footprints import Footprints, shipped_footprints
 from memlint.knowledge.ranking import Weights, shipped_weights
 from memlint.model import Finding, Suspect
 from memlint.ranking.graph import ImportGraph
+from memlint.ranking.outline import Outline
+from memlint.ranking.outlines import Outlines
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TermReader, TestTerms
 
@@ -25,10 +28,16 @@ class Ranker:
     """Ranks the files of one run; what it reads of imports is shared by all of them."""
 
     def __init__(
-        self, root: Path, cores: int, footprints: Footprints | None = None, weights: Weights | None = None
+        self,
+        root: Path,
+        cores: int,
+        outlines: Outlines | None = None,
+        footprints: Footprints | None = None,
+        weights: Weights | None = None,
     ) -> None:
         known = footprints or shipped_footprints()
-        self.reader = TermReader(ImportGraph(root, known), cores)
+        kept = outlines or Outlines(FileCache(None, "outlines", Outline))
+        self.reader = TermReader(ImportGraph(root, known, kept), cores)
         self.model = Model(weights or shipped_weights(), known.interpreter)
 
     def suspects(

@@ -84,10 +84,10 @@ class TermReader:
         closure = self._closure(node)
         names = ["pytest:session", *self.graph.module_names(closure.modules)]
         loaded = self.graph.footprints.footprint(names)
-        reached = self.graph.reached(node.words - node.bases.keys(), node.functions, closure.files)
+        reached = self.graph.reached(node.outline.words - node.outline.bases.keys(), closure.files)
         return FileTerms(
             module.path,
-            node.size,
+            node.outline.size,
             loaded.bytes,
             self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes
             - loaded.bytes,
@@ -114,8 +114,8 @@ class TermReader:
     def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
         loaded = replace(closure, modules=closure.modules | closure.optional)
         known = self.graph.module_names(closure.modules | closure.optional)
-        present = {name.partition(".")[0] for name in known} | node.words
-        mine = [Reached(node.path, function, 0) for function in node.functions if function.imports]
+        present = {name.partition(".")[0] for name in known} | node.outline.words
+        mine = [Reached(node.path, function, 0) for function in node.outline.functions if function.imports]
         for item in [*mine, *reached]:
             imports = item.function.imports
             if item.depth and not item.path.endswith("conftest.py"):
@@ -145,7 +145,7 @@ class TermReader:
     def _workers(
         self, module: Module, node: Node, closure: Closure, reached: list[Reached]
     ) -> Iterator[Workers]:
-        for started in node.started:
+        for started in node.outline.started:
             trust = self._trust(started, closure)
             if trust is not None:
                 yield self._one(started, trust, module.path, 0)
@@ -161,9 +161,9 @@ class TermReader:
         if started.sure:
             return "sure"
         home = self.graph.module_of_class(started.callee, closure.files)
-        if home is None or home.starts:
-            return None if home is not None and home.threads else "unsure"
-        inherited = [base for base in home.bases.get(started.callee, ()) if starts_processes(base)]
+        if home is None or home.outline.starts:
+            return None if home is not None and home.outline.threads else "unsure"
+        inherited = [base for base in home.outline.bases.get(started.callee, ()) if starts_processes(base)]
         return "sure" if inherited else "stored"
 
     def _one(self, started: Started, trust: Trust, path: str, line: int) -> Workers:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 _TOKEN = re.compile(
     r"""
@@ -29,8 +31,7 @@ _TOKEN = re.compile(
 _NAME = re.compile(r"([\w.]+)(?:[ ]+as[ ]+(\w+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One import statement. ``names`` are those of ``from``; ``bound`` is the local name of a plain import."""
 
     line: int
@@ -144,7 +145,7 @@ class _Reader:
         if any(block.kind == "typing" for block in around):
             return
         if any(block.kind == "try" for block in around):
-            found = [replace(item, optional=True) for item in found]
+            found = [msgspec.structs.replace(item, optional=True) for item in found]
         scope = next((block.scope for block in reversed(around) if block.scope is not None), None)
         (self.eager if scope is None else scope.imports).extend(found)
 

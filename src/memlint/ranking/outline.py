@@ -1,0 +1,84 @@
+"""What ranking reads of one source file: its imports, its functions' calls and imports, what starts workers in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from memlint.ranking.children import Started, may_start, started_in
+from memlint.syntax.imports import Imported, Scan, Scope, scan
+
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
+_THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
+
+
+class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A function of a first-party file that may import or start something when it runs."""
+
+    name: str
+    owner: str
+    line: int
+    calls: frozenset[str]
+    imports: tuple[Imported, ...]
+    started: tuple[Started, ...]
+
+
+class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A first-party file, as far as its own text tells."""
+
+    size: int = 0  # characters of source
+    eager: tuple[Imported, ...] = ()
+    functions: tuple[Function, ...] = ()
+    bases: dict[str, tuple[str, ...]] = {}  # of its classes
+    starts: bool = False  # whether it names something that starts processes
+    threads: bool = False  # whether it asks for threads
+    started: tuple[Started, ...] = ()  # in the whole text
+    words: frozenset[str] = frozenset()
+
+
+def outline(text: str) -> Outline:
+    """Read the text of one file."""
+    found = scan(text)
+    roots = _roots(found)
+    starting = may_start(text, frozenset(_CALLED.findall(text)))
+    return Outline(
+        len(text),
+        found.eager,
+        tuple(_function(text, scope, roots, starting) for scope in found.scopes),
+        found.bases,
+        bool(_STARTS.search(text)),
+        bool(_THREADS.search(text)),
+        tuple(started_in(text, roots)) if starting else (),
+        frozenset(_WORD.findall(text)),
+    )
+
+
+def _roots(found: Scan) -> Mapping[str, str]:
+    """The local names that imports of a file bind, anywhere in it, with the library each comes from."""
+    out: dict[str, str] = {}
+    for item in [*found.eager, *(item for scope in found.scopes for item in scope.imports)]:
+        library = item.module.partition(".")[0] if not item.level else "."
+        out.update(dict.fromkeys(item.names or (item.bound,), library))
+    return out
+
+
+def _function(text: str, scope: Scope, roots: Mapping[str, str], starting: bool) -> Function:
+    """A function, with attributes of lazily loaded submodules as imports of their own."""
+    body = text[scope.start : scope.end]
+    calls = frozenset(_CALLED.findall(body))
+    started = tuple(started_in(body, roots)) if starting and may_start(body, calls) else ()
+    imports = (*scope.imports, *_attributes(body, scope.imports))
+    return Function(scope.name, scope.owner, scope.line, calls, imports, started)
+
+
+def _attributes(body: str, imports: list[Imported]) -> Iterator[Imported]:
+    """``sp.stats`` after ``import scipy as sp``: some packages load a submodule when it is first asked for."""
+    for item in imports:
+        if item.bound and not item.level:
+            for name in sorted(set(re.findall(rf"\b{re.escape(item.bound)}\.(\w+(?:\.\w+)?)", body))):
+                module = item.module if item.bound != item.module.partition(".")[0] else item.bound
+                yield Imported(item.line, 0, f"{module}.{name}")

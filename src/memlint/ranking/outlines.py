@@ -1,0 +1,40 @@
+"""The outlines of a product's files, read once and kept between runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memlint.cache import FileCache
+from memlint.facts import encode
+from memlint.ranking.outline import Outline, outline
+from memlint.syntax.source import digest_of
+
+_LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
+
+
+class Outlines:
+    """Outlines by file, from ``cache`` where it knows the file."""
+
+    def __init__(self, cache: FileCache[Outline]) -> None:
+        self.cache = cache
+
+    def of(self, file: Path) -> Outline | None:
+        """The outline of a file; None when it is not there, or too long to be source."""
+        path = str(file)
+        try:
+            stat = file.stat()
+            known = self.cache.fresh(path, stat)
+            if known is not None:
+                return known
+            if stat.st_size > _LARGEST_SOURCE:
+                return None
+            content = file.read_bytes()
+        except (OSError, ValueError):
+            return None
+        digest = digest_of(content)
+        known = self.cache.same_content(path, digest, stat)
+        if known is not None:
+            return known
+        found = outline(content.decode("utf-8", "replace"))
+        self.cache.put(path, stat, digest, encode(found))
+        return found
