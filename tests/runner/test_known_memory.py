@@ -33,6 +33,11 @@ FILES = {
         @pytest.mark.parametrize("n", range(5))
         def test_grow(n): kept.append(bytearray(20 << 20))
     """,
+    "test_global.py": """
+        HELD = bytearray(80 << 20)
+        def test_one(): pass
+        def test_two(): bytearray(50 << 20)
+    """,
     # no test's, but the unit's
     "test_gap.py": """
         class Spike:
@@ -200,6 +205,14 @@ def test_page_cache_stands_beside_the_peak(ran: Ran) -> None:
 def test_retained(ran: Ran, name: str, kept: float) -> None:
     """Also of captured output: pytest keeps that of passing tests, byte for byte."""
     assert close(ran.unit(name).retained_bytes, kept * MB)
+
+
+def test_collected(ran: Ran) -> None:
+    """What the import of a test module keeps is told from what its tests need."""
+    unit = ran.unit("test_global.py")
+    assert close(unit.collected_bytes, 80 * MB)
+    assert close(unit.retained_bytes, 80 * MB)
+    assert close(ran.unit("test_growth.py").collected_bytes, 0)
 
 
 def test_every_unit_says_how_it_was_measured(ran: Ran) -> None:

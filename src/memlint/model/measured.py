@@ -69,6 +69,7 @@ class MeasuredUnit:
     trial: int = 1
     repeat: int = 1
     output: str | None = None  # file that keeps what the unit printed
+    collected_bytes: int | None = None  # growth of the pytest process up to the first test: imports, globals
 
 
 @dataclass(frozen=True, slots=True)

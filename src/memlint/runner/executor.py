@@ -51,6 +51,7 @@ class JobEnd:
     ended: frozenset[str] = frozenset()  # those that ran to their end
     output: str | None = None
     pid: int | None = None
+    collected_bytes: int | None = None
 
 
 Event = TestStart | TestEnd | JobEnd

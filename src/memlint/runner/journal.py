@@ -131,6 +131,7 @@ class UnitEnd:
     repeat: int = 1
     output: str | None = None  # file that keeps what the unit printed
     pid: int | None = None
+    collected_bytes: int | None = None  # growth of the pytest process up to the first test: imports, globals
 
 
 Record = Run | Baseline | UnitStart | TestStart | TestEnd | UnitEnd

@@ -105,6 +105,7 @@ def _unit(end: UnitEnd, tests: tuple[MeasuredTest, ...], context: MeasuredContex
         peak_bytes=end.peak_bytes,
         baseline_bytes=end.baseline_bytes,
         retained_bytes=end.retained_bytes,
+        collected_bytes=end.collected_bytes,
         cache_bytes=end.cache_bytes,
         meter=end.meter,
         seconds=end.seconds,

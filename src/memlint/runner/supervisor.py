@@ -235,6 +235,7 @@ class Supervisor:
                 peak_bytes=end.peak_bytes,
                 baseline_bytes=self._baselines.get(self._sources.conftests(unit.files[0])),
                 retained_bytes=end.retained_bytes,
+                collected_bytes=end.collected_bytes,
                 cache_bytes=end.cache_bytes,
                 meter=end.meter,
                 seconds=end.seconds,

@@ -56,6 +56,8 @@ class Watched:
         self._began = False
         self._finished: int | None = None
         self._retained: int | None = None
+        self._resident: int | None = None  # when pytest's session began
+        self._collected: int | None = None
 
     def begin(self, pid: int) -> None:
         """The process exists."""
@@ -124,6 +126,7 @@ class Watched:
 
     def _on_session(self, pid: int, resident: int | None) -> None:
         self._began = True
+        self._resident = resident
 
     def _on_tests(self, tests: list[str]) -> None:
         self._listed = tuple(tests)
@@ -138,6 +141,8 @@ class Watched:
     def _on_end(self, test: str, worker: str, outcome: str, *figures: Any) -> Event:
         before, peak, after, seconds, memory_error = figures
         self.meter.note_process_peak(peak)
+        if not self._ended and worker == "" and before is not None and self._resident is not None:
+            self._collected = max(0, before - self._resident)
         self._running.pop(worker, None)
         self._ended.add(test)
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
@@ -190,6 +195,7 @@ class Watched:
             evidence=judgement.evidence,
             peak_bytes=self.meter.peak,
             retained_bytes=self._retained,
+            collected_bytes=self._collected,
             cache_bytes=self._cache if self.meter.name.startswith("cgroup") else None,
             meter=self.meter.name,
             seconds=round(seconds, 3),
