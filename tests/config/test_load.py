@@ -371,7 +371,7 @@ class TestPytestConfiguration:
         ("name", "text", "message"),
         [
             ("pyproject.toml", "[tool.pytest.ini_options\n", "pyproject.toml:1: not valid TOML"),
-            ("tox.ini", "[pytest]\n  testpaths\n = ?\n[", "tox.ini: not a valid ini file"),
+            ("tox.ini", "[pytest]\n  testpaths\n = ?\n[", "tox.ini:2: not a valid ini file"),
             ("pytest.ini", "[pytest]\ntestpaths = 'a\n", "pytest.ini: cannot split"),
         ],
     )

@@ -6,13 +6,13 @@ intended entry and nothing else; where that cannot be had it raises EditError, a
 
 from __future__ import annotations
 
-import configparser
 import copy
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import iniconfig
 import tomlkit
 import tomlkit.exceptions
 import yaml
@@ -79,8 +79,8 @@ def add_ini_marker(text: str, section: str, marker: str) -> str:
         new, at = [f"{(indent[0] if indent and last > key else '') or '    '}{marker}"], last + 1
     after = "\n".join([*lines[:at], *new, *lines[at:]])
 
-    def added(data: dict[str, dict[str, str]]) -> None:
-        data[section]["markers"] = f"{data[section].get('markers', '')}\n{marker}"
+    def added(data: dict[str, dict[str, list[str]]]) -> None:
+        data[section]["markers"] = [*data[section].get("markers", []), *marker.split()]
 
     _expect(_ini, text, after, added)
     return after
@@ -153,7 +153,7 @@ def _expect(parse: Callable[[str], Any], before: str, after: str, change: Callab
     except (
         tomllib.TOMLDecodeError,
         yaml.YAMLError,
-        configparser.Error,
+        iniconfig.ParseError,
         TypeError,
         KeyError,
         ValueError,
@@ -173,10 +173,10 @@ def _merge(data: dict[str, Any], more: dict[str, Any]) -> None:
             data[key] = value
 
 
-def _ini(text: str) -> dict[str, dict[str, str]]:
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    parser.read_string(text)
-    return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}
+def _ini(text: str) -> dict[str, dict[str, list[str]]]:
+    """Values as lists of their words."""
+    sections = iniconfig.IniConfig("", data=text)
+    return {section.name: {key: value.split() for key, value in section.items()} for section in sections}
 
 
 def _yaml(text: str) -> dict[str, Any]:

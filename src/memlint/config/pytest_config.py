@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+
+import iniconfig
 
 from memlint.config.settings import ConfigError, shown
 from memlint.config.toml_source import read_source, read_text
@@ -76,22 +77,22 @@ def _read_ini(path: Path, section: str) -> PytestConfig | None:
     text = read_text(path)
     if f"[{section}]" not in text:
         return PytestConfig(path) if path.name in _ALWAYS_COUNT else None
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
-        parser.read_string(text, str(path))
-    except configparser.Error as error:
-        raise ConfigError(f"{shown(path)}: not a valid ini file: {error.message}") from error
-    if not parser.has_section(section):
+        ini = iniconfig.IniConfig(str(path), data=text)  # as pytest reads it
+    except iniconfig.ParseError as error:
+        raise ConfigError(f"{shown(path)}:{error.lineno + 1}: not a valid ini file: {error.msg}") from error
+    if section not in ini:
         return None
+    values = ini[section]
     return PytestConfig(
         path,
-        _words(path, parser.get(section, "testpaths", fallback="")),
-        _words(path, parser.get(section, "python_files", fallback="")),
-        _words(path, parser.get(section, "addopts", fallback="")),
-        _ini_line(text, "testpaths"),
-        _ini_line(text, "python_files"),
-        _ini_line(text, "addopts"),
-        _marker_names(_lines(parser.get(section, "markers", fallback=""))),
+        _words(path, values.get("testpaths", "")),
+        _words(path, values.get("python_files", "")),
+        _words(path, values.get("addopts", "")),
+        ini.lineof(section, "testpaths") or 1,
+        ini.lineof(section, "python_files") or 1,
+        ini.lineof(section, "addopts") or 1,
+        _marker_names(_lines(values.get("markers", ""))),
     )
 
 
@@ -115,8 +116,3 @@ def _lines(value: object) -> list[str]:
 def _marker_names(lines: list[str]) -> tuple[str, ...]:
     """``slow: needs a minute`` and ``budget(size): …`` name slow and budget."""
     return tuple(re.split(r"[:(\s]", line, maxsplit=1)[0] for line in lines)
-
-
-def _ini_line(text: str, key: str) -> int:
-    match = re.search(rf"^{key}\s*[=:]", text, re.MULTILINE)
-    return text.count("\n", 0, match.start()) + 1 if match else 1

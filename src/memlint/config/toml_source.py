@@ -62,7 +62,7 @@ def read_source(path: Path, text: str | None = None) -> TomlSource:
     text = read_text(path) if text is None else text
     try:
         return TomlSource(path, text, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         place = _AT_LINE.search(str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         reason = _AT_LINE.sub("", str(error)).strip()
