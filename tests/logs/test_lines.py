@@ -71,9 +71,7 @@ def test_memory_does_not_grow_with_the_log():
         def readinto(self, buffer):
             size = min(len(buffer), self.left)
             self.left -= size
-            buffer[:size] = (
-                b"x" * size if self.left > 2_000_000 else (b"one line\n" * (size // 9 + 1))[:size]
-            )
+            buffer[:size] = b"x" * size if self.left > 2_000_000 else (b"one line\n" * (size // 9 + 1))[:size]
             return size
 
     tracemalloc.start()
