@@ -81,25 +81,22 @@ def lint(request: Request) -> LintResult:
     """Return the findings of every status, with suppressions applied; the baseline is the caller's."""
     run = _Run(request)
     judged = run.judge(tests=False)
-    counts = Counter(finding.status for finding in judged.findings)
-    summary = Summary(
-        len(run.linted()),
-        counts[Status.ACTIVE],
-        counts[Status.HIDDEN],
-        counts[Status.SUPPRESSED],
-        counts[Status.BASELINED],
-    )
     run.write_caches()
-    heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
-    return LintResult(tuple(judged.findings), run.all_errors(), summary, run.rule_infos(), heaviest)
+    return run.result(judged)
 
 
 def rank(request: Request) -> RankResult:
     """Return every linted test file and its tests, heaviest first."""
+    return lint_and_rank(request)[1]
+
+
+def lint_and_rank(request: Request) -> tuple[LintResult, RankResult]:
+    """Return the findings and the whole ranking from one reading of the files."""
     run = _Run(request)
     judged = run.judge(tests=True)
     run.write_caches()
-    return RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), run.all_errors())
+    ranking = RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), run.all_errors())
+    return run.result(judged), ranking
 
 
 @dataclass(slots=True)
@@ -349,6 +346,19 @@ class _Run:
         self.outlines.write()
 
     # --- answers ----------------------------------------------------------------------------------------------------
+
+    def result(self, judged: _Judged) -> LintResult:
+        """The findings as a lint run gives them."""
+        counts = Counter(finding.status for finding in judged.findings)
+        summary = Summary(
+            len(self.linted()),
+            counts[Status.ACTIVE],
+            counts[Status.HIDDEN],
+            counts[Status.SUPPRESSED],
+            counts[Status.BASELINED],
+        )
+        heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
+        return LintResult(tuple(judged.findings), self.all_errors(), summary, self.rule_infos(), heaviest)
 
     def all_errors(self) -> tuple[ErrorRecord, ...]:
         """What could not be checked, in order of place."""

@@ -10,6 +10,7 @@ import click
 
 from memlint.cli.measure import Size
 from memlint.cli.options import (
+    Targets,
     config_options,
     output_option,
     paths_argument,
@@ -26,6 +27,7 @@ from memlint.report import RANK_FORMATS, get_rank_reporter
 from memlint.report.rank_why import why
 from memlint.units import format_bytes
 
+_PAGE = "html"
 _EPILOG = """\b
 Examples:
   memlint rank tests/                  files by predicted peak memory
@@ -34,12 +36,20 @@ Examples:
   memlint rank --cores 4 tests/        as on a CI machine with four cores
   memlint rank --why tests/test_x.py   what the prediction is made of
   memlint rank --limit 2GiB tests/     which files are predicted to break a limit
+  memlint rank --format html -o suspects.html tests/   a page of suspects, reasons and source
 """
 
 
 @click.command("rank", epilog=_EPILOG)
 @paths_argument
-@click.option("--format", "format_", type=click.Choice(list(RANK_FORMATS)), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*RANK_FORMATS, _PAGE]),
+    default="text",
+    show_default=True,
+    help="html: the page of 'memlint report', before anything was measured.",
+)
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the N heaviest files and tests.")
 @click.option(
     "--cores", type=click.IntRange(min=1), metavar="N", help="Cores of the machine that runs the suite."
@@ -65,6 +75,8 @@ def command(**options: Any) -> int:
         raise click.UsageError("--fail-over-limit needs --limit SIZE, such as --limit 2GiB.")
     file = options["why"]
     named = targets(options["paths"] or ((file,) if file and not options["lists"] else ()), options["lists"])
+    if options["format_"] == _PAGE and file is None:
+        return _page(named, options)
     overrides = Overrides(cores=options["cores"])
     settings = settings_for(named.paths, options["config"], options["isolated"], overrides)
     with shown_progress(options["quiet"]) as progress:
@@ -89,6 +101,18 @@ def command(**options: Any) -> int:
         write_output(reporter.render(result, render_context(settings, options)), options["output"])
     over = _over(result, options["limit"])
     if result.errors:
+        return 2
+    return 1 if over and options["fail_over_limit"] else 0
+
+
+def _page(named: Targets, options: dict[str, Any]) -> int:
+    """Write the page of a suite that was not measured."""
+    from memlint.cli.report import predicted, write_report
+
+    data, settings = predicted(named, options, options["cores"])
+    write_report(data, settings, options, _PAGE)
+    over = _over(data.ranking, options["limit"])
+    if data.lint.errors:
         return 2
     return 1 if over and options["fail_over_limit"] else 0
 

@@ -37,6 +37,7 @@ from memlint.model.findings import (
 )
 from memlint.model.judgement import Judgement, JudgementKind, Quantity
 from memlint.model.measured import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
+from memlint.model.report import ReportData
 
 __all__ = [
     "ZERO",
@@ -72,6 +73,7 @@ __all__ = [
     "Reason",
     "Related",
     "Renamed",
+    "ReportData",
     "RuleInfo",
     "RuleWorth",
     "Search",

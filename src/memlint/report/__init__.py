@@ -5,15 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from memlint.report.interface import RankReporter, RenderContext, Reporter
+from memlint.report.interface import MissingExtraError, RankReporter, RenderContext, Reporter, ReportReporter
 
 __all__ = [
     "FORMATS",
     "RANK_FORMATS",
+    "REPORT_FORMATS",
+    "MissingExtraError",
     "RankReporter",
     "RenderContext",
+    "ReportReporter",
     "Reporter",
     "get_rank_reporter",
+    "get_report_reporter",
     "get_reporter",
 ]
 
@@ -34,6 +38,11 @@ RANK_FORMATS = {
     "json": "memlint.report.rank_json:JsonRankReporter",
     "markdown": "memlint.report.rank_markdown:MarkdownRankReporter",
 }
+REPORT_FORMATS = {
+    "html": "memlint.report.page:PageReporter",
+    "markdown": "memlint.report.report_markdown:MarkdownReportReporter",
+    "json": "memlint.report.report_json:JsonReportReporter",
+}
 
 
 def get_reporter(name: str) -> Reporter:
@@ -50,6 +59,14 @@ def get_rank_reporter(name: str) -> RankReporter:
     Raises KeyError for another name.
     """
     return cast("RankReporter", _load(RANK_FORMATS[name]))
+
+
+def get_report_reporter(name: str) -> ReportReporter:
+    """Return the reporter of whole reports called ``name``, a key of REPORT_FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("ReportReporter", _load(REPORT_FORMATS[name]))
 
 
 def _load(target: str) -> object:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memlint.model import Level, LintResult, RankResult
+from memlint.model import Level, LintResult, RankResult, ReportData
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,16 @@ class RenderContext:
     top: int | None = None  # of a ranking, only so many files and tests; None for all
 
 
+class MissingExtraError(Exception):
+    """A library that this output needs is not installed. The message says what to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} needs jinja2 and vl-convert-python, which are not installed: pip install "
+            f"'pytest-memlint[report]', or ask for --format markdown or json"
+        )
+
+
 class Reporter(Protocol):
     """Writes the result of a lint run."""
 
@@ -40,4 +50,12 @@ class RankReporter(Protocol):
 
     def render(self, result: RankResult, context: RenderContext) -> Iterator[str]:
         """Yield the output in chunks of text, newlines included; the same result gives the same text."""
+        ...
+
+
+class ReportReporter(Protocol):
+    """Writes the report of a suite."""
+
+    def render(self, data: ReportData, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same facts give the same text."""
         ...
