@@ -53,6 +53,7 @@ class JoinedRow:
     children: int = 0  # of the whole tree beyond the pytest process, at its highest
     leftovers: int = 0  # processes left running
     cases: int = 0  # cases that ran
+    rise: int = 0  # of the one that rose most above where it began, its children not counted
 
     @property
     def ratio(self) -> float:

@@ -18,10 +18,14 @@ class Quantity(str, enum.Enum):
     """The measured quantity that tests a claim: where the bytes must show if the claim is right."""
 
     TEST_PEAK = "peak of the test"  # above what the process held before it
-    UNIT_PEAK = "peak of the file"  # above an empty test's
-    COLLECTION = "held after collection"  # before the first test, above an empty test's
+    WHOLE_PEAK = "memory while the test ran"  # of its process tree, all that came before it included
+    COLLECTION = (
+        "held after collection"  # by the pytest process before its first test, beyond what imports cost
+    )
     BASE_STEP = "step in the base"  # that tests after the fixture's first use start from
-    RETAINED = "retained at the end"  # growth of the pytest process over the unit
+    RETAINED = (
+        "retained at the end"  # growth of the pytest process from its first test on, after a collection
+    )
     CHILDREN = "held by child processes"  # of the whole tree, beyond the pytest process
     LEFTOVERS = "processes left running"  # a count, in no bytes
     NONE = "nothing memlint measures"

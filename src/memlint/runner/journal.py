@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -170,21 +170,25 @@ def decode(line: bytes) -> Record | None:
     return record
 
 
-def read(path: Path) -> Iterator[Record]:
+def read(path: Path, broken_line: Callable[[int], None] | None = None) -> Iterator[Record]:
     """Yield the records of a journal in order; a torn last line is left out.
 
+    With ``broken_line`` every line that is no record is left out, and its number (from 1) told: -1 for the last.
     Raises JournalError when the file cannot be read, is no journal, or has a broken line before its end.
     """
     try:
         with path.open("rb") as stream:
-            yield from _records(stream, path)
+            yield from _records(stream, path, broken_line)
     except OSError as error:
         raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
-def _records(stream: Any, path: Path) -> Iterator[Record]:
+def _records(stream: Any, path: Path, broken_line: Callable[[int], None] | None) -> Iterator[Record]:
     broken: int | None = None
     for number, line in enumerate(stream, 1):
+        if broken is not None and broken > 1 and broken_line is not None:
+            broken_line(broken)
+            broken = None
         if broken is not None:
             raise JournalError(f"{path}:{broken} is not a journal record, though lines follow it")
         try:
@@ -200,6 +204,8 @@ def _records(stream: Any, path: Path) -> Iterator[Record]:
             yield record
     if broken == 1:
         raise JournalError(f"{path} is not a memlint journal")
+    if broken is not None and broken_line is not None:
+        broken_line(-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""What a journal knows of one claim: for each quantity, the bytes that were seen and those that could have been.
+
+``seen`` is a lower bound of the quantity and ``possible`` an upper one: a test that uses pages again which an
+earlier test freed rises less than it holds. Between the two a claim can be neither confirmed nor contradicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from memlint.crosscheck.join import base_of, children_of, rise_of
+from memlint.model import MeasuredTest, MeasuredUnit, Quantity, Suspect
+from memlint.runner.units import file_of
+from memlint.runner.verdicts import EARLY
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Bytes of one quantity in one run."""
+
+    seen: int
+    possible: int
+    where: str  # a node id, or a file
+    doubt: str = ""  # why the two differ
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a finding can show: one run of a unit, the tests that reach it, and what its file's imports cost."""
+
+    unit: MeasuredUnit
+    file: str
+    tests: tuple[MeasuredTest, ...]  # that can show it, skipped ones left out
+    imports: int | None  # predicted, before the first test; None when the file was not ranked
+    named: bool  # whether ``tests`` are those of the one test that the finding lies in
+
+
+def imports_of(suspect: Suspect | None) -> int | None:
+    """Return what a file's imports are predicted to cost before its first test runs."""
+    if suspect is None:
+        return None
+    return sum(reason.bytes for reason in suspect.reasons if reason.kind == "imports" and not reason.line)
+
+
+def _test_peak(place: Place) -> Iterator[Evidence]:
+    """By how much tests rose; at most the distance to the lowest that the process had been."""
+    lowest = min((t.before_bytes for t in place.unit.tests if t.before_bytes is not None), default=None)
+    for test in place.tests:
+        if test.peak_bytes is None:
+            yield from _cut_off(place.unit, test)
+        elif lowest is not None:
+            own = test.peak_bytes - children_of(test)
+            doubt = "it could use again what earlier tests had freed"
+            yield Evidence(rise_of(test), max(0, own - lowest), test.nodeid, doubt)
+
+
+def _cut_off(unit: MeasuredUnit, test: MeasuredTest) -> Iterator[Evidence]:
+    """The test in which the unit died: it may have needed any amount more."""
+    if unit.verdict not in EARLY or unit.peak_bytes is None or unit.victim != test.nodeid:
+        return
+    before = [t.after_bytes for t in unit.tests if t.after_bytes is not None]
+    start = before[-1] if before else unit.baseline_bytes or 0
+    yield Evidence(
+        max(0, unit.peak_bytes - start), 2**62, test.nodeid, f"its run ended early: {unit.verdict}"
+    )
+
+
+def _whole_peak(place: Place) -> Iterator[Evidence]:
+    """All that was held while a test ran; of a test alone in its process, the whole process."""
+    for test in place.tests:
+        alone = place.unit.members == (test.nodeid,) or place.unit.victim == test.nodeid
+        peak = max(test.peak_bytes or 0, (place.unit.peak_bytes or 0) if alone else 0)
+        ended_early = test.peak_bytes is None
+        if peak:
+            yield Evidence(peak, 2**62 if ended_early else peak, test.nodeid, "its run ended early")
+
+
+def _collection(place: Place) -> Iterator[Evidence]:
+    """What the process had grown by before its first test; imports are taken off by their prediction."""
+    held = place.unit.collected_bytes
+    if held is None:
+        return
+    if place.imports is None:
+        yield Evidence(0, held, place.file, "what its imports cost is not predicted")
+    else:
+        yield Evidence(max(0, held - place.imports), held, place.file, "its imports may have taken it")
+
+
+def _base_step(place: Place) -> Iterator[Evidence]:
+    """What stayed behind a test that later tests started from; the last test can show none."""
+    last = place.unit.tests[-1] if place.unit.tests else None
+    for test in place.tests:
+        if test.before_bytes is None or test.after_bytes is None:
+            continue
+        step, rise = max(0, test.after_bytes - test.before_bytes), rise_of(test)
+        possible = max(step, rise) if test is last else step
+        yield Evidence(step, possible, test.nodeid, "no test came after it")
+
+
+def _retained(place: Place) -> Iterator[Evidence]:
+    """What the process kept from its first test to its end, after a garbage collection and a trim of the heap."""
+    unit = place.unit
+    if unit.retained_bytes is None or unit.collected_bytes is None:
+        return
+    kept = max(0, unit.retained_bytes - unit.collected_bytes)
+    if not place.named:
+        yield Evidence(kept, kept, place.file)
+        return
+    own = sum(max(0, (t.after_bytes or 0) - (t.before_bytes or 0)) for t in place.tests)
+    free = max((_free_before(unit, test) for test in place.tests), default=0)
+    yield Evidence(
+        min(kept, own), min(kept, own + free), place.file, "it could use again what others had freed"
+    )
+
+
+def _free_before(unit: MeasuredUnit, test: MeasuredTest) -> int:
+    """What earlier tests may have left free in the process when ``test`` began."""
+    highest = 0
+    for other in unit.tests:
+        if other is test:
+            break
+        highest = max(highest, other.peak_bytes or 0)
+    return max(0, highest - (test.before_bytes or 0)) if highest else 0
+
+
+def _children(place: Place) -> Iterator[Evidence]:
+    for test in place.tests:
+        if test.peak_bytes is not None:
+            yield Evidence(children_of(test), children_of(test), test.nodeid)
+        else:
+            yield from _cut_off(place.unit, test)
+
+
+_READERS: dict[Quantity, Callable[[Place], Iterator[Evidence]]] = {
+    Quantity.TEST_PEAK: _test_peak,
+    Quantity.WHOLE_PEAK: _whole_peak,
+    Quantity.COLLECTION: _collection,
+    Quantity.BASE_STEP: _base_step,
+    Quantity.RETAINED: _retained,
+    Quantity.CHILDREN: _children,
+}
+
+
+def evidence(quantity: Quantity, places: Sequence[Place]) -> Evidence | None:
+    """Return the most that a run shows of a quantity; of several runs the middle one. None where none tells."""
+    read = _READERS[quantity]
+    runs: dict[str, list[Evidence]] = {}
+    for place in places:
+        found = list(read(place))
+        if found:
+            possible = max(item.possible for item in found)
+            most = replace(max(found, key=_most), possible=possible)
+            runs.setdefault(place.unit.name, []).append(most)
+    middles = [sorted(of_unit, key=_most)[len(of_unit) // 2] for of_unit in runs.values()]
+    return max(middles, key=_most, default=None)
+
+
+def _most(item: Evidence) -> tuple[int, int]:
+    return (item.seen, item.possible)
+
+
+def places_of(
+    units: Sequence[MeasuredUnit], file: str, nodeid: str | None, imports: Callable[[str], int | None]
+) -> list[Place]:
+    """Return where a finding in ``file`` can show: in its own tests, or below a conftest in all of them."""
+    inside = (
+        partial(_below, file.rpartition("/")[0]) if file.rpartition("/")[2] == "conftest.py" else file.__eq__
+    )
+    out = []
+    for unit in units:
+        files = dict.fromkeys(file_of(member) for member in unit.members or (unit.name,))
+        reached = [name for name in files if inside(name)]
+        if not reached:
+            continue
+        tests = tuple(
+            test
+            for test in unit.tests
+            if test.outcome != "skipped"
+            and (base_of(test.nodeid) == nodeid if nodeid else file_of(test.nodeid) in reached)
+        )
+        cost = imports(reached[0]) if len(files) == 1 else None
+        out.append(Place(unit, reached[0], tests, cost, nodeid is not None))
+    return out
+
+
+def _below(folder: str, file: str) -> bool:
+    return not folder or file.startswith(f"{folder}/")
