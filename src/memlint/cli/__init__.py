@@ -15,6 +15,7 @@ COMMANDS = {
     "lint": "Find memory risks in test code (the default command).",
     "rank": "Order test files by the peak memory predicted for them.",
     "measure": "Run the suite in isolated processes and measure its memory.",
+    "crosscheck": "Hold the ranking and the findings against what was measured.",
     "merge": "Join the journals of several machines or shards.",
     "classify": "Say what ended a CI job, by its log.",
     "report": "Show findings, predictions and measurements on one page.",

@@ -129,7 +129,7 @@ def _heavy_found(rows: Sequence[JoinedRow]) -> HeavyFound:
     heavy = stats.tenth(len(rows))
     found = sum(row.measured_rank <= heavy for row in islice(_in_order(rows), heavy))
     figure = stats.bootstrapped(rows, _recall)
-    return HeavyFound(heavy, found, figure, heavy / len(rows))
+    return HeavyFound(heavy, found, figure, heavy * heavy / len(rows))
 
 
 def _recall(rows: Sequence[JoinedRow]) -> float:

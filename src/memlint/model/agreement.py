@@ -58,7 +58,7 @@ class JoinedRow:
     @property
     def ratio(self) -> float:
         """Measured over predicted: above 1 the prediction was too low."""
-        return self.measured / self.predicted.likely if self.predicted.likely else float("inf")
+        return self.measured / max(self.predicted.likely, 1)
 
     @property
     def inside(self) -> bool:
@@ -98,7 +98,7 @@ class HeavyFound:
     heavy: int  # how many make up the tenth
     found: int
     recall: Figure
-    by_chance: float  # what a random order finds on average
+    by_chance: float  # how many a random order finds on average
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from memlint.report.interface import MissingExtraError, RankReporter, RenderContext, Reporter, ReportReporter
+from memlint.report.interface import (
+    AgreementReporter,
+    MissingExtraError,
+    RankReporter,
+    RenderContext,
+    Reporter,
+    ReportReporter,
+)
 
 __all__ = [
+    "AGREEMENT_FORMATS",
     "FORMATS",
     "RANK_FORMATS",
     "REPORT_FORMATS",
+    "AgreementReporter",
     "MissingExtraError",
     "RankReporter",
     "RenderContext",
     "ReportReporter",
     "Reporter",
+    "get_agreement_reporter",
     "get_rank_reporter",
     "get_report_reporter",
     "get_reporter",
@@ -43,6 +53,11 @@ REPORT_FORMATS = {
     "markdown": "memlint.report.report_markdown:MarkdownReportReporter",
     "json": "memlint.report.report_json:JsonReportReporter",
 }
+AGREEMENT_FORMATS = {
+    "text": "memlint.report.agreement_text:TextAgreementReporter",
+    "json": "memlint.report.agreement_json:JsonAgreementReporter",
+    "markdown": "memlint.report.agreement_markdown:MarkdownAgreementReporter",
+}
 
 
 def get_reporter(name: str) -> Reporter:
@@ -67,6 +82,14 @@ def get_report_reporter(name: str) -> ReportReporter:
     Raises KeyError for another name.
     """
     return cast("ReportReporter", _load(REPORT_FORMATS[name]))
+
+
+def get_agreement_reporter(name: str) -> AgreementReporter:
+    """Return the reporter of cross-checks called ``name``, a key of AGREEMENT_FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("AgreementReporter", _load(AGREEMENT_FORMATS[name]))
 
 
 def _load(target: str) -> object:

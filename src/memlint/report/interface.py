@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memlint.model import Level, LintResult, RankResult, ReportData
+from memlint.model import Agreement, Level, LintResult, RankResult, ReportData
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +58,12 @@ class ReportReporter(Protocol):
 
     def render(self, data: ReportData, context: RenderContext) -> Iterator[str]:
         """Yield the output in chunks of text, newlines included; the same facts give the same text."""
+        ...
+
+
+class AgreementReporter(Protocol):
+    """Writes a cross-check of ranking and measurement."""
+
+    def render(self, result: Agreement, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same result gives the same text."""
         ...
