@@ -159,6 +159,10 @@ class Suite:
         self._values: dict[int, Value] = {}
         self._running: set[int] = set()
         self._nested: dict[int, list[Body]] = {}
+        self._conftests: dict[str, list[Module]] = {}
+        self._reach: dict[tuple[str, int], list[dict[str, Fixture]]] = {}
+        self._requested: dict[Body, list[Fixture]] = {}
+        self._marks: dict[Body, list[Mark]] = {}
 
     # --- modules ----------------------------------------------------------------------------------------------------
 
@@ -266,7 +270,14 @@ class Suite:
                 return found
         return self._imported_fixture(name, module)
 
-    def _fixture_sources(self, module: Module, owner: ClassValue | None) -> Iterator[dict[str, Fixture]]:
+    def _fixture_sources(self, module: Module, owner: ClassValue | None) -> list[dict[str, Fixture]]:
+        """The fixtures in reach of a module's tests and of a class, nearest first."""
+        key = (module.path, id(owner.cls) if owner is not None else 0)
+        if key not in self._reach:
+            self._reach[key] = list(self._sources_of(module, owner))
+        return self._reach[key]
+
+    def _sources_of(self, module: Module, owner: ClassValue | None) -> Iterator[dict[str, Fixture]]:
         if owner is not None:
             for cls in self.evaluator.mro(owner):
                 own = self.of(cls.module)
@@ -283,13 +294,17 @@ class Suite:
         for plugin in self._plugins(module):
             yield self.of(plugin).fixtures
 
-    def conftests(self, module: Module) -> Iterator[Module]:
+    def conftests(self, module: Module) -> list[Module]:
         """The conftest modules above a module, nearest first."""
         folder = module.folder
+        if folder not in self._conftests:
+            self._conftests[folder] = list(self._conftests_above(folder))
+        return [conftest for conftest in self._conftests[folder] if conftest is not module]
+
+    def _conftests_above(self, folder: str) -> Iterator[Module]:
         while True:
-            path = posixpath.join(folder, "conftest.py")
-            conftest = self.project.modules.get(path)
-            if conftest is not None and conftest is not module:
+            conftest = self.project.modules.get(posixpath.join(folder, "conftest.py"))
+            if conftest is not None:
                 yield conftest
             if not folder or folder == "/":
                 return
@@ -325,6 +340,12 @@ class Suite:
 
     def requested(self, body: Body) -> list[Fixture]:
         """The fixtures that a test or fixture asks for, by parameter or by ``usefixtures``."""
+        known = self._requested.get(body)
+        if known is None:
+            known = self._requested[body] = self._find_requested(body)
+        return known
+
+    def _find_requested(self, body: Body) -> list[Fixture]:
         names = [param.name for param in body.function.params if param.default is None]
         for mark in self.marks(body):
             if mark.name == "usefixtures":
@@ -346,6 +367,12 @@ class Suite:
 
     def marks(self, body: Body) -> list[Mark]:
         """All marks of a body: its own, its class's and its module's."""
+        known = self._marks.get(body)
+        if known is None:
+            known = self._marks[body] = self._find_marks(body)
+        return known
+
+    def _find_marks(self, body: Body) -> list[Mark]:
         out = list(self._decorator_marks(body.function.decorators, body.module, body.owner))
         if body.owner is not None:
             for cls in self.evaluator.mro(body.owner):
