@@ -24,14 +24,17 @@ from pathlib import Path
 import msgspec
 from scipy.stats import spearmanr
 
-from memlint import pipeline
 from memlint.cli.options import settings_for
 from memlint.config import Overrides
+from memlint.discovery import discover
+from memlint.disk import RealDisk
 from memlint.knowledge.locate import rules_dir
 from memlint.knowledge.ranking import Weights, shipped_weights
 from memlint.ranking import Ranker
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TestTerms
+from memlint.request import Request
+from memlint.run import Run
 
 FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
 FACTORS = (0.6, 1.6)
@@ -66,9 +69,9 @@ def rows_of(truth: Path, root: Path, allocations: bool) -> list[Row]:
     measured.sort(key=lambda item: item["file"])  # so that equal predictions say nothing
     paths = tuple(item["file"] for item in measured)
     settings = settings_for(paths, None, True, Overrides(cores=2))
-    run = pipeline._Run(pipeline.Request(paths, settings, jobs=1, cores=2, root=root))
+    run = Run(Request(paths, settings, jobs=1, cores=2, root=root), discover(paths, settings, root))
     run.relevance.refresh()
-    suite, ranker = run._engine().suite, Ranker(root, 2)
+    suite, ranker = run._engine().suite, Ranker(RealDisk(root), 2)
     modules = {module.path: module for module in run.linted()}
     out = []
     for item in measured:
@@ -179,7 +182,7 @@ def main() -> None:
     parser.add_argument("--no-allocations", action="store_true")
     options = parser.parse_args()
     suites = {path.stem: rows_of(path, options.root, not options.no_allocations) for path in options.truth}
-    interpreter = Ranker(options.root, 2).model.interpreter
+    interpreter = Ranker(RealDisk(options.root), 2).model.interpreter
     start = shipped_weights()
     print(
         "| suite, left out | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"

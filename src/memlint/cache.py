@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from memlint import __version__
-from memlint.facts import encode
+from memlint.facts import digest_of, encode
 
 T = TypeVar("T")
 _FORMAT = 5  # raised when lowering, facts, outlines or verdicts change their meaning
@@ -21,12 +21,27 @@ _RACY_NS = 2_000_000_000  # a file changed this close to the writing of the cach
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here.\n"
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of one file, still encoded, with what tells whether it is fresh."""
+class Stamp(msgspec.Struct, array_like=True, frozen=True):
+    """What tells whether a file has changed."""
 
     size: int
     mtime_ns: int
     digest: str
+
+    def is_of(self, stat: os.stat_result, written_ns: int) -> bool:
+        """Whether the stat alone shows that the file has not changed since ``written_ns``."""
+        same = self.size == stat.st_size and self.mtime_ns == stat.st_mtime_ns
+        return same and self.mtime_ns <= written_ns - _RACY_NS
+
+    def is_of_content(self, content: bytes) -> bool:
+        """Whether the file holds the same, whatever its stat says."""
+        return self.digest == digest_of(content)
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of one file, still encoded."""
+
+    stamp: Stamp
     value: bytes
 
 
@@ -55,6 +70,7 @@ class FileCache(Generic[T]):
         self.written_ns = 0
         self.entries: dict[str, Entry] = {}
         self.changed = False
+        self.asked: set[str] = set()  # in this run
         if folder is not None:
             self._read(folder / f"{name}.msgpack")
 
@@ -68,24 +84,37 @@ class FileCache(Generic[T]):
 
     def fresh(self, path: str, stat: os.stat_result) -> T | None:
         """The value of a file whose stat says that it has not changed."""
+        self.asked.add(path)
         entry = self.entries.get(path)
-        if entry is None or entry.size != stat.st_size or entry.mtime_ns != stat.st_mtime_ns:
+        if entry is None or not entry.stamp.is_of(stat, self.written_ns):
             return None
-        return None if entry.mtime_ns > self.written_ns - _RACY_NS else self._decoded(entry)
+        return self._decoded(entry)
 
     def same_content(self, path: str, digest: str, stat: os.stat_result) -> T | None:
         """The value of a file whose content is the same though its stat is not."""
         entry = self.entries.get(path)
-        if entry is None or entry.digest != digest:
+        if entry is None or entry.stamp.digest != digest:
             return None
-        if entry.mtime_ns != stat.st_mtime_ns:
+        if entry.stamp.mtime_ns != stat.st_mtime_ns:
             self.put(path, stat, digest, entry.value)
         return self._decoded(entry)
 
     def put(self, path: str, stat: os.stat_result, digest: str, value: bytes) -> None:
         """Keep the value of a file, encoded."""
-        self.entries[path] = Entry(stat.st_size, stat.st_mtime_ns, digest, value)
+        self.asked.add(path)
+        self.entries[path] = Entry(Stamp(stat.st_size, stat.st_mtime_ns, digest), value)
         self.changed = True
+
+    def missing(self, path: str) -> None:
+        """Remember that a file could not be read."""
+        self.asked.add(path)
+        self.entries.pop(path, None)
+
+    def seen(self) -> dict[str, Stamp | None]:
+        """The files that were asked for, as they are; None for one that could not be read."""
+        return {
+            path: entry.stamp if (entry := self.entries.get(path)) else None for path in sorted(self.asked)
+        }
 
     def _decoded(self, entry: Entry) -> T | None:
         try:

@@ -1,9 +1,11 @@
-"""The file system below the working directory, asked once a path. Paths are POSIX and relative to it."""
+"""The file system below the working directory, asked once a path. Paths are POSIX and relative to it.
+
+Every answer is remembered, so that a later run can see whether it would be given the same ones.
+"""
 
 from __future__ import annotations
 
 import stat
-from functools import lru_cache
 from pathlib import Path
 
 _MOST_MATCHES = 1000
@@ -14,9 +16,27 @@ class RealDisk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.size = lru_cache(maxsize=200_000)(self._size)
-        self.is_dir = lru_cache(maxsize=200_000)(self._is_dir)
-        self.matches = lru_cache(maxsize=10_000)(self._matches)
+        self.sizes: dict[str, int | None] = {}
+        self.folders: dict[str, bool] = {}
+        self.globbed: dict[str, list[str]] = {}
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None when it is not there."""
+        if path not in self.sizes:
+            self.sizes[path] = self._size(path)
+        return self.sizes[path]
+
+    def is_dir(self, path: str) -> bool:
+        """Whether there is such a folder."""
+        if path not in self.folders:
+            self.folders[path] = self._is_dir(path)
+        return self.folders[path]
+
+    def matches(self, pattern: str) -> list[str]:
+        """The files that a glob pattern names."""
+        if pattern not in self.globbed:
+            self.globbed[pattern] = self._matches(pattern)
+        return self.globbed[pattern]
 
     def _size(self, path: str) -> int | None:
         try:

@@ -7,6 +7,7 @@ columns from 1, columns in characters.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypeAlias
 
 import msgspec
@@ -479,6 +480,11 @@ class FileFacts(Node, frozen=True):
     notable: tuple[str, ...] = ()  # globals and class attributes bound to a large number or to a container
     directives: tuple[Directive, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def digest_of(content: bytes) -> str:
+    """The content hash by which a file is known again."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 ENCODER = msgspec.msgpack.Encoder()

@@ -1,398 +1,75 @@
-"""The one way data takes: paths → facts → project → rules → findings → ranking."""
+"""The one way data takes: paths → facts → project → rules → findings → ranking.
+
+A run over files of which nothing has changed is answered from its memo, without loading any of the machinery.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import posixpath
-import re
-import sys
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from memlint.analysis.evaluate import Evaluator
-from memlint.analysis.lifetimes import Lifetimes
-from memlint.analysis.project import Module, Project
-from memlint.analysis.project_resources import ProjectResources
-from memlint.analysis.relevance import Relevance
-from memlint.analysis.suite import Suite
-from memlint.cache import FileCache
-from memlint.config import Settings
-from memlint.discovery import Role, ancestor_conftests, discover, is_excluded, role_of
-from memlint.disk import RealDisk
-from memlint.facts import FileFacts, encode_body
-from memlint.knowledge.index import ApiIndex, api_index
-from memlint.knowledge.rulebook import Rule, load_rulebook
-from memlint.model import (
-    Confidence,
-    ErrorRecord,
-    Finding,
-    Level,
-    LintResult,
-    Location,
-    RankResult,
-    RuleInfo,
-    Severity,
-    Status,
-    Summary,
-    Suspect,
-)
-from memlint.ranking import Ranker, in_order
-from memlint.ranking.outline import Outline
-from memlint.ranking.outlines import Outlines
-from memlint.reading import Wanted, read_facts
-from memlint.rules.engine import Engine
-from memlint.rules.workers import configured_fan_out
-from memlint.suppression import apply_suppressions
+from memlint.discovery import Discovered, discover
+from memlint.memo import Memo
+from memlint.model import LintResult, RankResult
+from memlint.request import Request
 
-_SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|factories|factory|conftest)(_|$)")
-_TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest|mock)\b", re.MULTILINE)
+if TYPE_CHECKING:
+    from memlint.run import Run
+
+Result = TypeVar("Result")
+
+__all__ = ["LintAndRank", "Request", "lint", "lint_and_rank", "rank"]
 
 
-_SMALL_PACKAGE = 20_000  # bytes
-_RECURSION = 8_000
-_MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
-_SUSPECTS_SHOWN = 5
-# product code that may be parsed beside the suite, so that a large product does not decide what linting costs
-_PRODUCT_BYTES = 300_000
-_ACQUIRING_SHARE = 0.2  # of the suite's bytes, for code that acquires or loads
-_ALLOCATING_SHARE = 0.05  # for code that only allocates
+class LintAndRank(NamedTuple):
+    """The findings and the whole ranking from one reading of the files."""
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to check, and how."""
-
-    paths: tuple[str, ...]  # as the user named them; empty for the suite's own testpaths
-    settings: Settings
-    level: Level = Level.CI
-    jobs: int | None = None  # worker processes; None chooses by the work at hand
-    cache: bool = True
-    stdin: tuple[str, bytes] | None = None  # (file name, content) of a buffer given on standard input
-    cores: int | None = None  # cores of the machine the suite will run on
-    root: Path | None = None  # working directory; paths in results are relative to it
-    progress: Callable[[int, int], None] | None = None  # told how many files of how many are lowered
+    lint: LintResult
+    rank: RankResult
 
 
 def lint(request: Request) -> LintResult:
     """Return the findings of every status, with suppressions applied; the baseline is the caller's."""
-    run = _Run(request)
-    judged = run.judge(tests=False)
-    run.write_caches()
-    return run.result(judged)
+    found = _discovered(request)
+    memo = Memo.of(request, found, LintResult)
+    result = memo.recall()
+    if result is None:
+        run = _run(request, found)
+        result = run.lint(run.judge(tests=False))
+        _finish(run, memo, result)
+    return result
 
 
 def rank(request: Request) -> RankResult:
     """Return every linted test file and its tests, heaviest first."""
-    return lint_and_rank(request)[1]
+    return lint_and_rank(request).rank
 
 
-def lint_and_rank(request: Request) -> tuple[LintResult, RankResult]:
+def lint_and_rank(request: Request) -> LintAndRank:
     """Return the findings and the whole ranking from one reading of the files."""
-    run = _Run(request)
-    judged = run.judge(tests=True)
+    found = _discovered(request)
+    memo = Memo.of(request, found, LintAndRank)
+    result = memo.recall()
+    if result is None:
+        run = _run(request, found)
+        judged = run.judge(tests=True)
+        result = LintAndRank(run.lint(judged), run.rank(judged))
+        _finish(run, memo, result)
+    return result
+
+
+def _discovered(request: Request) -> Discovered:
+    if request.stdin is not None:
+        return Discovered((), ())
+    return discover(request.paths, request.settings, request.folder)
+
+
+def _run(request: Request, found: Discovered) -> Run:
+    from memlint.run import Run
+
+    return Run(request, found)
+
+
+def _finish(run: Run, memo: Memo[Result], result: Result) -> None:
     run.write_caches()
-    ranking = RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), run.all_errors())
-    return run.result(judged), ranking
-
-
-@dataclass(slots=True)
-class _Judged:
-    """What came out of checking the modules."""
-
-    findings: list[Finding] = field(default_factory=list)
-    files: list[Suspect] = field(default_factory=list)
-    tests: list[Suspect] = field(default_factory=list)
-
-
-class _Run:
-    """One run: the files read, the project they make, and the rules over it."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.settings = request.settings
-        self.root = request.root or request.settings.working_dir
-        self.cores = request.cores or request.settings.cores or 2
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))  # facts nest as deep as the source
-        self.rules: dict[str, Rule] = dict(load_rulebook(self.settings.extra_rules).rules)
-        self.index: ApiIndex = api_index(self.settings.extra_rules)
-        self.errors: list[ErrorRecord] = []
-        kept_in = self.settings.cache_dir if request.cache else None
-        self.cache = FileCache(kept_in, "facts", FileFacts)
-        self.outlines = FileCache(kept_in, "outlines", Outline)
-        self.disk = RealDisk(self.root)
-        self.interesting = _interest(self.index)
-        self.product_bytes = 0  # of product code read so far
-        files = self._read()
-        self.linted_bytes = sum(facts.size for facts in files)
-        self.project = Project(files, self.disk, self._load, self._is_support)
-        self._add_conftests()
-        self.relevance = Relevance(self.project, self.index)
-        self.ranker = Ranker(self.root, self.cores, Outlines(self.outlines))
-
-    # --- reading ----------------------------------------------------------------------------------------------------
-
-    def _read(self) -> list[FileFacts]:
-        if self.request.stdin is not None:
-            from memlint.syntax.source import lower_file
-
-            name, content = self.request.stdin
-            path = Path(os.path.relpath(self.root / name, self.root)).as_posix()
-            facts = [lower_file(path, content)]
-        else:
-            found = discover(self.request.paths, self.settings, self.root)
-            self.errors += found.errors
-            wanted = [Wanted(file.path, file.file) for file in found.files]
-            facts, unread = read_facts(wanted, self.cache, self.request.jobs, self.request.progress)
-            self.errors += [ErrorRecord(item.path, 0, item.message) for item in unread]
-        for item in facts:
-            self.errors += [ErrorRecord(item.path, p.line, p.message, p.code) for p in item.problems]
-        return facts
-
-    def _add_conftests(self) -> None:
-        wanted: dict[str, None] = {}
-        for path in list(self.project.modules):
-            wanted.update(dict.fromkeys(ancestor_conftests(path)))
-        for path in wanted:
-            if path not in self.project.modules and self.disk.size(path) is not None:
-                facts = self._facts_of(path)
-                if facts is not None:
-                    self.project.add(facts, linted=False)
-
-    def _facts_of(self, path: str) -> FileFacts | None:
-        facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1)
-        return facts[0] if facts else None
-
-    def _load(self, path: str) -> FileFacts | None:
-        """A further file that the suite imports: test support always, product code when it may acquire something."""
-        if not self._is_support(path) and not self._may_matter(path):
-            return None
-        return self._facts_of(path)
-
-    def _is_support(self, path: str) -> bool:
-        if role_of(path, self.settings) is not Role.PRODUCT:
-            return True
-        stem = posixpath.basename(path).removesuffix(".py")
-        return bool(_SUPPORT_NAMES.search(stem)) or bool(_TESTING_IMPORT.search(self._content(path)))
-
-    def _may_matter(self, path: str) -> bool:
-        """Whether product code is worth its parse: it acquires, loads or allocates, and the allowance is not spent."""
-        content = self._content(path)
-        if path.endswith("__init__.py") and len(content) < _SMALL_PACKAGE:
-            return True  # it may pass on what matters
-        acquires, allocates = self.interesting
-        share = (
-            _ACQUIRING_SHARE
-            if acquires.search(content)
-            else _ALLOCATING_SHARE
-            if allocates.search(content)
-            else 0
-        )
-        if self.product_bytes + len(content) > share * self.linted_bytes + _PRODUCT_BYTES * bool(share):
-            return False
-        self.product_bytes += len(content)
-        return True
-
-    @lru_cache(maxsize=4)  # noqa: B019 (a run lives as long as its process)
-    def _content(self, path: str) -> bytes:
-        try:
-            return (self.root / path).read_bytes()[:1_000_000]
-        except OSError:
-            return b""
-
-    # --- checking ---------------------------------------------------------------------------------------------------
-
-    def linted(self) -> list[Module]:
-        """The modules that are reported on, in order of path."""
-        return sorted((m for m in self.project.modules.values() if m.linted), key=lambda module: module.path)
-
-    def judge(self, tests: bool) -> _Judged:
-        """Check and rank all modules, some hundred at a time, so that memory stays bounded; tests too if asked."""
-        out = _Judged()
-        done: set[str] = set()
-        while True:
-            todo = [module for module in self._reportable() if module.path not in done][:_MODULES_AT_ONCE]
-            if not todo:
-                break
-            done.update(module.path for module in todo)
-            self.relevance.refresh()
-            self._judge_some(todo, tests, out)
-            for module in self.project.modules.values():
-                module.forget()
-        out.findings += self._configured()
-        out.findings.sort(key=lambda finding: finding.sort_key)
-        return out
-
-    def _configured(self) -> list[Finding]:
-        """What the suite's own pytest configuration asks for, which no module shows."""
-        place = self.settings.addopts_place
-        if place is None or "MEM208" not in self.settings.codes or self.request.stdin is not None:
-            return []
-        least = self.settings.options["MEM208"]["min-bytes"]
-        found = configured_fan_out(self.settings.addopts, self.linted(), self.cores, int(least))  # type: ignore[arg-type]
-        if found is None:
-            return []
-        message, estimate = found
-        path = Path(os.path.relpath(place[0], self.root)).as_posix()
-        rule = self.rules["MEM208"]
-        severity, confidence = Severity(rule.severity), Confidence(rule.confidence)
-        where = Location(path, place[1])
-        advice = "Two workers prove parallelism as well."
-        finding = Finding(
-            rule.code,
-            rule.name,
-            rule.family,
-            where,
-            "",
-            None,
-            message,
-            advice,
-            severity,
-            confidence,
-            estimate,
-        )
-        module = Module(FileFacts(path, "", 0, 0, encode_body(())), path)
-        return self._fingerprinted([self._levelled(finding)], module)
-
-    def _judge_some(self, modules: list[Module], tests: bool, out: _Judged) -> None:
-        engine = self._engine()
-        found = [finding for module in modules for finding in self._check(engine, module)]
-        out.findings += found
-        accused = {finding.location.path for finding in found if finding.status is Status.ACTIVE}
-        for module in modules:
-            if not tests and module.path not in accused:
-                continue  # lint names the heaviest of the files it speaks of; rank follows the imports of all
-            try:
-                suspects = list(self.ranker.suspects(engine.suite, [module], found, tests))
-            except Exception as error:
-                self._failed(module, error, "It was not ranked.")
-                continue
-            out.files += suspects[:1]
-            out.tests += suspects[1:]
-
-    def _engine(self) -> Engine:
-        evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)
-        suite = Suite(evaluator)
-        lifetimes = Lifetimes(suite, ProjectResources(evaluator))
-        return Engine(suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
-
-    def _failed(self, module: Module, error: Exception, consequence: str) -> None:
-        """One file's crash must not take the others' findings away."""
-        if os.environ.get("MEMLINT_DEBUG"):
-            raise error
-        message = f"memlint failed on it ({type(error).__name__}: {error}); please report this. {consequence}"
-        self.errors.append(ErrorRecord(module.path, 0, message))
-
-    def _reportable(self) -> list[Module]:
-        for path, module in list(self.project.modules.items()):
-            if not module.linted and module.support and not is_excluded(path, self.settings):
-                module.linted = not path.startswith("..")
-        return self.linted()
-
-    def _check(self, engine: Engine, module: Module) -> list[Finding]:
-        active = self.settings.active_codes(module.path)
-        try:
-            found = engine.check(module, active)
-        except Exception as error:
-            self._failed(module, error, "It was not checked.")
-            return []
-        found = apply_suppressions(found, module.facts, self.rules, active)
-        return self._fingerprinted([self._levelled(finding) for finding in found], module)
-
-    def _levelled(self, finding: Finding) -> Finding:
-        if finding.status is Status.ACTIVE and not self.request.level.admits(finding.confidence):
-            return replace(finding, status=Status.HIDDEN)
-        return finding
-
-    def _fingerprinted(self, findings: list[Finding], module: Module) -> list[Finding]:
-        if not findings:
-            return findings
-        lines = self._lines(module)
-        rooted = self.settings.from_root(module.path)  # the same from whatever folder memlint is run
-        seen: Counter[tuple[str, str, str]] = Counter()
-        out = []
-        for finding in findings:
-            place = finding.location
-            source = " ".join(" ".join(lines[place.line - 1 : max(place.line, place.end_line)]).split())
-            key = (finding.code, finding.symbol, source)
-            text = "\0".join([finding.code, rooted, finding.symbol, source, str(seen[key])])
-            seen[key] += 1
-            out.append(
-                replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24])
-            )
-        return out
-
-    def _lines(self, module: Module) -> list[str]:
-        if (
-            self.request.stdin is not None
-            and module.path in self.project.modules
-            and len(self.project.modules) == 1
-        ):
-            content = self.request.stdin[1]
-        else:
-            try:
-                content = (self.root / module.path).read_bytes()
-            except OSError:
-                content = b""
-        text = content.decode("utf-8", "replace")
-        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-    def write_caches(self) -> None:
-        """Keep what was read for the next run."""
-        self.cache.write()
-        self.outlines.write()
-
-    # --- answers ----------------------------------------------------------------------------------------------------
-
-    def result(self, judged: _Judged) -> LintResult:
-        """The findings as a lint run gives them."""
-        counts = Counter(finding.status for finding in judged.findings)
-        summary = Summary(
-            len(self.linted()),
-            counts[Status.ACTIVE],
-            counts[Status.HIDDEN],
-            counts[Status.SUPPRESSED],
-            counts[Status.BASELINED],
-        )
-        heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
-        return LintResult(tuple(judged.findings), self.all_errors(), summary, self.rule_infos(), heaviest)
-
-    def all_errors(self) -> tuple[ErrorRecord, ...]:
-        """What could not be checked, in order of place."""
-        return tuple(sorted(set(self.errors), key=lambda error: (error.path, error.line, error.message)))
-
-    def rule_infos(self) -> tuple[RuleInfo, ...]:
-        """The rules as reports need them."""
-        return tuple(
-            RuleInfo(
-                rule.code,
-                rule.name,
-                rule.family,
-                Severity(rule.severity),
-                Confidence(rule.confidence),
-                rule.summary,
-                rule.why,
-                rule.fix,
-                tuple(rule.references),
-            )
-            for _, rule in sorted(self.rules.items())
-        )
-
-
-@lru_cache(maxsize=2)
-def _interest(index: ApiIndex) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """What product code must hold to be worth parsing: calls that acquire or load, and calls that allocate."""
-    modules: set[str] = set()
-    readers: set[str] = {"open"}
-    for name, entries in index.calls.items():
-        if any(entry.acquire for entry in entries):
-            modules.add(name.split(".")[0])
-        if any(entry.load for entry in entries) and name.count(".") == 1:
-            readers.add(name.rpartition(".")[2])
-    modules -= {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
-    acquires = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b|\b(?:{'|'.join(sorted(readers))})\("
-    allocates = r"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\("
-    return re.compile(acquires.encode(), re.MULTILINE), re.compile(allocates.encode())
+    if run.complete:
+        memo.keep(result, run.witness())

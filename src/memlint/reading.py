@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlint.cache import FileCache
-from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, encode
-from memlint.syntax.source import digest_of, lower_file
+from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, digest_of, encode
+from memlint.syntax.source import lower_file
 
 _WORTH_FORKING = 1_000_000  # bytes of source; below, starting processes costs more than it saves
 _BYTES_A_JOB = 700_000_000  # memory that one lowering process may need for the largest file
@@ -77,6 +77,7 @@ def _from_cache(
         if facts is not None:
             return _named(facts, item.path)
     except OSError as error:
+        cache.missing(path)
         return Unread(item.path, f"cannot be read: {error.strerror or error}")
     return content, stat
 

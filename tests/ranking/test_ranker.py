@@ -43,7 +43,7 @@ def rank(tmp_path: Path):
         project = Project(facts, RealDisk(tmp_path))
         index = api_index(())
         suite = Suite(Evaluator(project, index, 2, Relevance(project, index)))
-        ranker = Ranker(tmp_path, 2, footprints=Footprints(TABLE))
+        ranker = Ranker(RealDisk(tmp_path), 2, footprints=Footprints(TABLE))
         return in_order(ranker.suspects(suite, project.modules.values(), [], tests))
 
     return run

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
+from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints
 from memlint.ranking.outline import Function, Outline
 from memlint.ranking.outlines import Outlines
@@ -62,8 +62,8 @@ class Reached:
 class ImportGraph:
     """Follows imports through the files below a folder; everything is read once."""
 
-    def __init__(self, root: Path, footprints: Footprints, outlines: Outlines) -> None:
-        self.root = root
+    def __init__(self, disk: RealDisk, footprints: Footprints, outlines: Outlines) -> None:
+        self.disk = disk
         self.footprints = footprints
         self.outlines = outlines
         self.nodes: list[Node] = []
@@ -74,14 +74,12 @@ class ImportGraph:
         self._bytes: dict[int, int] = {}
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
-        self._exists: dict[str, bool] = {}
-        self._installed: dict[str, bool] = {}
 
     # --- files ------------------------------------------------------------------------------------------------------
 
     def read(self, path: str) -> Node | None:
         """Read one file; None when it is not there or is no text."""
-        outline = self.outlines.of(self.root / path)
+        outline = self.outlines.of(self.disk.root / path)
         if outline is None:
             return None
         node = Node(path, outline)
@@ -111,12 +109,7 @@ class ImportGraph:
             self._class_at.setdefault(name, []).append(number)
 
     def _is_file(self, path: str) -> bool:
-        if path not in self._exists:
-            try:
-                self._exists[path] = (self.root / path).is_file()
-            except (OSError, ValueError):
-                self._exists[path] = False
-        return self._exists[path]
+        return self.disk.size(path) is not None
 
     # --- links ------------------------------------------------------------------------------------------------------
 
@@ -171,9 +164,7 @@ class ImportGraph:
         return None
 
     def _is_installed(self, base: str) -> bool:
-        if base not in self._installed:
-            self._installed[base] = any((self.root / base).glob("*.dist-info"))
-        return self._installed[base]
+        return bool(self.disk.matches(f"{base}/*.dist-info" if base else "*.dist-info"))
 
     def _bases(self, folders: list[str]) -> Iterator[list[str]]:
         """Folders that imports of a file may be found in, as far as pytest and installers put them on the path."""

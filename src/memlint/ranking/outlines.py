@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from memlint.cache import FileCache
-from memlint.facts import encode
+from memlint.facts import digest_of, encode
 from memlint.ranking.outline import Outline, outline
-from memlint.syntax.source import digest_of
 
 _LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
 
@@ -19,17 +18,16 @@ class Outlines:
         self.cache = cache
 
     def of(self, file: Path) -> Outline | None:
-        """The outline of a file; None when it is not there, or too long to be source."""
+        """The outline of a file; that of an empty one when it is too long to be source; None when it is not there."""
         path = str(file)
         try:
             stat = file.stat()
             known = self.cache.fresh(path, stat)
             if known is not None:
                 return known
-            if stat.st_size > _LARGEST_SOURCE:
-                return None
-            content = file.read_bytes()
+            content = file.read_bytes() if stat.st_size <= _LARGEST_SOURCE else b""
         except (OSError, ValueError):
+            self.cache.missing(path)
             return None
         digest = digest_of(content)
         known = self.cache.same_content(path, digest, stat)

@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
 
 from memlint.analysis.footprint import Footprints as Allocations
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
 from memlint.cache import FileCache
+from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, shipped_footprints
 from memlint.knowledge.ranking import Weights, shipped_weights
 from memlint.model import Finding, Suspect
@@ -29,7 +29,7 @@ class Ranker:
 
     def __init__(
         self,
-        root: Path,
+        disk: RealDisk,
         cores: int,
         outlines: Outlines | None = None,
         footprints: Footprints | None = None,
@@ -37,7 +37,7 @@ class Ranker:
     ) -> None:
         known = footprints or shipped_footprints()
         kept = outlines or Outlines(FileCache(None, "outlines", Outline))
-        self.reader = TermReader(ImportGraph(root, known, kept), cores)
+        self.reader = TermReader(ImportGraph(disk, known, kept), cores)
         self.model = Model(weights or shipped_weights(), known.interpreter)
 
     def suspects(

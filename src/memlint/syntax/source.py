@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import codecs
-import hashlib
 import io
 import re
 import sys
@@ -14,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from memlint.facts import NO_STATEMENTS, FileFacts, Problem, encode_body
+from memlint.facts import NO_STATEMENTS, FileFacts, Problem, digest_of, encode_body
 from memlint.syntax.comments import read_directives
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ _DEEP = 90  # nested deeper than this, Python's recursion limit and the thread's
 _DEEPEST = 1_000  # libcst's time grows with the square of the depth
 _STACK_BYTES = 512 * 1024 * 1024
 T = TypeVar("T")
-
-
-def digest_of(content: bytes) -> str:
-    """The content hash by which facts are cached."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def lower_file(path: str, content: bytes) -> FileFacts:

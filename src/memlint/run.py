@@ -1,0 +1,315 @@
+"""One run: the files read, the project they make, the rules over it, and the ranking."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.lifetimes import Lifetimes
+from memlint.analysis.project import Module, Project
+from memlint.analysis.project_resources import ProjectResources
+from memlint.analysis.relevance import Relevance
+from memlint.analysis.suite import Suite
+from memlint.cache import FileCache
+from memlint.discovery import Discovered, ancestor_conftests, is_excluded
+from memlint.disk import RealDisk
+from memlint.facts import FileFacts, encode_body
+from memlint.fingerprint import fingerprint
+from memlint.knowledge.index import ApiIndex, api_index
+from memlint.knowledge.rulebook import Rule, load_rulebook
+from memlint.memo import Witness
+from memlint.model import (
+    Confidence,
+    ErrorRecord,
+    Finding,
+    LintResult,
+    Location,
+    RankResult,
+    RuleInfo,
+    Severity,
+    Status,
+    Summary,
+    Suspect,
+)
+from memlint.product import Glance, ProductCode
+from memlint.ranking import Ranker, in_order
+from memlint.ranking.outline import Outline
+from memlint.ranking.outlines import Outlines
+from memlint.reading import Wanted, read_facts
+from memlint.request import Request
+from memlint.rules.engine import Engine
+from memlint.rules.workers import configured_fan_out
+from memlint.suppression import apply_suppressions
+
+_RECURSION = 8_000
+_MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
+_SUSPECTS_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came out of checking the modules."""
+
+    findings: list[Finding] = field(default_factory=list)
+    files: list[Suspect] = field(default_factory=list)
+    tests: list[Suspect] = field(default_factory=list)
+
+
+class Run:
+    """Reads what a request asks for, and judges it."""
+
+    def __init__(self, request: Request, found: Discovered) -> None:
+        self.request = request
+        self.settings = request.settings
+        self.root = request.folder
+        self.cores = request.target_cores
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))  # facts nest as deep as the source
+        self.rules: dict[str, Rule] = dict(load_rulebook(self.settings.extra_rules).rules)
+        self.index: ApiIndex = api_index(self.settings.extra_rules)
+        self.errors: list[ErrorRecord] = list(found.errors)
+        self.complete = True  # nothing went wrong that may go right another time
+        version = fingerprint(self.settings.extra_rules)
+        self.cache = FileCache(request.cache_folder, "facts", FileFacts)
+        self.outlines = FileCache(request.cache_folder, "outlines", Outline, version)
+        self.glances = FileCache(request.cache_folder, "glances", Glance, version)
+        self.disk = RealDisk(self.root)
+        self.product = ProductCode(self.root, self.settings, self.index, self.glances)
+        files = self._read(found)
+        self.product.linted_bytes = sum(facts.size for facts in files)
+        self.project = Project(files, self.disk, self._load, self.product.is_support)
+        self._add_conftests()
+        self.relevance = Relevance(self.project, self.index)
+        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines))
+
+    def lint(self, judged: Judged) -> LintResult:
+        """The findings of every status, with suppressions applied, and the heaviest of the files they speak of."""
+        counts = Counter(finding.status for finding in judged.findings)
+        summary = Summary(
+            len(self.linted()),
+            counts[Status.ACTIVE],
+            counts[Status.HIDDEN],
+            counts[Status.SUPPRESSED],
+            counts[Status.BASELINED],
+        )
+        heaviest = tuple(in_order(judged.files)[:_SUSPECTS_SHOWN])
+        return LintResult(tuple(judged.findings), self.all_errors(), summary, self.rule_infos(), heaviest)
+
+    def rank(self, judged: Judged) -> RankResult:
+        """Every linted test file and its tests, heaviest first."""
+        return RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), self.all_errors())
+
+    def witness(self) -> Witness:
+        """Everything that the run has read and asked."""
+        files = {**self.cache.seen(), **self.outlines.seen(), **self.glances.seen()}
+        disk = self.disk
+        return Witness(files, disk.sizes, disk.folders, disk.globbed, time.time_ns())
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _read(self, found: Discovered) -> list[FileFacts]:
+        if self.request.stdin is not None:
+            from memlint.syntax.source import lower_file
+
+            name, content = self.request.stdin
+            path = Path(os.path.relpath(self.root / name, self.root)).as_posix()
+            facts = [lower_file(path, content)]
+        else:
+            wanted = [Wanted(file.path, file.file) for file in found.files]
+            facts, unread = read_facts(wanted, self.cache, self.request.jobs, self.request.progress)
+            self.errors += [ErrorRecord(item.path, 0, item.message) for item in unread]
+        for item in facts:
+            self.errors += [ErrorRecord(item.path, p.line, p.message, p.code) for p in item.problems]
+        return facts
+
+    def _add_conftests(self) -> None:
+        wanted: dict[str, None] = {}
+        for path in list(self.project.modules):
+            wanted.update(dict.fromkeys(ancestor_conftests(path)))
+        for path in wanted:
+            if path not in self.project.modules and self.disk.size(path) is not None:
+                facts = self._facts_of(path)
+                if facts is not None:
+                    self.project.add(facts, linted=False)
+
+    def _facts_of(self, path: str) -> FileFacts | None:
+        facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1)
+        return facts[0] if facts else None
+
+    def _load(self, path: str) -> FileFacts | None:
+        """A further file that the suite imports: test support always, product code when it may acquire something."""
+        if not self.product.is_support(path) and not self.product.may_matter(path):
+            return None
+        return self._facts_of(path)
+
+    # --- checking ---------------------------------------------------------------------------------------------------
+
+    def linted(self) -> list[Module]:
+        """The modules that are reported on, in order of path."""
+        return sorted((m for m in self.project.modules.values() if m.linted), key=lambda module: module.path)
+
+    def judge(self, tests: bool) -> Judged:
+        """Check and rank all modules, some hundred at a time, so that memory stays bounded; tests too if asked."""
+        out = Judged()
+        done: set[str] = set()
+        while True:
+            todo = [module for module in self._reportable() if module.path not in done][:_MODULES_AT_ONCE]
+            if not todo:
+                break
+            done.update(module.path for module in todo)
+            self.relevance.refresh()
+            self._judge_some(todo, tests, out)
+            for module in self.project.modules.values():
+                module.forget()
+        out.findings += self._configured()
+        out.findings.sort(key=lambda finding: finding.sort_key)
+        return out
+
+    def _configured(self) -> list[Finding]:
+        """What the suite's own pytest configuration asks for, which no module shows."""
+        place = self.settings.addopts_place
+        if place is None or "MEM208" not in self.settings.codes or self.request.stdin is not None:
+            return []
+        least = self.settings.options["MEM208"]["min-bytes"]
+        found = configured_fan_out(self.settings.addopts, self.linted(), self.cores, int(least))  # type: ignore[arg-type]
+        if found is None:
+            return []
+        message, estimate = found
+        path = Path(os.path.relpath(place[0], self.root)).as_posix()
+        rule = self.rules["MEM208"]
+        severity, confidence = Severity(rule.severity), Confidence(rule.confidence)
+        where = Location(path, place[1])
+        advice = "Two workers prove parallelism as well."
+        finding = Finding(
+            rule.code,
+            rule.name,
+            rule.family,
+            where,
+            "",
+            None,
+            message,
+            advice,
+            severity,
+            confidence,
+            estimate,
+        )
+        module = Module(FileFacts(path, "", 0, 0, encode_body(())), path)
+        return self._fingerprinted([self._levelled(finding)], module)
+
+    def _judge_some(self, modules: list[Module], tests: bool, out: Judged) -> None:
+        engine = self._engine()
+        found = [finding for module in modules for finding in self._check(engine, module)]
+        out.findings += found
+        accused = {finding.location.path for finding in found if finding.status is Status.ACTIVE}
+        for module in modules:
+            if not tests and module.path not in accused:
+                continue  # lint names the heaviest of the files it speaks of; rank follows the imports of all
+            try:
+                suspects = list(self.ranker.suspects(engine.suite, [module], found, tests))
+            except Exception as error:
+                self._failed(module, error, "It was not ranked.")
+                continue
+            out.files += suspects[:1]
+            out.tests += suspects[1:]
+
+    def _engine(self) -> Engine:
+        evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)
+        suite = Suite(evaluator)
+        lifetimes = Lifetimes(suite, ProjectResources(evaluator))
+        return Engine(suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
+
+    def _failed(self, module: Module, error: Exception, consequence: str) -> None:
+        """One file's crash must not take the others' findings away."""
+        self.complete = False
+        if os.environ.get("MEMLINT_DEBUG"):
+            raise error
+        message = f"memlint failed on it ({type(error).__name__}: {error}); please report this. {consequence}"
+        self.errors.append(ErrorRecord(module.path, 0, message))
+
+    def _reportable(self) -> list[Module]:
+        for path, module in list(self.project.modules.items()):
+            if not module.linted and module.support and not is_excluded(path, self.settings):
+                module.linted = not path.startswith("..")
+        return self.linted()
+
+    def _check(self, engine: Engine, module: Module) -> list[Finding]:
+        active = self.settings.active_codes(module.path)
+        try:
+            found = engine.check(module, active)
+        except Exception as error:
+            self._failed(module, error, "It was not checked.")
+            return []
+        found = apply_suppressions(found, module.facts, self.rules, active)
+        return self._fingerprinted([self._levelled(finding) for finding in found], module)
+
+    def _levelled(self, finding: Finding) -> Finding:
+        if finding.status is Status.ACTIVE and not self.request.level.admits(finding.confidence):
+            return replace(finding, status=Status.HIDDEN)
+        return finding
+
+    def _fingerprinted(self, findings: list[Finding], module: Module) -> list[Finding]:
+        if not findings:
+            return findings
+        lines = self._lines(module)
+        rooted = self.settings.from_root(module.path)  # the same from whatever folder memlint is run
+        seen: Counter[tuple[str, str, str]] = Counter()
+        out = []
+        for finding in findings:
+            place = finding.location
+            source = " ".join(" ".join(lines[place.line - 1 : max(place.line, place.end_line)]).split())
+            key = (finding.code, finding.symbol, source)
+            text = "\0".join([finding.code, rooted, finding.symbol, source, str(seen[key])])
+            seen[key] += 1
+            out.append(
+                replace(finding, fingerprint=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24])
+            )
+        return out
+
+    def _lines(self, module: Module) -> list[str]:
+        if (
+            self.request.stdin is not None
+            and module.path in self.project.modules
+            and len(self.project.modules) == 1
+        ):
+            content = self.request.stdin[1]
+        else:
+            try:
+                content = (self.root / module.path).read_bytes()
+            except OSError:
+                content = b""
+        text = content.decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def write_caches(self) -> None:
+        """Keep what was read for the next run."""
+        self.cache.write()
+        self.outlines.write()
+        self.glances.write()
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def all_errors(self) -> tuple[ErrorRecord, ...]:
+        """What could not be checked, in order of place."""
+        return tuple(sorted(set(self.errors), key=lambda error: (error.path, error.line, error.message)))
+
+    def rule_infos(self) -> tuple[RuleInfo, ...]:
+        """The rules as reports need them."""
+        return tuple(
+            RuleInfo(
+                rule.code,
+                rule.name,
+                rule.family,
+                Severity(rule.severity),
+                Confidence(rule.confidence),
+                rule.summary,
+                rule.why,
+                rule.fix,
+                tuple(rule.references),
+            )
+            for _, rule in sorted(self.rules.items())
+        )
