@@ -142,7 +142,10 @@ def write_whole(folder: Path, name: str, data: bytes) -> None:
 
 
 def _prepare(folder: Path) -> None:
+    """Make the folder and mark it as a cache. Raises OSError for one that is there and is somebody else's."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "CACHEDIR.TAG").exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} holds files and is no cache: nothing is written there")
     for name, text in _markers():
         path = folder / name
         if not path.exists():

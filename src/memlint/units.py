@@ -24,6 +24,7 @@ _FACTORS = {
     "ti": 1024**4,
     "tib": 1024**4,
 }
+MOST = 2**62
 _QUANTITY = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?(?:e\+?\d+)?)\s*([A-Za-z]*)\s*", re.IGNORECASE)
 
 
@@ -33,12 +34,12 @@ def parse_bytes(text: str | int) -> int:
     Raises ValueError when ``text`` is not a number of bytes.
     """
     if isinstance(text, int):
-        return text
+        return _sane(text)
     match = _QUANTITY.fullmatch(text)
     factor = _FACTORS.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise ValueError(f"{text!r} is not a size: write a number and a unit, such as '100 MiB' or '2 GB'")
-    return round(float(match[1].replace("_", "")) * factor)
+    return _sane(float(match[1].replace("_", "")) * factor)
 
 
 def parse_count(text: str | int) -> int:
@@ -47,11 +48,18 @@ def parse_count(text: str | int) -> int:
     Raises ValueError when ``text`` is not a count.
     """
     if isinstance(text, int):
-        return text
+        return _sane(text)
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2].lower() not in {"", "objects", "object", "items", "cases", "tests"}:
         raise ValueError(f"{text!r} is not a count: write a number, such as '1e5 objects' or 100000")
-    return round(float(match[1].replace("_", "")))
+    return _sane(float(match[1].replace("_", "")))
+
+
+def _sane(number: float) -> int:
+    """Raises ValueError for what no machine holds and no 64-bit field takes."""
+    if number >= MOST:
+        raise ValueError("is 2**62 or more: no machine holds that")
+    return round(number)
 
 
 def format_bytes(size: float) -> str:

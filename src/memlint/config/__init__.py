@@ -2,6 +2,7 @@
 
 from memlint.config.layers import find_config
 from memlint.config.load import Overrides, load_settings
+from memlint.config.patterns import lenient, matcher
 from memlint.config.pytest_config import PytestConfig, find_pytest_config
 from memlint.config.settings import ConfigError, OptionValue, Settings, shown
 
@@ -13,6 +14,8 @@ __all__ = [
     "Settings",
     "find_config",
     "find_pytest_config",
+    "lenient",
     "load_settings",
+    "matcher",
     "shown",
 ]

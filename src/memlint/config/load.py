@@ -16,6 +16,7 @@ from memlint.config.layers import (
     read_layers,
     rule_table,
 )
+from memlint.config.patterns import check
 from memlint.config.pytest_config import PytestConfig, find_pytest_config
 from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
 from memlint.config.settings import ConfigError, OptionValue, Settings, shown
@@ -180,6 +181,7 @@ def _per_file_ignores(reading: _Reading, book: RuleBook) -> tuple[tuple[str, fro
     found = []
     for pattern, entry in reading.layers.tables["per-file-ignores"].items():
         try:
+            check(pattern)
             words = strings(entry.value)
         except ValueError as error:
             raise entry.wrong(f'"{pattern}" {error}') from error

@@ -7,6 +7,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
+from memlint.config.patterns import check
 from memlint.knowledge.selectors import did_you_mean
 from memlint.model import Level, Severity
 
@@ -44,6 +45,17 @@ def strings(value: object) -> tuple[str, ...]:
         if not isinstance(item, str) or not item:
             raise ValueError(f"takes a list of strings; {describe(item)} is none")
     return tuple(value)
+
+
+def patterns(value: object) -> tuple[str, ...]:
+    """Raises ValueError unless ``value`` is a list of patterns as in a .gitignore."""
+    found = strings(value)
+    for pattern in found:
+        try:
+            check(pattern)
+        except ValueError as error:
+            raise ValueError(f"takes patterns; {describe(pattern)} {error}") from error
+    return found
 
 
 def table(value: object) -> dict[str, Any]:
@@ -87,7 +99,7 @@ KEYS: Mapping[str, Callable[[object], Any]] = {
     "markers": strings,
     "python-files": strings,
     "testpaths": strings,
-    "exclude": strings,
+    "exclude": patterns,
     "extra-rules": strings,
     "level": partial(one_of, Level),
     "fail-on": partial(one_of, Severity),

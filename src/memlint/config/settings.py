@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
+from memlint.config.patterns import matcher
 from memlint.model import Level, Severity
 
 OptionValue = int | bool | tuple[str, ...]
@@ -49,7 +47,7 @@ class Settings:
         if not self.per_file_ignores:
             return self.codes
         place = self.from_root(path)
-        ignored = (codes for pattern, codes in self.per_file_ignores if _spec(pattern).match_file(place))
+        ignored = (codes for pattern, codes in self.per_file_ignores if matcher((pattern,)).match_file(place))
         return self.codes.difference(*ignored)
 
     def from_root(self, path: str) -> str:
@@ -67,8 +65,3 @@ def shown(path: Path) -> str:
         return path.relative_to(Path.cwd()).as_posix()
     except ValueError:
         return path.as_posix()
-
-
-@lru_cache(maxsize=256)
-def _spec(pattern: str) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines([pattern])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from memlint.config import lenient
+
 
 @dataclass(frozen=True, slots=True)
 class Ignores:
@@ -53,7 +55,7 @@ def _with_file(ignores: Ignores | None, folder: str, path: Path) -> Ignores | No
     except OSError:  # there is none, or it is no file: git takes both as empty
         return ignores
     base = folder.replace(os.sep, "/").rstrip("/") + "/"
-    return Ignores(base, GitIgnoreSpec.from_lines(lines), ignores)
+    return Ignores(base, lenient(lines), ignores)
 
 
 def _info_exclude(top: Path) -> Path | None:

@@ -8,12 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
-from memlint.config import Settings
+from memlint.config import Settings, matcher
 from memlint.discovery.gitignore import Ignores, descend, ignores_above, is_ignored
 from memlint.discovery.roles import Role, role_of
 from memlint.model import ErrorRecord
@@ -57,12 +54,7 @@ def is_excluded(path: str, settings: Settings) -> bool:
     place = settings.from_root(path)
     if place.startswith("../") or os.path.isabs(place):
         place = os.path.basename(place)  # above the root no pattern means anything
-    return _spec(patterns).match_file(place)
-
-
-@lru_cache(maxsize=8)
-def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(patterns)
+    return matcher(patterns).match_file(place)
 
 
 def _named(paths: Sequence[str], settings: Settings, walk: _Walk) -> Iterable[str]:
@@ -127,6 +119,9 @@ class _Walk:
 
     def add(self, path: str, role: Role) -> None:
         shown = self.shown(path)
+        if not _is_unicode(shown):
+            self.fail(path, "its name is not UTF-8: give it another to have it checked")
+            return
         self.files.setdefault(shown, SourceFile(shown, Path(path), role))
 
     def walk(self, folder: str, ignores: Ignores | None) -> None:
@@ -188,7 +183,7 @@ class _Walk:
     def skips(self, path: str, name: str, ignores: Ignores | None) -> bool:
         """Whether excludes or git keep the walk away from ``path``; that of a folder ends in ``/``."""
         is_folder = name.endswith("/")
-        if is_folder and _spec(self.settings.default_exclude).match_file(name):
+        if is_folder and matcher(self.settings.default_exclude).match_file(name):
             return True
         return self.excludes(path, is_folder) or is_ignored(ignores, _posix(path))
 
@@ -197,11 +192,20 @@ class _Walk:
         if not self.settings.exclude:
             return False
         place = self.settings.from_root(path) + ("/" if is_folder else "")
-        return _spec(self.settings.exclude).match_file(place)
+        return matcher(self.settings.exclude).match_file(place)
 
 
 def _posix(path: str) -> str:
     return path.replace(os.sep, "/")
+
+
+def _is_unicode(text: str) -> bool:
+    """Names that are not in the file system's encoding hold lone surrogates, which nothing can write."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lies_in(path: str, folder: str) -> bool:
