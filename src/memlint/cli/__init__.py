@@ -19,6 +19,7 @@ COMMANDS = {
     "merge": "Join the journals of several machines or shards.",
     "classify": "Say what ended a CI job, by its log.",
     "report": "Show findings, predictions and measurements on one page.",
+    "advise": "Measure which pytest options save memory on this suite.",
     "doctor": "Say what of memory this machine can measure and limit.",
     "rules": "List the rules.",
     "explain": "Say what a rule is about, why, and what to do instead.",

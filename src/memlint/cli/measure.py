@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from memlint import work_folder
-from memlint.cli.options import Jobs, ParamType, config_options, say
+from memlint.cli.options import LIST_HELP, Jobs, ParamType, config_options, say
 from memlint.units import parse_bytes
 
 DEFAULT_JOURNAL = work_folder.WORK_FOLDER / "journal.jsonl"
@@ -95,10 +95,10 @@ class TroubleError(click.ClickException):
 @click.option(
     "--test-file",
     "lists",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("rb"),
     multiple=True,
     metavar="LIST",
-    help="Read files or node ids from this file, one a line. Repeatable.",
+    help=LIST_HELP,
 )
 @click.option(
     "--failed-in",
@@ -337,7 +337,9 @@ def _survey(options: dict[str, Any]) -> Surveyed:
     """
     question = {
         "paths": list(options["paths"]),
-        "lists": [file.read() for file in options["lists"]],
+        "lists": [
+            (file.name, file.read().decode("latin-1")) for file in options["lists"]
+        ],  # bytes, as JSON takes them
         "config": str(options["config"]) if options["config"] else None,
         "isolated": options["isolated"],
         "rank": options["order"] == "suspects" or options["jobs"] is None,
@@ -367,9 +369,14 @@ def survey() -> None:
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
     from memlint.cli.options import settings_for
     from memlint.config import ConfigError, Overrides
-    from memlint.discovery import parse_test_list
+    from memlint.discovery import ListError, read_test_list
 
-    paths = [*question["paths"], *(name for text in question["lists"] for name in parse_test_list(text))]
+    paths = list(question["paths"])
+    for name, text in question["lists"]:
+        try:
+            paths += read_test_list(text.encode("latin-1"))
+        except ListError as error:
+            return {"errors": [f"--test-file: {name}: {error}"]}
     if question["lists"] and not paths:
         return {"errors": ["the list names no test"]}
     try:

@@ -58,6 +58,10 @@ def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+LIST_HELP = (
+    "Read paths or node ids from this file ('-': standard input): one a line, .test_durations, the output of pytest "
+    "--collect-only -q, or JUnit XML. Repeatable."
+)
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
 config_options: Callable[[F], F] = stacked(
     click.option(
@@ -72,10 +76,10 @@ run_options: Callable[[F], F] = stacked(
     click.option(
         "--test-file",
         "lists",
-        type=click.File("r", encoding="utf-8"),
+        type=click.File("rb"),
         multiple=True,
         metavar="LIST",
-        help="Read paths or node ids from this file, one a line ('-': standard input). Repeatable.",
+        help=LIST_HELP,
     ),
     click.option("-j", "--jobs", type=Jobs(), default="auto", metavar="N", help="Worker processes, or auto."),
     click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
@@ -105,12 +109,23 @@ class Targets:
 
 
 def targets(paths: Sequence[str], lists: Iterable[Any]) -> Targets:
-    """Return the paths given as arguments and in the ``lists`` (open text files)."""
-    from memlint.discovery import parse_test_list
+    """Return the paths given as arguments and in the ``lists`` (open files)."""
+    lists = list(lists)
+    listed = [path for file in lists for path in read_list(file.name, file.read())]
+    return Targets((*paths, *listed), bool(paths or lists))
 
-    texts = [_read_list(file) for file in lists]
-    listed = [path for text in texts for path in parse_test_list(text)]
-    return Targets((*paths, *listed), bool(paths or texts))
+
+def read_list(name: str, content: bytes) -> tuple[str, ...]:
+    """Return what a list names.
+
+    Raises click.BadParameter when it is no list of tests.
+    """
+    from memlint.discovery import ListError, read_test_list
+
+    try:
+        return read_test_list(content)
+    except ListError as error:
+        raise click.BadParameter(f"{name}: {error}", param_hint="--test-file") from error
 
 
 def say_nothing_found(named: Targets) -> None:
@@ -119,15 +134,6 @@ def say_nothing_found(named: Targets) -> None:
         say(f"no test code found in {', '.join(named.paths)}")
     else:
         say("the list of paths is empty" if named.named else "no test code found in the testpaths")
-
-
-def _read_list(file: Any) -> str:
-    try:
-        return str(file.read())
-    except UnicodeDecodeError as error:
-        raise click.BadParameter(
-            f"{file.name}: is not UTF-8: {error.reason}", param_hint="--test-file"
-        ) from error
 
 
 def settings_for(paths: Sequence[str], config: Path | None, isolated: bool, overrides: Overrides) -> Settings:

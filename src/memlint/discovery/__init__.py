@@ -1,16 +1,17 @@
 """Which files are to be checked: those named, or the suite's own, less what git and the settings exclude."""
 
-from memlint.discovery.listing import parse_test_list
+from memlint.discovery.listing import ListError, read_test_list
 from memlint.discovery.roles import Role, ancestor_conftests, role_of
 from memlint.discovery.walk import Discovered, SourceFile, discover, is_excluded
 
 __all__ = [
     "Discovered",
+    "ListError",
     "Role",
     "SourceFile",
     "ancestor_conftests",
     "discover",
     "is_excluded",
-    "parse_test_list",
+    "read_test_list",
     "role_of",
 ]
