@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from memlint.crosscheck.evidence import imports_before_tests
 from memlint.crosscheck.statistics import tenth
 from memlint.model import Finding, JoinedRow, Missed, Overcalled, Reason, Status
 from memlint.units import format_bytes
@@ -62,7 +63,7 @@ def _terms(row: JoinedRow) -> list[_Term]:
     """The kinds of term that a journal can weigh by itself."""
     predicted = {kind: sum(r.bytes for r in row.reasons if r.kind == kind) for kind in ("workers", "growth")}
     of_tests = sum(r.bytes for r in row.reasons if r.kind in _OF_TESTS or (r.kind == "imports" and r.line))
-    imports = sum(r.bytes for r in row.reasons if r.kind == "imports" and not r.line)
+    imports = imports_before_tests(row.reasons)
     kept = None
     if row.retained is not None and row.collected is not None:
         kept = max(0, row.retained - row.collected)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from memlint.crosscheck.join import base_of, children_of, rise_of
-from memlint.model import MeasuredTest, MeasuredUnit, Quantity, Suspect
+from memlint.knowledge.footprints import shipped_footprints
+from memlint.model import MeasuredTest, MeasuredUnit, Quantity, Reason, Suspect
 from memlint.runner.units import file_of
 from memlint.runner.verdicts import EARLY
 
@@ -38,10 +39,20 @@ class Place:
 
 
 def imports_of(suspect: Suspect | None) -> int | None:
-    """Return what a file's imports are predicted to cost before its first test runs."""
-    if suspect is None:
-        return None
-    return sum(reason.bytes for reason in suspect.reasons if reason.kind == "imports" and not reason.line)
+    """Return what a file's imports are predicted to cost between the start of pytest's session and its first test."""
+    return None if suspect is None else imports_before_tests(suspect.reasons)
+
+
+def imports_before_tests(reasons: Sequence[Reason]) -> int:
+    """Return the bytes of the terms that are paid between the start of pytest's session and the first test."""
+    paid = sum(reason.bytes for reason in reasons if reason.kind == "imports" and not reason.line)
+    return max(0, paid - _session_bytes())
+
+
+@lru_cache(maxsize=1)
+def _session_bytes() -> int:
+    """What pytest itself imports, which predictions count with the file's imports."""
+    return shipped_footprints().footprint(["pytest:session"]).bytes
 
 
 def _test_peak(place: Place) -> Iterator[Evidence]:

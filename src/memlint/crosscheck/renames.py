@@ -12,7 +12,7 @@ from memlint.model import RankResult, Renamed
 from memlint.runner.units import file_of
 
 _SHARED_TESTS = 0.6  # of the names of two files' tests, for one to be the other renamed
-_ALIKE = 0.75  # of two names of tests in one file, by difflib's ratio
+_ALIKE = 0.88  # of two names of tests in one file, by difflib's ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def _likeness(old: str, new: str, before: set[str], after: set[str]) -> float:
     """How alike two names of tests of one file are; a test that only changed its class is the same."""
     if not before & after:
         return 0.0
-    first, second = _test_name(old), _test_name(new)
-    if first.rpartition("::")[2] == second.rpartition("::")[2]:
+    first, second = (name.rpartition("::")[2].removeprefix("test_") for name in (old, new))
+    if first == second:
         return 1.0
     ratio = SequenceMatcher(None, first, second, autojunk=False).ratio()
     return ratio if ratio >= _ALIKE else 0.0
