@@ -71,6 +71,7 @@ class Run:
         default_factory=dict
     )  # parameters that this call leaves at, or sets to, a constant
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
+    signs: dict[str, frozenset[Obligation]] = field(default_factory=dict)  # flags that are set once it is held
     deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
     again: dict[Obligation, frozenset[int]] = field(default_factory=dict)  # acquired anew before a release
     factories: dict[Obligation, str] = field(
@@ -172,6 +173,11 @@ class Flow(Holdings):
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
         self._alias(node, held, state, run)
+        if isinstance(node.value, f.Const) and node.value.value is True:
+            for target in node.targets:
+                if isinstance(target, f.Name):  # ``started = True`` beside the acquisition
+                    owed = frozenset(o for o in state.masks if not state.done(o))
+                    run.signs[target.path] = run.signs.get(target.path, NOTHING) | owed
         return state
 
     @staticmethod
@@ -286,6 +292,8 @@ class Flow(Holdings):
         if isinstance(node.test, f.Name) and node.test.path in run.flags:
             return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
+        if isinstance(node.test, f.Name):
+            about |= run.signs.get(node.test.path, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
         _settle_in_child(node.test, about, taken_state, other_state)
         taken = self.block(node.body, taken_state, exits, run)

@@ -21,7 +21,7 @@ from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
-from memlint.analysis.threads import kind_of_target
+from memlint.analysis.threads import is_brief, kind_of_target
 from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.knowledge.apis import Resource
 
@@ -341,6 +341,8 @@ class Lifetimes(Inlining):
             if kind is None or _serves_known(site.node, state):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
+        if resource.name == "threading.Timer" and is_brief(site):
+            return NOTHING  # it runs out by itself before anybody would notice
         key = (id(site), resource.name)
         obligation = self.acquired.get(key)
         if obligation is None:

@@ -8,10 +8,11 @@ from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import statements, walk
-from memlint.analysis.values import ClassValue, FunctionValue, Method
+from memlint.analysis.values import ClassValue, FunctionValue, Method, Num
 
 Kind = Literal["endless", "told"]
 _SERVING = frozenset({"serve_forever", "run_forever", "run"})
+_BRIEF = 10  # seconds
 _ASKING = frozenset({"is_set", "wait", "isSet"})
 
 
@@ -31,6 +32,12 @@ def kind_of_target(site: Site, evaluator: Evaluator) -> Kind | None:
             if _asks(statement.test):
                 return "told"
     return None
+
+
+def is_brief(site: Site) -> bool:
+    """Whether a timer runs out within seconds."""
+    interval = site.args.get("interval")
+    return isinstance(interval, Num) and interval.high <= _BRIEF
 
 
 def _leaves(loop: f.While) -> bool:

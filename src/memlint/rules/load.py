@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from memlint.analysis import arithmetic
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
-from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Obj, Ref, Sequence, Value
+from memlint.analysis.values import (
+    NONE,
+    ClassValue,
+    FunctionValue,
+    Literal,
+    Obj,
+    Ref,
+    Sequence,
+    Value,
+    text_of,
+)
 from memlint.knowledge.apis import Load, Resource
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft
@@ -36,6 +46,7 @@ _FAKE_NETWORKS = {
 }
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
+_WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -63,6 +74,8 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = site.name.rpartition(".")[2]
     if source.bytes is None:
+        if _writes_itself(site, source):
+            return
         sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
         confidence = Confidence.MEDIUM if sure else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
@@ -88,6 +101,22 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
     params = {param.name for param in ctx.body.function.params}
     changes = any("chdir" in word or "switchdir" in word or word in _OWN_FOLDERS for word in words)
     return changes or not params.isdisjoint(_OWN_FOLDERS)
+
+
+def _writes_itself(site: Site, source: Source) -> bool:
+    """Whether the same body writes a file of that name before it reads it."""
+    if source.path is None:
+        return False
+    for other in site.frame.sites:
+        if other.line >= site.line:
+            continue
+        mode = text_of(other.args.get("mode", NONE)) or ""
+        if mode[:1] not in {"w", "x", "a"} and not other.name.rpartition(".")[2].startswith(_WRITERS):
+            continue
+        named = [arithmetic.as_path(value) for value in (other.receiver, *other.args.values())]
+        if any(path is not None and path.text == source.path for path in named):
+            return True
+    return False
 
 
 def estimate_in_memory(load: Load, source: Source) -> Estimate | None:
