@@ -150,8 +150,18 @@ def concatenate_text(parts: Items[Value]) -> Value:
     first = _as_text(head)
     if first is None:
         return _text_of_length(parts)
+    if "://" in first and len(parts) > 1 and isinstance(parts[1], PathValue):
+        return PathValue(parts[1].base, None, True)  # "sqlite:///" and a path
     if tail is None:
-        base = "url" if "://" in first else "absolute" if first.startswith("/") else ""
+        base = (
+            ""
+            if first.endswith("://")
+            else "url"
+            if "://" in first
+            else "absolute"
+            if first.startswith("/")
+            else ""
+        )
         return PathValue(base, None, True) if base else _text_of_length(parts)
     return Literal((first + tail)[:200], len(first + tail))
 

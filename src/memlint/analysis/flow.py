@@ -71,7 +71,12 @@ class Run:
         default_factory=dict
     )  # parameters that this call leaves at, or sets to, a constant
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
-    signs: dict[str, frozenset[Obligation]] = field(default_factory=dict)  # flags that are set once it is held
+    asked: dict[str, f.Call] = field(
+        default_factory=dict
+    )  # ``code = process.poll()``: the call behind a name
+    signs: dict[str, frozenset[Obligation]] = field(
+        default_factory=dict
+    )  # flags that are set once it is held
     deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
     again: dict[Obligation, frozenset[int]] = field(default_factory=dict)  # acquired anew before a release
     factories: dict[Obligation, str] = field(
@@ -173,6 +178,11 @@ class Flow(Holdings):
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
         self._alias(node, held, state, run)
+        for target in node.targets:
+            if isinstance(target, f.Name):
+                run.asked.pop(target.path, None)
+                if isinstance(node.value, f.Call):
+                    run.asked[target.path] = node.value
         if isinstance(node.value, f.Const) and node.value.value is True:
             for target in node.targets:
                 if isinstance(target, f.Name):  # ``started = True`` beside the acquisition
@@ -295,6 +305,9 @@ class Flow(Holdings):
         if isinstance(node.test, f.Name):
             about |= run.signs.get(node.test.path, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
+        if run.depth == 0 and _leaves(node.body):  # ``if process.poll() is not None: return``, or the reverse
+            gone = self.polled(_as_asked(node.test, run), state)
+            (taken_state if says_gone(node.test) else other_state).settle(gone)
         _settle_in_child(node.test, about, taken_state, other_state)
         taken = self.block(node.body, taken_state, exits, run)
         other = self.block(node.orelse, other_state, exits, run)
@@ -373,7 +386,13 @@ class Flow(Holdings):
         expected = run.expected
         expects = False
         for manager, target in node.items:
+            entering = run.exits = Exits()
             held = self.visit(manager, state, run)
+            run.exits = exits
+            for way in _WAYS:  # where this manager fails, those before it are left as at the end
+                if (leaving := getattr(entering, way)) is not None:
+                    leaving.settle(closed)
+            exits.take(entering)
             closes = frozenset(o for o in held if o.resource.with_ == "releases" or closing_inside(manager))
             for obligation in closes:
                 obligation.started = obligation.started or "start" in obligation.resource.started_by
@@ -425,6 +444,18 @@ def _is_kind(obligation: Obligation, kind: object) -> bool:
     )
 
 
+def _leaves(body: tuple[f.Stmt, ...]) -> bool:
+    """Whether a branch ends in a jump."""
+    return bool(body) and isinstance(body[-1], (f.Return, f.Raise, f.Jump))
+
+
+def _as_asked(test: f.Expr, run: Run) -> f.Expr:
+    """``code is None`` as ``process.poll() is None`` when that is where the code comes from."""
+    if isinstance(test, f.Compare) and isinstance(test.left, f.Name) and test.left.path in run.asked:
+        return f.Compare(run.asked[test.left.path], test.rest)
+    return test
+
+
 def _looped(end: State | None, skipped: State | None) -> State | None:
     """A loop is taken to run at least once: that is the useful reading of a release inside one."""
     if end is None or skipped is None:
@@ -469,7 +500,9 @@ def _anywhere(node: f.Try, before: State, end: State | None) -> State:
     alone = len(node.body) == 1 and isinstance(node.body[0], (f.Assign, f.ExprStmt))
     ended = end.masks if end is not None and not alone else {}  # what fails alone has acquired nothing
     acquired = {o: masks if end is not None and end.done(o) else frozenset({0}) for o, masks in ended.items()}
-    names = dict(end.names) if end is not None else dict(before.names)
+    names = dict(before.names)
+    for name, held in (end.names if end is not None else {}).items():
+        names[name] = names.get(name, NOTHING) | held
     masks = {**acquired, **before.masks}
     if end is not None and _only_releases(node, before):
         masks.update({o: end.masks[o] for o in before.masks if o in end.masks})

@@ -216,7 +216,7 @@ class Handover(Flow):
         """``proc.wait()``, ``proc.stdout.close()``; ``session.bind.dispose()`` reaches what the session came from."""
         resource = obligation.resource
         last = method.rpartition(".")[2]
-        if last in resource.started_by:
+        if last in resource.started_by and not expected:
             obligation.started = True
         if "Timeout" in expected or (
             obligation.endless and node is not None and node.args and last == "join"

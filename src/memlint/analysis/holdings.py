@@ -71,7 +71,8 @@ class Holdings(ABC):
     def _name(self, node: f.Name, state: State, run: Run) -> frozenset[Obligation]:
         if node.path in run.nested:
             run.used.add(node.path)
-        return state.names.get(node.path, NOTHING)
+        found = state.names.get(node.path)
+        return found if found is not None else _bound_release(node.path, state)
 
     def _attr(self, node: f.Attr, state: State, run: Run) -> frozenset[Obligation]:
         self.visit(node.base, state, run)
@@ -173,6 +174,13 @@ def named(path: str, state: State) -> frozenset[Obligation]:
             return held
         path = path.rpartition(".")[0]
     return NOTHING
+
+
+def _bound_release(path: str, state: State) -> frozenset[Obligation]:
+    """``return sock.close``: who has the method can release what it belongs to."""
+    holder, _, method = path.rpartition(".")
+    held = state.names.get(holder, NOTHING) if holder else NOTHING
+    return frozenset(o for o in held if any(method in group for group in o.resource.release))
 
 
 _EXPRESSIONS: dict[type, Callable[[Holdings, Any, State, Run], frozenset[Obligation]]] = {

@@ -22,6 +22,7 @@ from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target
+from memlint.analysis.traverse import says, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.knowledge.apis import Resource
 
@@ -119,8 +120,10 @@ class Lifetimes(Inlining):
                 if ends.normal is not None and verdict not in {"released", "kept", "late"}:
                     self._stored_in.setdefault(id(body), []).append((debt, ends.normal.copy()))
                 self._after_teardown(debt, ends)
+            if debt.verdict in _OPEN and debt.how == "factory" and self._users_release(debt):
+                debt.verdict = "kept"
             if debt.verdict in _OPEN and ends.normal is not None:
-                self._unregistered(debt, ends.normal, run)
+                self._by_nested(debt, ends.normal, run)
             verdicts[obligation] = debt.verdict
             debts.append(debt)
         yield from _presentable(debts, verdicts, body)
@@ -296,21 +299,36 @@ class Lifetimes(Inlining):
                     return True
         return False
 
-    def _unregistered(self, debt: Debt, normal: State, run: Run) -> None:
-        """A nested function that would release it, and that nothing names."""
+    def _users_release(self, debt: Debt) -> bool:
+        """Whether all that ask for a factory fixture release what they get from it."""
+        fixtures = self.suite.of(debt.body.module).fixtures.values()
+        name = next((x.name for x in fixtures if x.body is debt.body), debt.body.function.name)
+        releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
+        modules = [m for m in self.suite.project.modules.values() if m.linted and says(m.facts, name)]
+        users = [
+            body
+            for module in modules
+            for body in self.suite.of(module).bodies
+            if body is not debt.body and any(param.name == name for param in body.function.params)
+        ]
+        return bool(users) and all(
+            not releases.isdisjoint(words(body.function)) or _enters(body.function, name) for body in users
+        )
+
+    def _by_nested(self, debt: Debt, normal: State, run: Run) -> None:
+        """A nested function that would release it: one that is handed on may do so, one that nothing names cannot."""
         for name, function in run.nested.items():
             value = run.frame.env.get(name)
-            if (
-                name in run.used
-                or not isinstance(value, FunctionValue)
-                or function.decorators
-                or function.params
-            ):
+            used = name in run.used
+            if not isinstance(value, FunctionValue) or function.decorators or (function.params and not used):
                 continue
             state = normal.copy()
             trial = Run(run.sites, run.frame, run.function, nested=run.nested)
             self.run_function(value, [], state, trial)
-            if judge(debt.obligation, Ends(state, None, None)) == "released":
+            if judge(debt.obligation, Ends(state, None, None)) in {"released", "unsure"}:
+                if used:
+                    debt.verdict = "kept"
+                    return
                 debt.verdict, debt.teardown, debt.blame = "unreached", function, function
 
     # --- acquiring --------------------------------------------------------------------------------------------------
@@ -374,6 +392,16 @@ class Lifetimes(Inlining):
         return run.is_fixture or (run.depth == 0 and run.function.name.lower().startswith("setup"))
 
 
+def _enters(function: f.Function, name: str) -> bool:
+    """``async with connect() as connection:``, ``async with await connect() as connection:``."""
+    for statement, _ in statements(f.body_of(function)):
+        for manager, _ in statement.items if isinstance(statement, f.With) else ():
+            call = manager.value if isinstance(manager, f.Await) else manager
+            if isinstance(call, f.Call) and call.func == f.Name(name):
+                return True
+    return False
+
+
 def _serves_known(node: f.Expr, state: State) -> bool:
     """``Thread(target=server.serve_forever)``: the server is what has to be stopped."""
     targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
@@ -405,6 +433,8 @@ def _stored(normal: State | None, run: Run) -> dict[Obligation, str]:
 
 def _lacking(obligation: Obligation, verdict: Verdict, ends: Ends) -> tuple[tuple[str, ...], ...]:
     """The releases to name: those that the good end lacks, or some other end when only that one lacks them."""
+    if verdict == "unsure":
+        return _missing(obligation, *(state for state in (ends.normal, ends.failing) if state is not None))
     good = [ends.normal] if ends.normal is not None and verdict in _OPEN else ends.states()
     return _missing(obligation, *good)
 

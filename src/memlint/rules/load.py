@@ -32,7 +32,8 @@ _PLACES = {
     "default": "in a default argument",
     "decorator": "in a decorator argument",
 }
-_SMALL_AT_COLLECTION = 64_000  # bytes; a file that small costs collection nothing
+_WORTH_SAYING = 1_000_000  # bytes in memory; below that a load is no risk, whatever reads it
+_CERTAINLY_LARGE = 20_000_000  # bytes in memory
 _FAKE_NETWORKS = {
     "requests_mock",
     "responses",
@@ -89,8 +90,15 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
         f"{reader} takes in {source.text} whole: {format_bytes(source.bytes)} on disk, "
         f"about {format_bytes(estimate.likely)} in memory"
     )
-    confidence = Confidence.HIGH if source.bytes >= 10_000_000 else Confidence.MEDIUM
+    confidence = _by_weight(estimate)
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
+
+
+def _by_weight(estimate: Estimate) -> Confidence:
+    """How much a weighed load is worth saying."""
+    if estimate.likely < _WORTH_SAYING:
+        return Confidence.LOW
+    return Confidence.HIGH if estimate.likely >= _CERTAINLY_LARGE else Confidence.MEDIUM
 
 
 def _made_on_the_way(source: Source, ctx: Context) -> bool:
@@ -250,11 +258,22 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
     if load is not None and not is_bounded(site, load) and not _is_reduced(site.receiver):
         source = source_of(site, load, ctx.project)
         if _costly(load, source):
-            message = f"{site.name.rpartition('.')[2]} {place}: {_PAID}"
-            yield Draft("MEM104", site.at, message, _MOVE, None, estimate_in_memory(load, source))
+            estimate = estimate_in_memory(load, source)
+            about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
+            read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
+            message = f"{_short(site.name)}{read} {place}: {_PAID}"
+            yield Draft(
+                "MEM104", site.at, message, _MOVE, _by_weight(estimate) if estimate else None, estimate
+            )
         return
     yield from _own_loader(site, place, ctx)
     yield from _acquired(site, place, ctx)
+
+
+def _short(name: str) -> str:
+    """``json.load``, ``read_csv``: the last name, with its module where it says nothing alone."""
+    module, _, last = name.rpartition(".")
+    return last if len(last) > len("load") or not module else f"{module.rpartition('.')[2]}.{last}"
 
 
 _PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
@@ -265,7 +284,7 @@ def _costly(load: Load, source: Source) -> bool:
     if source.known in {"small", "other"}:
         return False
     if source.bytes is not None:
-        return source.bytes > _SMALL_AT_COLLECTION
+        return source.bytes * expansion(load, source.path) >= _WORTH_SAYING
     return source.known == "unknown" or load.what in {"model", "dataset"}
 
 

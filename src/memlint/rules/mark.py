@@ -83,9 +83,19 @@ def _related(parts: Parts) -> tuple[Related, ...]:
 
 def _announced(body: Body, ctx: Context) -> bool:
     names = {mark.name.rpartition(".")[2] for mark in ctx.suite.marks(body)}
+    names |= set(_decorators(body))
     if names & set(ctx.markers) or any(_GUARD.search(name) for name in names):
         return True
     return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
+
+
+def _decorators(body: Body) -> Iterator[str]:
+    """The last names of the decorators of a test and its class: the suite's own ``@slow`` is a marker too."""
+    decorators = [*body.function.decorators, *(body.owner.cls.decorators if body.owner is not None else ())]
+    for decorator, _ in decorators:
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        if isinstance(target, f.Name):
+            yield target.path.rpartition(".")[2]
 
 
 def _skipped_for_memory(body: Body) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from memlint import facts as f
 from memlint.analysis.lifetimes import Debt
@@ -127,7 +127,7 @@ def _closed_when_forgotten(debt: Debt) -> bool:
 def _message(debt: Debt, code: str) -> str:
     title = debt.obligation.resource.title
     lacking = debt.missing or debt.obligation.resource.release
-    missing = " and ".join("/".join(f"{name}()" for name in group[:3]) for group in lacking)
+    missing = " and ".join("/".join(f"{name}()" for name in _shown(group)) for group in lacking)
     if debt.verdict == "unsure":
         return f"the {title} is released on some paths only: an assertion, an early exit or a branch skips {missing}"
     if debt.verdict == "exposed":
@@ -145,6 +145,11 @@ def _message(debt: Debt, code: str) -> str:
         "factory": f"{fixture} gives away {debt.place}(): nobody releases the {title} that each call makes",
     }.get(debt.how, f"the {title} is never released")
     return f"{holder}: no {missing}"
+
+
+def _shown(group: Sequence[str]) -> list[str]:
+    """The releases of a group that a reader would write."""
+    return ([name for name in group if not name.startswith("__")] or list(group))[:3]
 
 
 def _partial_message(debt: Debt, title: str, missing: str) -> str:
