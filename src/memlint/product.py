@@ -18,7 +18,9 @@ from memlint.facts import digest_of, encode
 from memlint.knowledge.index import ApiIndex
 
 _SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|factories|factory|conftest)(_|$)")
-_TESTING_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE)
+_TESTING_IMPORT = re.compile(
+    rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
+)
 _ALLOCATES = re.compile(rb"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\(")
 _LOOKED_AT = 1_000_000  # bytes of a file
 _SMALL_PACKAGE = 20_000  # bytes

@@ -186,3 +186,9 @@ def test_decode_names_the_line_of_the_first_wrong_byte() -> None:
     with pytest.raises(Unreadable) as caught:
         decode(b"a = 1\nb = 2\nc = '\xff'\n")
     assert caught.value.line == 3
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads the file")
+def test_template_strings_side_by_side_are_an_error_of_their_file() -> None:
+    problem = _only_problem(b'query = (t"a = {a} " t"and b = {b}")\n')
+    assert "not valid Python" in problem.message

@@ -13,6 +13,8 @@ from memlint.syntax.positions import PositionIndex, index_positions
 from memlint.syntax.provider import ProviderPositions
 from memlint.syntax.source import Unreadable
 
+# the second is what libcst raises on text that its grammar only half knows, such as t-strings side by side
+_REJECTIONS = (cst.ParserSyntaxError, cst.CSTLogicError)
 Outcome = tuple[Lowered, tuple[Problem, ...]]
 
 
@@ -20,7 +22,7 @@ def lower_tree(source: str, tree: ast.Module, index: PositionIndex) -> Outcome:
     """Lower a file that ``ast`` has parsed; a statement that libcst rejects is left out and said so."""
     try:
         module = _parse(source)
-    except cst.ParserSyntaxError:
+    except _REJECTIONS:
         return _without_rejected(source, tree)
     lowered = lower_module(module, index)
     if not index.agrees:
@@ -35,7 +37,7 @@ def lower_without_ast(source: str, failure: Unreadable) -> Outcome:
     """
     try:
         module = _parse(source)
-    except cst.ParserSyntaxError:
+    except _REJECTIONS:
         raise failure from None
     return lower_module(module, ProviderPositions(module)), ()
 
@@ -78,7 +80,7 @@ def _without_rejected(source: str, tree: ast.Module) -> Outcome:
     try:
         module = _parse(remaining)
         index = index_positions(ast.parse(remaining), remaining)
-    except (cst.ParserSyntaxError, SyntaxError):
+    except (*_REJECTIONS, SyntaxError):
         return Lowered((), "", ()), (
             Problem(1, "libcst cannot parse it although Python can; it was not checked"),
         )
@@ -102,7 +104,7 @@ def _rejected(statements: list[ast.stmt], lines: list[str]) -> list[tuple[int, i
         try:
             cst.parse_module(text)
             continue
-        except cst.ParserSyntaxError:
+        except _REJECTIONS:
             inner = [
                 child for name in ("body", "orelse", "finalbody") for child in getattr(statement, name, ())
             ]
