@@ -1,18 +1,22 @@
 """pytest plugin: memory of every test, in a unit of ``memlint measure`` and for ``pytest --memlint``.
 
-This file needs the standard library and pytest alone, so that it can be put on the path of any environment.
-It uses public hooks only. Idle (no option, no budget marker) it registers two markers and does nothing for a
-test.
+This file and ``pytest_holders`` beside it need the standard library and pytest alone, so that they can be put
+on the path of any environment. They use public hooks only. Idle (no option, no budget marker) the plugin
+registers two markers and does nothing for a test.
 
 In a unit, ``MEMLINT_EVENTS`` in the environment names a file to which one JSON array is appended for each
 event, in one ``write``:
 
     ["session", pid, rss]                          before collection
-    ["tests", [test, …]]                           after collection
+    ["collecting", file]                           its import begins
+    ["imported", file, bytes, modules]             what that added; left out where it is little
+    ["tests", [test, …], rss]                      after collection
     ["start", test, gap_peak, worker]              gap_peak: highest before it; worker: "" without xdist
-    ["end", test, worker, outcome, before, peak, after, seconds, memory_error]
+    ["end", test, worker, outcome, before, peak, after, seconds, memory_error, output, modules]
+    ["round", rss]                                 after each round of the same tests, settled
     ["note", kind, text]                           memory_error, internal_error, interrupt, exit …
-    ["finish", exit status, peak, retained]        pytest has finished; without it, it has not
+    ["holders", [[kind, name, bytes], …]]          what holds much at the end
+    ["finish", exit status, peak, retained, rss, garbage, trimmed]   without it, pytest has not finished
 
 Sizes are bytes of resident memory of the process that runs the test. On Linux the peak of each test is exact:
 the kernel's high-water mark is reset before it (about 30 µs a test). Elsewhere it is ``ru_maxrss``, which
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import re
@@ -42,6 +47,8 @@ except ImportError:  # Windows
 PEAK_KEY = "memlint_bytes"  # attribute of a test's last report: [bytes above its start, peak]; crosses xdist
 BUDGETS = ("memory_budget", "limit_memory")  # the second is pytest-memray's
 SHOWN = 10
+LEAST_IMPORT = 1 << 20  # bytes that importing a file must add to be told
+MUCH = 8 << 20  # bytes retained from which it is worth asking what holds them
 _LINUX = sys.platform.startswith("linux")
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _SIZE = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
@@ -75,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _orders(config: pytest.Config) -> dict[str, str]:
     """What the runner wants of this process; empty for any other pytest, also for one that a test starts."""
     from_controller = getattr(config, "workerinput", {}).get("memlint")
-    names = ("MEMLINT_EVENTS", "MEMLINT_MODE", "MEMLINT_SELECT")
+    names = ("MEMLINT_EVENTS", "MEMLINT_MODE", "MEMLINT_SELECT", "MEMLINT_ROUNDS")
     from_runner = {name: os.environ.pop(name) for name in names if name in os.environ}
     return from_controller or from_runner
 
@@ -141,15 +148,21 @@ def reset_peak() -> None:
         os.close(fd)
 
 
-def _settle() -> None:
-    """Give back what is free already: garbage, and the allocator's empty pages."""
+def _settle() -> tuple[int, int] | None:
+    """Give back what is free already. Returns bytes of garbage, and of the allocator's empty pages."""
+    _, before = memory()
     gc.collect()
+    _, collected = memory()
     try:
         import ctypes
 
         ctypes.CDLL(None).malloc_trim(0)
     except (ImportError, OSError, AttributeError):
         pass  # no glibc
+    _, trimmed = memory()
+    if before is None or collected is None or trimmed is None:
+        return None
+    return max(0, before - collected), max(0, collected - trimmed)
 
 
 def parse_size(text: object, *, binary: bool = False) -> int:
@@ -298,18 +311,24 @@ class Unit:
         self.files: dict[Path, str] = {}  # → as the runner names it
         self.resident = memory()[1]
         self.baseline = orders.get("MEMLINT_MODE") == "baseline"
+        self.rounds = int(orders.get("MEMLINT_ROUNDS", 1))
+        self.ran = 0
         self.outcome = ""
+        self.output = 0  # bytes of captured output that the test's reports keep
         self.memory_error = False
         self.worker = getattr(config, "workerinput", {}).get("workerid", "")  # "gw0" under xdist
 
     def name(self, item: pytest.Item) -> str:
         """The node id, with its file relative to the folder pytest was started in, whatever its rootdir."""
         _, found, rest = item.nodeid.partition("::")
-        file = self.files.get(item.path)
-        if file is None:
-            file = os.path.relpath(item.path, self.start_folder).replace(os.sep, "/")
-            self.files[item.path] = file
-        return file + found + rest
+        return self.file(item.path) + found + rest
+
+    def file(self, path: Path) -> str:
+        """A file as the runner names it."""
+        name = self.files.get(path)
+        if name is None:
+            name = self.files[path] = os.path.relpath(path, self.start_folder).replace(os.sep, "/")
+        return name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -328,6 +347,21 @@ class Unit:
         """Stand an empty test in for the module when the unit measures the baseline."""
         return EmptyModule.from_parent(parent, path=module_path) if self.baseline else None
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, None]:
+        """Weigh what importing and collecting a file adds."""
+        weighed = isinstance(collector, pytest.File) and not isinstance(collector, pytest.Package)
+        if not weighed or self.worker:
+            yield
+            return
+        name = self.file(collector.path)
+        self.events.write("collecting", name)
+        modules, (_, before) = len(sys.modules), memory()
+        yield
+        _, after = memory()
+        if before is not None and after is not None and after - before >= LEAST_IMPORT:
+            self.events.write("imported", name, after - before, len(sys.modules) - modules)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the tests that the unit is made of."""
@@ -344,25 +378,33 @@ class Unit:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """List the tests, so that those which never ran are known; under xdist one worker does it for all."""
         if self.worker in ("", "gw0") and session.items:
-            self.events.write("tests", [self.name(item) for item in session.items])
+            resident = None if self.worker else memory()[1]
+            self.events.write("tests", [self.name(item) for item in session.items], resident)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Announce the test before it runs, so that the victim of a SIGKILL is known."""
         measure: Any = self.config.pluginmanager.get_plugin("memlint_measure")
         name = self.name(item)
-        self.outcome, self.memory_error = "passed", False
+        self.outcome, self.output, self.memory_error = "passed", 0, False
+        modules = len(sys.modules)
         self.events.write("start", name, measure.gap, self.worker)
         started = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - started, 6)
-        figures = (measure.before, *memory())
-        self.events.write("end", name, self.worker, self.outcome, *figures, seconds, self.memory_error)
+        figures = (measure.before, *memory(), seconds, self.memory_error, self.output)
+        self.events.write("end", name, self.worker, self.outcome, *figures, len(sys.modules) - modules)
+        self.ran += 1
+        if self.rounds > 1 and self.ran * self.rounds % len(item.session.items) == 0:
+            _settle()
+            self.events.write("round", memory()[1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Fold the phases of a test into one outcome."""
+        """Fold the phases of a test into one outcome. The last report has the output of all phases."""
         if report.when == "call" or report.outcome != "passed":
             self.outcome = _outcome(report)
+        if report.sections:
+            self.output = sum(sys.getsizeof(text) for _, text in report.sections)
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         """Note an uncaught MemoryError, in a test or while collecting."""
@@ -391,11 +433,22 @@ class Unit:
         """The one record without which the unit has not finished."""
         if self.worker:
             return
-        peak, _ = memory()
-        _settle()
+        peak, resident = memory()
+        garbage, trimmed = _settle() or (None, None)
         _, now = memory()
         retained = None if now is None or self.resident is None else max(0, now - self.resident)
-        self.events.write("finish", int(session.exitstatus), peak, retained)
+        if retained is not None and retained >= MUCH:
+            self._weigh_holders(session)
+        figures = (peak, retained, resident, garbage, trimmed)
+        self.events.write("finish", int(session.exitstatus), *figures)
+
+    def _weigh_holders(self, session: pytest.Session) -> None:
+        """Say what holds much of what was retained. A suite's odd objects must not break its end."""
+        with contextlib.suppress(Exception):
+            beside = importlib.import_module(__name__.replace("pytest_plugin", "pytest_holders"))
+            found = beside.holders(session.items, self.file)
+            if found:
+                self.events.write("holders", found)
 
 
 def _is_wanted(name: str, wanted: set[str]) -> bool:

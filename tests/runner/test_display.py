@@ -161,7 +161,10 @@ def test_heaviest_ten_of_many() -> None:
 
 
 def test_closing_text() -> None:
-    batch = replace(OOM, unit="a.py +1", members=("a.py", "b.py"), verdict="terminated", signal="SIGTERM")
+    batch = replace(
+        OOM, unit="a.py +1", members=("a.py", "b.py", "c.py"), batch=5, verdict="terminated", exit_code=None
+    )
+    batch = replace(batch, signal="SIGTERM")
     littering = replace(PASSED, unit="c.py", leftover_processes=(Leftover(77, "sleep 300"),))
     text = _closing(
         PASSED, OOM, batch, littering, TestEnd("u", "a.py::t", "passed", 5 * MB, 60 * MB, 5 * MB, 1.0)
@@ -171,15 +174,15 @@ def test_closing_text() -> None:
         "  OOM (137 = SIGKILL) tests/e2e/test_backtest_end2end.py",
         "      running: tests/e2e/test_backtest_end2end.py::test_x",
         "      output: out.log",
-        "  TERMINATED (143 = SIGTERM) a.py +1",
-        "      members: a.py, b.py",
+        "  Batch 5: a.py, b.py, … (exit 143) TERMINATED",
+        "      members: a.py, b.py, c.py",
         "    100 MiB  tests/test_a.py  (+67 MiB over an empty test, 7 MiB retained, 400 MiB page cache beside it)",
         "     60 MiB  a.py::t  (+55 MiB)",
         "  c.py: 77 sleep 300",
         "Journal: j.jsonl",
     ):
         assert line in text.splitlines()
-    assert text.count("next: ") == 3
+    assert "  terminated: SIGTERM is often collateral" in text
 
 
 def test_closing_text_of_nothing() -> None:

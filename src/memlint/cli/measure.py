@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import random
 import re
 import shlex
@@ -23,9 +24,11 @@ import click
 
 from memlint import work_folder
 from memlint.cli.options import LIST_HELP, Jobs, ParamType, config_options, say
+from memlint.model import Cause
 from memlint.units import parse_bytes
 
 DEFAULT_JOURNAL = work_folder.WORK_FOLDER / "journal.jsonl"
+_DIAGNOSIS = "from memlint.cli.measure import diagnosis; diagnosis()"
 _SURVEY = "from memlint.cli.measure import survey; survey()"
 _EPILOG = """\b
 Examples:
@@ -150,6 +153,11 @@ class TroubleError(click.ClickException):
     help="Only part I of N of the files; 'memlint merge' joins the journals.",
 )
 @click.option("--repeat", type=click.IntRange(min=1), default=1, metavar="N", help="Run every unit N times.")
+@click.option(
+    "--in-process",
+    is_flag=True,
+    help="Repeat the tests of a unit in one process: what grows every time after the warm-ups leaks.",
+)
 @click.option("--pytest-args", default="", metavar="ARGS", help="Passed on to pytest.")
 @click.option(
     "--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own."
@@ -214,9 +222,7 @@ def _measure(options: dict[str, Any]) -> int:
     except (ExecutorError, JournalError, MeterUnavailableError) as error:
         raise TroubleError(str(error)) from error
     if not options["quiet"]:
-        from memlint.runner.closing import closing_lines
-
-        for line in closing_lines(outcome.summary, str(options["journal"])):
+        for line in _closing(outcome.summary, options["journal"]):
             _write(line)
     if outcome.interrupted:
         say(f"stopped by {outcome.interrupted}; go on with --resume")
@@ -241,6 +247,37 @@ def _failed_in(options: dict[str, Any]) -> tuple[str, ...]:
         raise TroubleError(str(error)) from error
 
 
+def _closing(summary: Any, journal: Path) -> Iterator[str]:
+    """The end of a run: totals, causes, and as the last line the one command to run next."""
+    from memlint.report.cause_text import cause_lines
+    from memlint.report.cause_text import next_command as from_causes
+    from memlint.runner.closing import closing_lines, next_command
+
+    causes = _diagnosed(journal)
+    yield from closing_lines(summary, str(journal))
+    yield from cause_lines(causes)
+    command = from_causes(causes) or next_command(summary)
+    if command:
+        yield ""
+        yield f"next: {command}"
+
+
+def _diagnosed(journal: Path) -> tuple[Cause, ...]:
+    """The causes, by a process of its own: a large journal would weigh on the supervisor. None when it fails."""
+    answer = subprocess.run(
+        [sys.executable, "-c", _DIAGNOSIS, str(journal)], stdout=subprocess.PIPE, check=False
+    )
+    return tuple(pickle.loads(answer.stdout)) if answer.returncode == 0 else ()
+
+
+def diagnosis() -> None:
+    """The diagnosis' own process: the journal in its arguments, the causes on standard output."""
+    from memlint.culprit import diagnose
+    from memlint.runner.measurement import load_measurement
+
+    sys.stdout.buffer.write(pickle.dumps(diagnose(load_measurement(Path(sys.argv[1])))))
+
+
 def _request(options: dict[str, Any]) -> Any:
     from memlint.runner.run import Request
 
@@ -250,6 +287,8 @@ def _request(options: dict[str, Any]) -> Any:
         say(f"order is random with --seed {seed}")
     if options["unit"] == "test" and options["batch_size"] > 1:
         raise click.UsageError("--unit test and --batch-size exclude each other")
+    if options["in_process"] and options["repeat"] < 3:
+        raise click.UsageError("--in-process needs --repeat 3 or more: the first round warms up")
     return Request(
         named=surveyed.named,
         predictions=surveyed.predictions,
@@ -262,6 +301,7 @@ def _request(options: dict[str, Any]) -> Any:
         shard=options["shard"],
         batch_size=options["batch_size"],
         repeat=options["repeat"],
+        in_process=options["in_process"],
         by_test=options["unit"] == "test",
         fail_fast=options["fail_fast"],
         limit=options["limit"],

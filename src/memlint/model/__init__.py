@@ -36,7 +36,16 @@ from memlint.model.findings import (
     Suspect,
 )
 from memlint.model.judgement import Judgement, JudgementKind, Quantity
-from memlint.model.measured import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
+from memlint.model.measured import (
+    MeasuredContext,
+    MeasuredHolder,
+    MeasuredImport,
+    MeasuredProcess,
+    MeasuredStages,
+    MeasuredTest,
+    MeasuredUnit,
+    Measurement,
+)
 from memlint.model.report import ReportData
 
 __all__ = [
@@ -60,7 +69,10 @@ __all__ = [
     "LintResult",
     "Location",
     "MeasuredContext",
+    "MeasuredHolder",
+    "MeasuredImport",
     "MeasuredProcess",
+    "MeasuredStages",
     "MeasuredTest",
     "MeasuredUnit",
     "Measurement",

@@ -15,6 +15,8 @@ class CauseKind(str, enum.Enum):
     CAPTURED_OUTPUT = "captured output"
     FAILING_LOCALS = "locals of failing tests"
     FILL_ONCE_CACHE = "fill-once cache"
+    LONG_FIXTURE = "long-lived fixture"
+    GARBAGE = "garbage in cycles"
     FRAGMENTATION = "fragmentation"
     IMPORT_COST = "import cost"
     CHILD_PROCESSES = "child processes"

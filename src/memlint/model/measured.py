@@ -44,6 +44,45 @@ class MeasuredTest:
     seconds: float
     tree_bytes: int = 0  # highest sample of the whole tree while children ran; 0 when the test had none
     memory_error: bool = False
+    own_bytes: int | None = None  # peak of the test's process alone, where the tree's was larger
+    output_bytes: int = 0  # captured output that its reports keep until the session ends
+    new_modules: int = 0  # modules that were first imported while it ran
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredImport:
+    """What importing and collecting one file added to the process; libraries count for the first that needs them."""
+
+    file: str
+    bytes: int
+    modules: int  # so many modules were imported with it
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredHolder:
+    """What still held memory when the last test had ended."""
+
+    kind: str  # "global", "class attribute", "cache", "instance", "property"
+    name: str  # "tests/test_a.py: TABLE"
+    bytes: int  # of the objects that can be reached from it, as far as they were weighed
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredStages:
+    """Resident memory of the pytest process at the turning points of its life; None for those it never reached.
+
+    Under xdist the tests run in other processes, so only what the controller has is known.
+    """
+
+    start_bytes: int | None = None  # the session begins, conftest files are imported
+    collection_bytes: int | None = None  # all files are imported, no test has run
+    finish_bytes: int | None = None  # the last test has ended
+    garbage_bytes: int | None = None  # given back by gc.collect() then
+    trimmed_bytes: int | None = None  # given back by malloc_trim(0) after that
+    rounds: tuple[int, ...] = ()  # after each round of the same tests, gc and malloc_trim
+    collecting: str | None = None  # the file that was being imported when the process ended
+    imports: tuple[MeasuredImport, ...] = ()
+    holders: tuple[MeasuredHolder, ...] = ()  # heaviest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +109,8 @@ class MeasuredUnit:
     repeat: int = 1
     output: str | None = None  # file that keeps what the unit printed
     collected_bytes: int | None = None  # growth of the pytest process up to the first test: imports, globals
+    stages: MeasuredStages | None = None
+    batch: int | None = None  # its number in a run of batches
 
 
 @dataclass(frozen=True, slots=True)

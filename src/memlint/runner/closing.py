@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from memlint.runner.display import printable
 from memlint.runner.journal import TestEnd, UnitEnd
 from memlint.runner.summary import Summary
-from memlint.runner.verdicts import FIELD_WORDS
+from memlint.runner.verdicts import FIELD_WORDS, exit_number
 from memlint.units import format_bytes
 
 _ADVICE = {
@@ -36,7 +36,7 @@ def closing_lines(summary: Summary, journal: str) -> Iterator[str]:
         "Heaviest tests", [_test_row(test) for test in summary.heaviest_tests if test.peak_bytes]
     )
     yield from _littering(summary.littering)
-    yield from _next(summary, journal)
+    yield from _notes(summary, journal)
 
 
 def _totals(summary: Summary) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _troubled(units: tuple[UnitEnd, ...]) -> Iterator[str]:
         yield ""
         yield "Not fine"
     for unit in units:
-        yield f"  {unit.verdict.upper()} ({status(unit)}) {printable(unit.unit)}"
+        yield f"  {_title(unit)}"
         if unit.victim and unit.victim != unit.unit:
             yield f"      running: {printable(unit.victim)}"
         for fact in unit.evidence:
@@ -64,6 +64,16 @@ def _troubled(units: tuple[UnitEnd, ...]) -> Iterator[str]:
             )
         if unit.output:
             yield f"      output: {printable(unit.output)}"
+
+
+def _title(unit: UnitEnd) -> str:
+    """``OOM (137 = SIGKILL) tests/test_a.py``; a batch as its log lines are known: ``Batch 5: … (exit 143)``."""
+    if unit.batch is None:
+        return f"{unit.verdict.upper()} ({status(unit)}) {printable(unit.unit)}"
+    number = exit_number(unit.exit_code, unit.signal)
+    exit_code = "not started" if number is None else f"exit {number}"
+    files = ", ".join(map(printable, unit.members[:2])) + (", …" if len(unit.members) > 2 else "")
+    return f"Batch {unit.batch}: {files} ({exit_code}) {unit.verdict.upper()}"
 
 
 def status(unit: UnitEnd) -> str:
@@ -110,12 +120,16 @@ def _littering(units: tuple[UnitEnd, ...]) -> Iterator[str]:
             yield f"  {printable(unit.unit)}: {process.pid} {printable(process.command)[:120]}"
 
 
-def _next(summary: Summary, journal: str) -> Iterator[str]:
-    advice = [text for verdict, text in _ADVICE.items() if verdict in summary.verdicts]
-    heaviest = summary.heaviest_units[0].members[0].partition("::")[0] if summary.heaviest_units else ""
-    if heaviest:
-        advice.append(f"memlint lint {shlex.quote(heaviest)} says what in the heaviest file holds memory")
+def _notes(summary: Summary, journal: str) -> Iterator[str]:
     yield ""
     yield f"Journal: {printable(journal)}"
-    for text in advice:
-        yield f"  next: {printable(text)}"
+    for verdict, text in _ADVICE.items():
+        if verdict in summary.verdicts:
+            yield f"  {verdict}: {text}"
+
+
+def next_command(summary: Summary) -> str | None:
+    """What leads on when no cause says so: a look at the heaviest file."""
+    if not summary.heaviest_units:
+        return None
+    return f"memlint lint {shlex.quote(summary.heaviest_units[0].members[0].partition('::')[0])}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from memlint.model import MeasuredStages
 from memlint.runner.journal import Leftover, TestEnd, TestStart
 from memlint.runner.units import Unit
 
@@ -28,6 +29,7 @@ class Job:
     limit_bytes: int | None = None
     timeout: float | None = None  # seconds
     concurrent: bool = False  # whether other jobs may run beside it
+    rounds: int = 1  # how often its tests run, one after the other in the same process
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class JobEnd:
     output: str | None = None
     pid: int | None = None
     collected_bytes: int | None = None
+    stages: MeasuredStages | None = None
 
 
 Event = TestStart | TestEnd | JobEnd

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from memlint.model import MeasuredHolder, MeasuredImport, MeasuredStages
+
 SCHEMA = "memlint.journal/1"
+_SPARSE = {"sparse": True}  # left out of a line while it has its default
 
 
 class JournalError(Exception):
@@ -70,6 +73,7 @@ class UnitStart:
     repeat: int = 1
     limit_bytes: int | None = None
     pid: int | None = None
+    batch: int | None = field(default=None, metadata=_SPARSE)  # its number in a run of batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,9 @@ class TestEnd:
     seconds: float
     tree_bytes: int = 0  # highest sample of the whole tree while children ran; 0 when the test had none
     memory_error: bool = False
+    own_bytes: int | None = field(default=None, metadata=_SPARSE)  # of its process alone, with children
+    output_bytes: int = field(default=0, metadata=_SPARSE)  # captured output that its reports keep
+    new_modules: int = field(default=0, metadata=_SPARSE)  # first imported while it ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +139,27 @@ class UnitEnd:
     output: str | None = None  # file that keeps what the unit printed
     pid: int | None = None
     collected_bytes: int | None = None  # growth of the pytest process up to the first test: imports, globals
+    stages: MeasuredStages | None = field(default=None, metadata=_SPARSE)
+    batch: int | None = field(default=None, metadata=_SPARSE)  # its number in a run of batches
 
 
 Record = Run | Baseline | UnitStart | TestStart | TestEnd | UnitEnd
 
 _TYPES: dict[str, type[Any]] = {t.kind: t for t in (Run, Baseline, UnitStart, TestStart, TestEnd, UnitEnd)}
-_NESTED = {"context": Context, "leftover_processes": Leftover}
+_NESTED: dict[str, type[Any]] = {
+    "context": Context,
+    "leftover_processes": Leftover,
+    "stages": MeasuredStages,
+    "imports": MeasuredImport,
+    "holders": MeasuredHolder,
+}
 _KEYS = {
     t: {f.metadata.get("key", f.name): f.name for f in fields(t)}
     for t in (*_TYPES.values(), *_NESTED.values())
+}
+_DEFAULTS = {
+    t: {f.name: f.default for f in fields(t) if f.metadata.get("sparse") or t is MeasuredStages}
+    for t in _KEYS
 }
 
 
@@ -312,8 +331,11 @@ def _cut_torn_line(fd: int) -> None:
 
 def _plain(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    sparse = _DEFAULTS[type(value)]
     for key, name in _KEYS[type(value)].items():
         item = getattr(value, name)
+        if name in sparse and item == sparse[name]:
+            continue
         if name in _NESTED and item is not None:
             item = [_plain(i) for i in item] if isinstance(item, tuple) else _plain(item)
         out[key] = item

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memlint.runner import processes
-from memlint.runner.executor import Event, ExecutorError, Glimpse, Job
+from memlint.runner.executor import Event, ExecutorError, Glimpse, Job, Mode
 from memlint.runner.meters.choose import Meters, memory_bytes
 from memlint.runner.suite import Suite
 from memlint.runner.watch import Watched
@@ -96,6 +96,7 @@ class LocalExecutor:
         environment[name] = value
         environment["MEMLINT_EVENTS"] = str(watched.spool.path)
         environment["MEMLINT_MODE"] = job.mode.value
+        environment["MEMLINT_ROUNDS"] = str(job.rounds if job.mode is Mode.RUN else 1)
         if job.unit.tests:
             select_file = watched.spool.path.with_suffix(".tests")
             select_file.write_text(json.dumps(job.unit.tests), encoding="ascii")

@@ -91,6 +91,9 @@ def _test(end: TestEnd) -> MeasuredTest:
         seconds=end.seconds,
         tree_bytes=end.tree_bytes,
         memory_error=end.memory_error,
+        own_bytes=end.own_bytes,
+        output_bytes=end.output_bytes,
+        new_modules=end.new_modules,
     )
 
 
@@ -116,4 +119,6 @@ def _unit(end: UnitEnd, tests: tuple[MeasuredTest, ...], context: MeasuredContex
         trial=end.trial,
         repeat=end.repeat,
         output=end.output,
+        stages=end.stages,
+        batch=end.batch,
     )

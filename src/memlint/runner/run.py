@@ -34,6 +34,7 @@ class Request:
     shard: tuple[int, int] | None = None
     batch_size: int = 1
     repeat: int = 1
+    in_process: bool = False  # repeats run in one process, not in one each
     by_test: bool = False
     fail_fast: bool = False
     limit: int | None = None
@@ -61,7 +62,8 @@ def plan_units(request: Request) -> list[Unit]:
         named = shard_of(named, *request.shard)
     named = in_order(named, request.order, request.predictions, request.seed)
     units = units_of(named, request.predictions, request.batch_size)
-    return [replace(unit, repeat=number + 1) for number in range(request.repeat) for unit in units]
+    repeats = 1 if request.in_process else request.repeat
+    return [replace(unit, repeat=number + 1) for number in range(repeats) for unit in units]
 
 
 def carry_out(request: Request, display: Display) -> Outcome:
@@ -82,7 +84,8 @@ def carry_out(request: Request, display: Display) -> Outcome:
 
 
 def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, display: Display) -> str:
-    context = found.context(meters.name, choose.memory_bytes())
+    rounds = request.repeat if request.in_process else 1
+    context = found.context(meters.name, choose.memory_bytes(), rounds)
     past = resume.remember(request.journal, context) if request.resume else resume.Past()
     units = plan_units(request)
     with Writer(request.journal, append=request.resume) as writer:
@@ -90,7 +93,7 @@ def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, 
         folder = request.journal.absolute().parent
         places = Places(folder / f"spool-{run}", folder / "output" / run, request.keep_output)
         executor = LocalExecutor(run, found, meters, places)
-        plan = Plan(context, request.limit, request.timeout, request.by_test, request.fail_fast)
+        plan = Plan(context, request.limit, request.timeout, request.by_test, request.fail_fast, rounds)
         sources = Sources(request.root)
         supervisor = Supervisor(
             plan, executor, writer, display, admission(request.jobs, units), sources, past

@@ -14,6 +14,7 @@ from memlint.runner.executor import ExecutorError, Job, Mode
 from memlint.runner.journal import Context
 
 _PLUGIN = Path(__file__).parents[1] / "pytest_plugin.py"
+_HOLDERS = _PLUGIN.with_name("pytest_holders.py")
 _STANDALONE = "memlint_pytest_plugin"  # the plugin's module name where memlint is not installed
 _PROBE_SECONDS = 60
 _PROBE = """
@@ -52,20 +53,25 @@ class Suite:
         extra = ["--collect-only", "-q"] if job.mode is Mode.COLLECT else []
         files = [f"./{name}" if name.startswith("-") else name for name in job.unit.files]
         loading = ["-p", "no:memlint", "-p", self.plugin]
+        if job.rounds > 1 and job.mode is Mode.RUN:
+            files = [*files * job.rounds, "--keep-duplicates"]
         return [self.python, "-m", "pytest", *loading, *self.pytest_args, *extra, *files]
 
     def install_plugin(self, spool: Path) -> Path | None:
-        """Put the plugin file, alone, into a folder for the units' path; None where memlint is installed."""
+        """Put the plugin's two files, alone, into a folder for the units' path; None where memlint is installed."""
         if self.plugin != _STANDALONE:
             return None
         folder = spool / "plugin"
         folder.mkdir(exist_ok=True)
-        (folder / f"{_STANDALONE}.py").write_bytes(_PLUGIN.read_bytes())
+        for file in (_PLUGIN, _HOLDERS):
+            (folder / f"memlint_{file.name}").write_bytes(file.read_bytes())
         return folder
 
-    def context(self, meter: str, memory_bytes: int) -> Context:
+    def context(self, meter: str, memory_bytes: int, rounds: int = 1) -> Context:
         """Where units run; what changes a unit's memory or outcome goes into the hash."""
-        facts = [self.python_version, self.platform, self.pytest_version, meter, self.pytest_args]
+        facts: list[Any] = [self.python_version, self.platform, self.pytest_version, meter, self.pytest_args]
+        if rounds > 1:
+            facts.append(rounds)
         total = hashlib.sha256(json.dumps([*facts, sorted(self.environment.items())]).encode())
         return Context(
             hash=total.hexdigest()[:16],

@@ -32,6 +32,7 @@ class Plan:
     timeout: float | None = None  # seconds a unit
     by_test: bool = False  # --unit test: every test in its own process
     fail_fast: bool = False
+    rounds: int = 1  # of a unit's tests in its process
 
 
 class Supervisor:
@@ -102,7 +103,8 @@ class Supervisor:
 
     def _job(self, unit: Unit, mode: Mode) -> Job:
         concurrent = self._admission.slots > 1
-        return Job(unit, mode, self._plan.limit_bytes, self._plan.timeout, concurrent)
+        plan = self._plan
+        return Job(unit, mode, plan.limit_bytes, plan.timeout, concurrent, plan.rounds)
 
     def _retries_first(self) -> None:
         self._waiting = deque(sorted(self._waiting, key=lambda job: job.unit.trial == 1))
@@ -129,6 +131,7 @@ class Supervisor:
                 victim=None,
                 trial=unit.trial,
                 repeat=unit.repeat,
+                batch=unit.batch,
             )
         )
 
@@ -169,7 +172,9 @@ class Supervisor:
     def _write_start(self, unit: Unit, pid: int | None) -> None:
         source = self._sources.hash(unit)
         limit = self._plan.limit_bytes
-        self._journal.write(UnitStart(unit.name, unit.members, source, unit.trial, unit.repeat, limit, pid))
+        self._journal.write(
+            UnitStart(unit.name, unit.members, source, unit.trial, unit.repeat, limit, pid, unit.batch)
+        )
 
     def _interrupt(self, name: str) -> None:
         """Called by a signal's handler, so the loop does the work."""
@@ -246,6 +251,8 @@ class Supervisor:
                 repeat=unit.repeat,
                 output=end.output,
                 pid=end.pid,
+                stages=end.stages,
+                batch=unit.batch,
             )
         )
         if end.verdict in SPLIT and len(end.listed) > 1 and not self.interrupted:

@@ -22,6 +22,7 @@ class Unit:
     predicted_bytes: int | None = None  # likely peak, by ranking; None when unknown
     trial: int = 1  # 2 when the run died while the unit was in flight
     repeat: int = 1
+    batch: int | None = None  # its number, where a run is made of batches
 
     @property
     def alone(self) -> bool:
@@ -43,6 +44,7 @@ def units_of(named: Sequence[str], predictions: Mapping[str, int], batch_size: i
                 files=files,
                 tests=() if files == members else members,  # a file's own name selects all of its tests
                 predicted_bytes=max(known) if known else None,
+                batch=start // batch_size + 1 if batch_size > 1 else None,
             )
         )
     return units
@@ -77,7 +79,9 @@ def _piece(parent: Unit, tests: tuple[str, ...]) -> Unit:
     owners = dict.fromkeys(file_of(test) for test in tests)
     files = tuple(name for name in parent.files if name in owners)
     name = tests[0] if len(tests) == 1 else f"{tests[0]} +{len(tests) - 1}"
-    return replace(parent, name=name, members=tests, files=files or parent.files, tests=tests, trial=1)
+    return replace(
+        parent, name=name, members=tests, files=files or parent.files, tests=tests, trial=1, batch=None
+    )
 
 
 def in_order(files: Sequence[str], order: str, predictions: Mapping[str, int], seed: int = 0) -> list[str]:

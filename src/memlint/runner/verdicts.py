@@ -61,6 +61,11 @@ def status_of(status: int) -> tuple[int | None, str | None]:
     return code, _signal_name(code - 128) if code > 128 else None
 
 
+def exit_number(code: int | None, killer: str | None) -> int | None:
+    """The exit code a shell or a CI job would show: 128 + N for a death by signal."""
+    return 128 + signal.Signals[killer] if killer is not None and code is None else code
+
+
 def _signal_name(number: int) -> str | None:
     try:
         return signal.Signals(number).name

@@ -8,9 +8,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from memlint.model import MeasuredHolder, MeasuredImport, MeasuredStages
 from memlint.runner import processes, verdicts
 from memlint.runner.executor import Event, Glimpse, Job, JobEnd, Mode
 from memlint.runner.journal import Leftover, TestEnd, TestStart
@@ -58,6 +60,7 @@ class Watched:
         self._retained: int | None = None
         self._resident: int | None = None  # when pytest's session began
         self._collected: int | None = None
+        self._stages = MeasuredStages()
 
     def begin(self, pid: int) -> None:
         """The process exists."""
@@ -127,9 +130,25 @@ class Watched:
     def _on_session(self, pid: int, resident: int | None) -> None:
         self._began = True
         self._resident = resident
+        self._stages = replace(self._stages, start_bytes=resident)
 
-    def _on_tests(self, tests: list[str]) -> None:
-        self._listed = tuple(tests)
+    def _on_collecting(self, file: str) -> None:
+        self._stages = replace(self._stages, collecting=file)
+
+    def _on_imported(self, file: str, size: int, modules: int) -> None:
+        imports = (*self._stages.imports, MeasuredImport(file, size, modules))
+        self._stages = replace(self._stages, imports=imports)
+
+    def _on_tests(self, tests: list[str], resident: int | None = None) -> None:
+        self._listed = tuple(dict.fromkeys(tests))
+        self._stages = replace(self._stages, collection_bytes=resident, collecting=None)
+
+    def _on_round(self, resident: int | None) -> None:
+        if resident is not None:
+            self._stages = replace(self._stages, rounds=(*self._stages.rounds, resident))
+
+    def _on_holders(self, found: list[Any]) -> None:
+        self._stages = replace(self._stages, holders=tuple(MeasuredHolder(*holder) for holder in found))
 
     def _on_start(self, test: str, gap_peak: int, worker: str) -> Event:
         self.meter.note_process_peak(gap_peak)
@@ -139,7 +158,7 @@ class Watched:
         return TestStart(self.job.unit.name, test)
 
     def _on_end(self, test: str, worker: str, outcome: str, *figures: Any) -> Event:
-        before, peak, after, seconds, memory_error = figures
+        before, peak, after, seconds, memory_error, output, modules = figures
         self.meter.note_process_peak(peak)
         if not self._ended and worker == "" and before is not None and self._resident is not None:
             self._collected = max(0, before - self._resident)
@@ -160,15 +179,22 @@ class Watched:
             seconds,
             tree,
             memory_error=memory_error,
+            own_bytes=peak if tree > peak else None,
+            output_bytes=output,
+            new_modules=modules,
         )
 
     def _on_note(self, kind: str, text: str) -> None:
         self._notes.append((kind, text))
 
-    def _on_finish(self, exit_status: int, peak: int, retained: int | None) -> None:
+    def _on_finish(self, exit_status: int, peak: int, retained: int | None, *figures: int | None) -> None:
         self.meter.note_process_peak(peak)
         self._finished = exit_status
         self._retained = retained
+        resident, garbage, trimmed = figures
+        self._stages = replace(
+            self._stages, finish_bytes=resident, garbage_bytes=garbage, trimmed_bytes=trimmed
+        )
 
     # --------------------------------------------------------------------------------------------- end
 
@@ -206,6 +232,7 @@ class Watched:
             ended=frozenset(self._ended),
             output=_shown(self.output) if kept else None,
             pid=self._pid,
+            stages=self._stages if self._stages != MeasuredStages() else None,
         )
 
     def _clear_away(self) -> tuple[Leftover, ...]:
