@@ -288,3 +288,18 @@ def test_batches_and_repeats(known: Known, tmp_path: Path) -> None:
     assert any("2 files ran in batches only" in note for note in result["notes"])
     both = known.agreement("--journal", journal, "--journal", ".memlint/journal.jsonl")
     assert both["files"] == len(FILES)
+
+
+def test_lint_says_of_each_finding_what_was_measured(known: Known) -> None:
+    given = ("lint", "--exit-zero", "--journal", ".memlint/journal.jsonl")
+    text = known.call(*given).stdout
+    assert "    contradicted: predicted 120 MiB, measured 0 B in tests/test_false.py::test_claims\n" in text
+    plain = json.loads(known.call("lint", "--exit-zero", "--format", "json").stdout)
+    with_journal = json.loads(known.call(*given, "--format", "json").stdout)
+    kinds = {item["path"]: item.pop("measured")["judgement"] for item in with_journal["findings"]}
+    assert kinds["tests/test_false.py"] == "contradicted"
+    assert kinds["tests/test_grow.py"] == "confirmed"
+    assert with_journal == plain
+    results = json.loads(known.call(*given, "--format", "sarif").stdout)["runs"][0]["results"]
+    said = {r["properties"]["measured"]["text"] for r in results if r["ruleId"] == "MEM201"}
+    assert "predicted 120 MiB, measured 0 B in tests/test_false.py::test_claims" in said

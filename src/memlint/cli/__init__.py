@@ -16,6 +16,7 @@ COMMANDS = {
     "rank": "Order test files by the peak memory predicted for them.",
     "measure": "Run the suite in isolated processes and measure its memory.",
     "crosscheck": "Hold the ranking and the findings against what was measured.",
+    "diff": "Say what needs more memory than in an earlier run.",
     "merge": "Join the journals of several machines or shards.",
     "classify": "Say what ended a CI job, by its log.",
     "report": "Show findings, predictions and measurements on one page.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from memlint.report import FORMATS, get_reporter
 
 if TYPE_CHECKING:
     from memlint.config import Settings
+    from memlint.crosscheck import Measured
     from memlint.pipeline import Request
 
 DEFAULT_BASELINE = "memlint-baseline.json"
@@ -74,6 +75,7 @@ class Job:
     write_baseline: str | None  # the file, "" for the configured one, None for none
     reason: str | None  # of the suppression comments that are to be added
     quiet: bool
+    measured: Measured | None = None  # what findings are judged by
 
     @property
     def nothing_named(self) -> bool:
@@ -84,7 +86,12 @@ class Job:
         from memlint import pipeline
 
         with shown_progress(self.quiet) as progress:
-            return pipeline.lint(self.request(progress))
+            if self.measured is None:
+                return pipeline.lint(self.request(progress))
+            result, ranking = pipeline.lint_and_rank(self.request(progress))
+        from memlint.crosscheck import judged
+
+        return replace(result, findings=judged(result.findings, self.measured.units, ranking.files))
 
     def request(self, progress: Progress | None) -> Request:
         from memlint.pipeline import Request
@@ -130,6 +137,14 @@ class Job:
     metavar="[FILE.json]",
     help=f"Accept all findings of now: write them to FILE.json, --baseline, or {DEFAULT_BASELINE}.",
 )
+@click.option(
+    "--journal",
+    "journals",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Say of each finding what this journal of 'memlint measure' says of it. Repeatable.",
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option(
     "--add-ignore", metavar="REASON", help="Put a suppression comment with this reason at each finding."
@@ -174,7 +189,20 @@ def _job(options: dict[str, Any]) -> Job:
         write_baseline=options["write_baseline"],
         reason=_reason(options, stdin),
         quiet=options["quiet"],
+        measured=_measured(options["journals"]),
     )
+
+
+def _measured(journals: tuple[Path, ...]) -> Measured | None:
+    """What the journals say; what of them cannot be used is told. Raises TroubleError."""
+    if not journals:
+        return None
+    from memlint.cli.crosscheck import read_journals
+
+    found = read_journals(journals, None)
+    for note in found.notes:
+        say(note)
+    return found
 
 
 def _stdin(options: dict[str, Any]) -> tuple[str, bytes] | None:

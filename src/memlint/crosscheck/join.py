@@ -93,6 +93,11 @@ def by_file(units: Iterable[MeasuredUnit]) -> dict[str, Units]:
     return dict(out)
 
 
+def samples_of(units: Sequence[MeasuredUnit], per: Per) -> tuple[dict[str, list[Sample]], dict[str, str]]:
+    """Return the samples of each file or test, and for those without one the reason."""
+    return _file_samples(by_file(units)) if per is Per.FILE else _test_samples(units)
+
+
 def join(
     per: Per,
     units: Sequence[MeasuredUnit],

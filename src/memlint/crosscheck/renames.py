@@ -56,6 +56,15 @@ def renamed_tests(
     return follow + _mutual(gone, free, _likeness)
 
 
+def renamed_names(old: Mapping[str, set[str]], new: Mapping[str, set[str]]) -> list[Renamed]:
+    """Match the names of two measurements: of files by the names of the tests in them, of tests by their own."""
+    gone = {name: tests for name, tests in old.items() if name not in new}
+    fresh = {name: tests for name, tests in new.items() if name not in old}
+    if any("::" in name for name in (*gone, *fresh)):
+        return _mutual({n: {file_of(n)} for n in gone}, {n: {file_of(n)} for n in fresh}, _likeness)
+    return _mutual(gone, fresh, _overlap)
+
+
 def _moved(name: str, moved: Mapping[str, str]) -> str:
     file, colons, rest = name.partition("::")
     return f"{moved.get(file, file)}{colons}{rest}"

@@ -17,6 +17,7 @@ from memlint.model.agreement import (
     Unmatched,
 )
 from memlint.model.cause import Cause, CauseKind, Culprit
+from memlint.model.comparison import Change, Comparison, Trend
 from memlint.model.findings import (
     ZERO,
     Confidence,
@@ -54,6 +55,8 @@ __all__ = [
     "Calibration",
     "Cause",
     "CauseKind",
+    "Change",
+    "Comparison",
     "Confidence",
     "Culprit",
     "Decile",
@@ -93,5 +96,6 @@ __all__ = [
     "Status",
     "Summary",
     "Suspect",
+    "Trend",
     "Unmatched",
 ]

@@ -7,6 +7,7 @@ from typing import cast
 
 from memlint.report.interface import (
     AgreementReporter,
+    ComparisonReporter,
     MissingExtraError,
     RankReporter,
     RenderContext,
@@ -16,16 +17,19 @@ from memlint.report.interface import (
 
 __all__ = [
     "AGREEMENT_FORMATS",
+    "COMPARISON_FORMATS",
     "FORMATS",
     "RANK_FORMATS",
     "REPORT_FORMATS",
     "AgreementReporter",
+    "ComparisonReporter",
     "MissingExtraError",
     "RankReporter",
     "RenderContext",
     "ReportReporter",
     "Reporter",
     "get_agreement_reporter",
+    "get_comparison_reporter",
     "get_rank_reporter",
     "get_report_reporter",
     "get_reporter",
@@ -57,6 +61,11 @@ AGREEMENT_FORMATS = {
     "text": "memlint.report.agreement_text:TextAgreementReporter",
     "json": "memlint.report.agreement_json:JsonAgreementReporter",
     "markdown": "memlint.report.agreement_markdown:MarkdownAgreementReporter",
+}
+COMPARISON_FORMATS = {
+    "text": "memlint.report.comparison:TextComparisonReporter",
+    "json": "memlint.report.comparison:JsonComparisonReporter",
+    "markdown": "memlint.report.comparison:MarkdownComparisonReporter",
 }
 
 
@@ -90,6 +99,14 @@ def get_agreement_reporter(name: str) -> AgreementReporter:
     Raises KeyError for another name.
     """
     return cast("AgreementReporter", _load(AGREEMENT_FORMATS[name]))
+
+
+def get_comparison_reporter(name: str) -> ComparisonReporter:
+    """Return the reporter of comparisons called ``name``, a key of COMPARISON_FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("ComparisonReporter", _load(COMPARISON_FORMATS[name]))
 
 
 def _load(target: str) -> object:

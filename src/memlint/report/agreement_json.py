@@ -10,7 +10,6 @@ from memlint.model import (
     Figure,
     Finding,
     JoinedRow,
-    Judgement,
     Missed,
     Overcalled,
     Per,
@@ -19,7 +18,7 @@ from memlint.model import (
     Unmatched,
 )
 from memlint.report.interface import RenderContext
-from memlint.report.lint_json import error_record, estimate_record
+from memlint.report.lint_json import error_record, estimate_record, judgement_record
 from memlint.report.strict_json import dumps
 
 SCHEMA = "memlint.agreement/1"
@@ -32,16 +31,20 @@ class JsonAgreementReporter:
 
     def render(self, result: Agreement, context: RenderContext) -> Iterator[str]:
         """Yield the object. A statistic that was withheld is null; ``figures`` says why, with n and intervals."""
-        yield "{"
-        comma = ""
-        for key, value in agreement_record(result).items():
-            yield f"{comma}\n  {dumps(key)}: "
-            if isinstance(value, list):
-                yield "[" + ",".join(f"\n    {dumps(item)}" for item in value) + ("\n  ]" if value else "]")
-            else:
-                yield dumps(value)
-            comma = ","
-        yield "\n}\n"
+        yield from write_record(agreement_record(result))
+
+
+def write_record(record: Record) -> Iterator[str]:
+    """Yield an object in chunks, a key a line, items of lists one a line."""
+    comma = "{"
+    for key, value in record.items():
+        yield f"{comma}\n  {dumps(key)}: "
+        if isinstance(value, list):
+            yield "[" + ",".join(f"\n    {dumps(item)}" for item in value) + ("\n  ]" if value else "]")
+        else:
+            yield dumps(value)
+        comma = ","
+    yield "\n}\n"
 
 
 def agreement_record(result: Agreement) -> Record:
@@ -99,18 +102,6 @@ def figure_record(figure: Figure) -> Record:
         "n": figure.n,
         "interval": None if figure.low is None else [figure.low, figure.high],
         "withheld": figure.withheld or None,
-    }
-
-
-def judgement_record(judgement: Judgement) -> Record:
-    """Return what a journal says of a finding; also part of lint's JSON when a journal is given."""
-    return {
-        "judgement": judgement.kind.value,
-        "quantity": judgement.quantity.value,
-        "predicted_bytes": judgement.predicted_bytes,
-        "measured_bytes": judgement.measured_bytes,
-        "where": judgement.where,
-        "text": judgement.text,
     }
 
 

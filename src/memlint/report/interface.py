@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memlint.model import Agreement, Level, LintResult, RankResult, ReportData
+from memlint.model import Agreement, Comparison, Level, LintResult, RankResult, ReportData
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,13 @@ class AgreementReporter(Protocol):
     """Writes a cross-check of ranking and measurement."""
 
     def render(self, result: Agreement, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same result gives the same text."""
+        ...
+
+
+class ComparisonReporter(Protocol):
+    """Writes what changed between measurements."""
+
+    def render(self, result: Comparison, context: RenderContext) -> Iterator[str]:
         """Yield the output in chunks of text, newlines included; the same result gives the same text."""
         ...

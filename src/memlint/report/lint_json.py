@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memlint.model import ErrorRecord, Estimate, Finding, LintResult, Summary
+from memlint.model import ErrorRecord, Estimate, Finding, Judgement, LintResult, Summary
 from memlint.report.interface import RenderContext
 from memlint.report.strict_json import array, dumps
 from memlint.report.summary import listed
@@ -64,7 +64,21 @@ def finding_record(finding: Finding, with_status: bool) -> dict[str, object]:
     }
     if with_status:
         record |= {"status": finding.status.value, "reason": finding.reason}
+    if finding.judgement:
+        record["measured"] = judgement_record(finding.judgement)
     return record
+
+
+def judgement_record(judgement: Judgement) -> dict[str, object]:
+    """Return what a journal says of a finding."""
+    return {
+        "judgement": judgement.kind.value,
+        "quantity": judgement.quantity.value,
+        "predicted_bytes": judgement.predicted_bytes,
+        "measured_bytes": judgement.measured_bytes,
+        "where": judgement.where,
+        "text": judgement.text,
+    }
 
 
 def estimate_record(estimate: Estimate) -> dict[str, int]:

@@ -8,7 +8,7 @@ from memlint import __version__
 from memlint.model import ErrorRecord, Finding, Level, LintResult, Related, RuleInfo, Severity, Status
 from memlint.report.escape import visible
 from memlint.report.interface import RenderContext
-from memlint.report.lint_json import estimate_record
+from memlint.report.lint_json import estimate_record, judgement_record
 from memlint.report.strict_json import array, dumps
 from memlint.report.summary import estimate_words, listed, worst_first
 from memlint.report.uri import file_uri, is_absolute, relative_uri
@@ -162,6 +162,8 @@ def _properties(finding: Finding) -> Record:
         properties["estimate"] = estimate_record(finding.estimate)
     if finding.nodeid:
         properties["nodeid"] = finding.nodeid
+    if finding.judgement:
+        properties["measured"] = judgement_record(finding.judgement)
     return properties
 
 

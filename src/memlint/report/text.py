@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 
-from memlint.model import Finding, LintResult, Status
+from memlint.model import Finding, JudgementKind, LintResult, Status
 from memlint.report.escape import shown
 from memlint.report.interface import RenderContext
 from memlint.report.problems import problems
@@ -24,6 +24,11 @@ from memlint.report.summary import (
 from memlint.units import format_bytes
 
 _INDENT = " " * 4
+_JUDGEMENT_STYLES = {
+    JudgementKind.CONFIRMED: "good",
+    JudgementKind.CONTRADICTED: "error",
+    JudgementKind.NOT_MEASURABLE: "dim",
+}
 
 
 class TextReporter:
@@ -61,6 +66,9 @@ def _finding(finding: Finding, context: RenderContext, paint: Paint) -> Iterator
     yield f"  {where} {code} {paint(finding.name, 'strong')} {shown(finding.message)}"
     yield from _source(finding, context, paint)
     yield from _wrapped("=", _facts(finding), context.width, paint, "dim")
+    if finding.judgement:
+        kind, said = finding.judgement.kind, shown(finding.judgement.text)
+        yield from _wrapped(f"{kind.value}:", said, context.width, paint, _JUDGEMENT_STYLES[kind])
     if finding.suggestion:
         yield from _wrapped("fix:", shown(finding.suggestion), context.width, paint, "fix")
     for related in finding.related:
