@@ -133,7 +133,7 @@ class FileCache(Generic[T]):
 def write_whole(folder: Path, name: str, data: bytes) -> None:
     """Write a file of the cache, whole or not at all; a folder that cannot be written is no error."""
     try:
-        _prepare(folder)
+        prepare(folder)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(data)
         Path(file.name).replace(folder / name)
@@ -141,7 +141,7 @@ def write_whole(folder: Path, name: str, data: bytes) -> None:
         return
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """Make the folder and mark it as a cache. Raises OSError for one that is there and is somebody else's."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "CACHEDIR.TAG").exists() and any(folder.iterdir()):

@@ -17,6 +17,7 @@ from memlint.cache import Stamp, write_whole
 from memlint.discovery import Discovered
 from memlint.disk import RealDisk
 from memlint.fingerprint import fingerprint
+from memlint.probe.place import is_probed
 from memlint.request import Request
 
 _KEPT = 16  # results of so many different requests
@@ -126,9 +127,18 @@ def _key(request: Request, found: Discovered, kind: type[object]) -> str:
         },
         [(file.path, file.role) for file in found.files],
         found.errors,
+        _probe_state(request),
     ]
     encoded = msgspec.msgpack.encode(decisive, enc_hook=_plain, order="deterministic")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
+
+
+def _probe_state(request: Request) -> str:
+    if not request.probe or not is_probed(request.settings):
+        return ""
+    from memlint.probe.known import probe_state
+
+    return probe_state(request.settings)
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ class Request:
     cores: int | None = None  # cores of the machine the suite will run on
     root: Path | None = None  # working directory; paths in results are relative to it
     progress: Callable[[int, int], None] | None = None  # told how many files of how many are lowered
+    probe: bool = True  # rank by what a probe of the suite's environment measured, where that is fresh
 
     @property
     def folder(self) -> Path:

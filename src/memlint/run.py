@@ -37,6 +37,7 @@ from memlint.model import (
     Summary,
     Suspect,
 )
+from memlint.probe.known import SHIPPED, known_footprints
 from memlint.product import Glance, ProductCode
 from memlint.ranking import Ranker, in_order
 from memlint.ranking.outline import Outline
@@ -85,7 +86,8 @@ class Run:
         self.project = Project(files, self.disk, self._load, self.product.is_support)
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
-        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines))
+        self.known = known_footprints(self.settings) if request.probe else SHIPPED
+        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines), self.known.footprints)
 
     def lint(self, judged: Judged) -> LintResult:
         """The findings of every status, with suppressions applied, and the heaviest of the files they speak of."""
@@ -102,7 +104,8 @@ class Run:
 
     def rank(self, judged: Judged) -> RankResult:
         """Every linted test file and its tests, heaviest first."""
-        return RankResult(tuple(in_order(judged.files)), tuple(in_order(judged.tests)), self.all_errors())
+        files, tests = tuple(in_order(judged.files)), tuple(in_order(judged.tests))
+        return RankResult(files, tests, self.all_errors(), self.known.basis)
 
     def witness(self) -> Witness:
         """Everything that the run has read and asked."""

@@ -12,6 +12,7 @@ from memlint.knowledge.footprints import (
     FootprintTable,
     Measured,
     Module,
+    Probed,
     additive,
     read_footprints,
     shipped_footprints,
@@ -98,14 +99,24 @@ def test_own_bytes_are_never_negative() -> None:
     assert additive([measured("big", 10), measured("small", 4, "big")])["small"].own == 0
 
 
-def test_overlaid_figures_replace_their_namesakes_alone() -> None:
-    here = FootprintTable(
-        "3.13", "linux-x86_64", 8 * MB, {"pandas": Module(70 * MB, 50 * MB, "3.0", ("numpy",))}
-    )
-    known = footprints(*RUNS).overlaid(here)
+HERE = FootprintTable("3.13", "linux-x86_64", 8 * MB, {"pandas": Module(70 * MB, 50 * MB, "3.0", ("numpy",))})
+
+
+def test_overlaid_figures_replace_those_of_their_packages_alone() -> None:
+    known = footprints(*RUNS, measured("pandas.io", 65, "pandas", "numpy")).overlaid(HERE, Probed("python"))
     assert known.interpreter == 8 * MB
     assert known.footprint(["pandas"]).bytes == 70 * MB
+    assert known.resolve("pandas.io") == "pandas"  # measured there, it came with its package
     assert known.footprint(["scipy.stats"]).bytes == 90 * MB
+
+
+def test_modules_measured_together_need_no_model() -> None:
+    together = ((("pandas", "scipy"), 61 * MB),)
+    known = footprints(*RUNS).overlaid(HERE, Probed("python", frozenset({"absent"}), together))
+    assert abs(known.footprint(["scipy", "pandas", "numpy"]).bytes - 61 * MB) < 10
+    assert known.resolve("absent.part") is None
+    assert known.is_missing("absent.part")
+    assert not known.is_missing("absentee")
 
 
 def test_a_written_table_reads_back_the_same(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from memlint import __version__
 COMMANDS = {
     "lint": "Find memory risks in test code (the default command).",
     "rank": "Order test files by the peak memory predicted for them.",
+    "probe": "Measure what the suite's imports cost in its own environment.",
     "measure": "Run the suite in isolated processes and measure its memory.",
     "crosscheck": "Hold the ranking and the findings against what was measured.",
     "diff": "Say what needs more memory than in an earlier run.",

@@ -72,15 +72,16 @@ config_options: Callable[[F], F] = stacked(
     ),
     click.option("--isolated", is_flag=True, help="Read no configuration file of memlint's."),
 )
+list_option = click.option(
+    "--test-file",
+    "lists",
+    type=click.File("rb"),
+    multiple=True,
+    metavar="LIST",
+    help=LIST_HELP,
+)
 run_options: Callable[[F], F] = stacked(
-    click.option(
-        "--test-file",
-        "lists",
-        type=click.File("rb"),
-        multiple=True,
-        metavar="LIST",
-        help=LIST_HELP,
-    ),
+    list_option,
     click.option("-j", "--jobs", type=Jobs(), default="auto", metavar="N", help="Worker processes, or auto."),
     click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
 )

@@ -19,9 +19,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Bar:
-    """Draws how many files of how many are read."""
+    """Draws how many of how many things, files for one, are done."""
 
     stream: TextIO
+    noun: str = "files"
     clock: Callable[[], float] = time.monotonic
     next_drawing: float = field(init=False)
     drawn: bool = False
@@ -36,7 +37,7 @@ class Bar:
             return
         self.next_drawing, self.drawn = now + _INTERVAL, True
         filled = _WIDTH * done // total
-        self.stream.write(f"{_CLEAR}[{'#' * filled}{' ' * (_WIDTH - filled)}] {done}/{total} files")
+        self.stream.write(f"{_CLEAR}[{'#' * filled}{' ' * (_WIDTH - filled)}] {done}/{total} {self.noun}")
         self.stream.flush()
 
     def clear(self) -> None:
@@ -47,12 +48,12 @@ class Bar:
 
 
 @contextmanager
-def shown_progress(quiet: bool) -> Iterator[Progress | None]:
+def shown_progress(quiet: bool, noun: str = "files") -> Iterator[Progress | None]:
     """Give what to tell of progress; None where nobody would see it."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    bar = Bar(sys.stderr)
+    bar = Bar(sys.stderr, noun)
     try:
         yield bar
     finally:

@@ -59,6 +59,7 @@ Examples:
     "--limit", type=Size(), metavar="SIZE", help="Name the files predicted to need more, e.g. 2GiB."
 )
 @click.option("--fail-over-limit", is_flag=True, help="Exit with 1 when a file is predicted over --limit.")
+@click.option("--no-probe", is_flag=True, help="Leave out what 'memlint probe' has measured.")
 @output_option
 @run_options
 @config_options
@@ -89,6 +90,7 @@ def command(**options: Any) -> int:
             cores=settings.cores,
             root=settings.working_dir,
             progress=progress,
+            probe=not options["no_probe"],
         )
         empty = named.named and not named.paths
         result = RankResult((), ()) if empty else pipeline.rank(request)

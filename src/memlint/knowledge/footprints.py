@@ -8,7 +8,7 @@ imports then costs the own bytes of all that it brings, each module once, less w
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,6 +57,17 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What was measured in the suite's own environment, beside the table of its modules."""
+
+    python: str  # path of its interpreter
+    missing: frozenset[str] = frozenset()  # dotted names that cannot be imported there
+    together: tuple[
+        tuple[tuple[str, ...], int], ...
+    ] = ()  # modules imported in one session: bytes above bare
+
+
+@dataclass(frozen=True, slots=True)
 class Footprint:
     """What a set of imports costs together."""
 
@@ -66,11 +77,17 @@ class Footprint:
 
 
 class Footprints:
-    """Answers what imports cost."""
+    """Answers what imports cost. ``probed`` is None where all figures come from elsewhere."""
 
-    def __init__(self, table: FootprintTable) -> None:
+    def __init__(self, table: FootprintTable, probed: Probed | None = None) -> None:
         self.table = table
+        self.probed = probed
         self._closures: dict[str, frozenset[str]] = {}
+        self._together = {
+            frozenset().union(*map(self.closure, names)): size
+            for names, size in (probed.together if probed else ())
+            if all(name in table.module for name in names)
+        }
 
     @property
     def interpreter(self) -> int:
@@ -79,11 +96,20 @@ class Footprints:
 
     def resolve(self, name: str) -> str | None:
         """Return the measured module that stands for ``name``: itself, its nearest package, or None."""
+        if self.is_missing(name):
+            return None
         while name not in self.table.module:
             name, dot, _ = name.rpartition(".")
             if not dot:
                 return None
         return name
+
+    def is_missing(self, name: str) -> bool:
+        """Whether the suite's environment was looked at and ``name``, or a package it lies in, is not there."""
+        if self.probed is None:
+            return False
+        parts = name.split(".")
+        return any(".".join(parts[:end]) in self.probed.missing for end in range(1, len(parts) + 1))
 
     def closure(self, name: str) -> frozenset[str]:
         """Return the measured modules that importing the measured module ``name`` loads, itself included."""
@@ -104,7 +130,8 @@ class Footprints:
             ):  # unmeasured there, it costs next to nothing
                 unknown.add(name)
         together = self._own(loaded)
-        share = (largest + TOGETHER * (together - largest)) / together if together else 1.0
+        whole = self._together.get(frozenset(loaded), largest + TOGETHER * (together - largest))
+        share = whole / together if together else 1.0
         parts = [(module, round(self.table.module[module].own * share)) for module in loaded]
         parts.sort(key=lambda part: (-part[1], part[0]))
         return Footprint(sum(own for _, own in parts), tuple(parts), tuple(sorted(unknown)))
@@ -112,11 +139,20 @@ class Footprints:
     def _own(self, modules: Iterable[str]) -> int:
         return sum(self.table.module[module].own for module in modules)
 
-    def overlaid(self, measured: FootprintTable) -> Footprints:
-        """Return these footprints with the measured ones in place of their namesakes."""
+    def overlaid(self, measured: FootprintTable, probed: Probed) -> Footprints:
+        """Return these footprints with the measured ones in place of all that is known of their packages."""
         own = measured.module
-        kept = {name: module for name, module in self.table.module.items() if name not in own}
-        return Footprints(msgspec.structs.replace(measured, module={**kept, **own}))
+        tops = {name.partition(".")[0] for name in own}
+        kept = {
+            name: module for name, module in self.table.module.items() if name.partition(".")[0] not in tops
+        }
+        kept = {
+            name: msgspec.structs.replace(
+                module, brings=_still_there(module.brings, kept.keys() | own.keys())
+            )
+            for name, module in kept.items()
+        }
+        return Footprints(msgspec.structs.replace(measured, module={**kept, **own}), probed)
 
 
 def additive(measured: Iterable[Measured]) -> dict[str, Module]:
@@ -177,6 +213,16 @@ def _brings(name: str, closures: Mapping[str, frozenset[str]]) -> tuple[str, ...
             kept -= closures[module]
             kept.add(module)
     return tuple(sorted(kept.union(cycle[1:])))
+
+
+def _still_there(brings: Iterable[str], modules: Collection[str]) -> tuple[str, ...]:
+    """What a module brings, by the nearest package where a submodule is not told apart any more."""
+    out = []
+    for name in brings:
+        while name not in modules and "." in name:
+            name = name.rpartition(".")[0]
+        out += [name] if name in modules else []
+    return tuple(sorted(set(out)))
 
 
 def reachable(start: str, following: Callable[[str], Iterable[str]]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from memlint.model.cause import Cause, CauseKind, Culprit
 from memlint.model.comparison import Change, Comparison, Trend
 from memlint.model.findings import (
     ZERO,
+    Basis,
     Confidence,
     ErrorRecord,
     Estimate,
@@ -47,11 +48,13 @@ from memlint.model.measured import (
     MeasuredUnit,
     Measurement,
 )
+from memlint.model.probed import ProbedGroup, ProbedModule, ProbeResult
 from memlint.model.report import ReportData
 
 __all__ = [
     "ZERO",
     "Agreement",
+    "Basis",
     "Calibration",
     "Cause",
     "CauseKind",
@@ -83,6 +86,9 @@ __all__ = [
     "Overcalled",
     "Per",
     "PrecisionAt",
+    "ProbeResult",
+    "ProbedGroup",
+    "ProbedModule",
     "Quantity",
     "RankResult",
     "Reason",

@@ -211,9 +211,19 @@ class LintResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """Where the import figures of a ranking come from."""
+
+    probed: bool  # measured in the suite's own environment, or as shipped
+    python: str = ""  # its interpreter
+    note: str = ""  # why a probe that is there was not used
+
+
+@dataclass(frozen=True, slots=True)
 class RankResult:
     """Suspects, heaviest first."""
 
     files: tuple[Suspect, ...]
     tests: tuple[Suspect, ...]
     errors: tuple[ErrorRecord, ...] = field(default=())
+    basis: Basis = field(default=Basis(False))

@@ -114,8 +114,9 @@ class ImportGraph:
     # --- links ------------------------------------------------------------------------------------------------------
 
     def _link(self, node: Node) -> None:
-        wanted = [item for item in node.outline.eager if not item.optional]
-        tried = [item for item in node.outline.eager if item.optional]
+        known = self.footprints.probed is not None  # what is there, and what is not
+        wanted = [item for item in node.outline.eager if known or not item.optional]
+        tried = [item for item in node.outline.eager if item.optional and not known]
         files, node.third, node.unknown = self.resolved(node.path, wanted)
         more, node.optional, _ = self.resolved(node.path, tried)
         node.first = frozenset(files | more)
@@ -131,12 +132,15 @@ class ImportGraph:
                     bits = self._third_party(name)
                     modules |= bits
                     top = item.module.partition(".")[0]
-                    if not bits and top not in sys.stdlib_module_names and top not in _SESSION:
+                    if not bits and not self._is_known(name, top):
                         unknown.add(top)
             else:
                 numbers = (self.node(candidate) for candidate in found)
                 files.update(number for number in numbers if number is not None)
         return files, modules, frozenset(unknown)
+
+    def _is_known(self, name: str, top: str) -> bool:
+        return top in sys.stdlib_module_names or top in _SESSION or self.footprints.is_missing(name)
 
     def _third_party(self, name: str) -> int:
         measured = self.footprints.resolve(name)

@@ -98,6 +98,22 @@ class TermReader:
             tuple(self._workers(module, node, closure, reached)),
         )
 
+    def imports_of(self, path: str) -> tuple[Closure, int]:
+        """What collecting a file imports, and the modules that functions it leads to import when they run."""
+        node = self.graph.read(path) or empty(path)
+        closure = self._closure(node)
+        outline = node.outline
+        reached = self.graph.reached(outline.words - outline.bases.keys(), closure.files)
+        modules = 0
+        for place, function in [
+            *((path, function) for function in outline.functions),
+            *((item.path, item.function) for item in reached),
+        ]:
+            files, direct, _ = self.graph.resolved(place, function.imports)
+            later = self.graph.closure(files, Closure(0, direct, 0, frozenset()))
+            modules |= later.modules | later.optional
+        return closure, modules
+
     def _closure(self, node: Node) -> Closure:
         """The file's eager imports, those of the conftests above it, and the packages that hold it."""
         numbers = set(node.first)

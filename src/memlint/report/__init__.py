@@ -9,6 +9,7 @@ from memlint.report.interface import (
     AgreementReporter,
     ComparisonReporter,
     MissingExtraError,
+    ProbeReporter,
     RankReporter,
     RenderContext,
     Reporter,
@@ -19,17 +20,20 @@ __all__ = [
     "AGREEMENT_FORMATS",
     "COMPARISON_FORMATS",
     "FORMATS",
+    "PROBE_FORMATS",
     "RANK_FORMATS",
     "REPORT_FORMATS",
     "AgreementReporter",
     "ComparisonReporter",
     "MissingExtraError",
+    "ProbeReporter",
     "RankReporter",
     "RenderContext",
     "ReportReporter",
     "Reporter",
     "get_agreement_reporter",
     "get_comparison_reporter",
+    "get_probe_reporter",
     "get_rank_reporter",
     "get_report_reporter",
     "get_reporter",
@@ -66,6 +70,11 @@ COMPARISON_FORMATS = {
     "text": "memlint.report.comparison:TextComparisonReporter",
     "json": "memlint.report.comparison:JsonComparisonReporter",
     "markdown": "memlint.report.comparison:MarkdownComparisonReporter",
+}
+
+PROBE_FORMATS = {
+    "text": "memlint.report.probe_text:TextProbeReporter",
+    "json": "memlint.report.probe_json:JsonProbeReporter",
 }
 
 
@@ -107,6 +116,14 @@ def get_comparison_reporter(name: str) -> ComparisonReporter:
     Raises KeyError for another name.
     """
     return cast("ComparisonReporter", _load(COMPARISON_FORMATS[name]))
+
+
+def get_probe_reporter(name: str) -> ProbeReporter:
+    """Return the reporter of probes called ``name``, a key of PROBE_FORMATS.
+
+    Raises KeyError for another name.
+    """
+    return cast("ProbeReporter", _load(PROBE_FORMATS[name]))
 
 
 def _load(target: str) -> object:

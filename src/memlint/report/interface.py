@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memlint.model import Agreement, Comparison, Level, LintResult, RankResult, ReportData
+from memlint.model import Agreement, Comparison, Level, LintResult, ProbeResult, RankResult, ReportData
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +73,13 @@ class ComparisonReporter(Protocol):
     """Writes what changed between measurements."""
 
     def render(self, result: Comparison, context: RenderContext) -> Iterator[str]:
+        """Yield the output in chunks of text, newlines included; the same result gives the same text."""
+        ...
+
+
+class ProbeReporter(Protocol):
+    """Writes what a probe measured."""
+
+    def render(self, result: ProbeResult, context: RenderContext) -> Iterator[str]:
         """Yield the output in chunks of text, newlines included; the same result gives the same text."""
         ...

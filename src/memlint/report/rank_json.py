@@ -17,6 +17,10 @@ class JsonRankReporter:
 
     def render(self, result: RankResult, context: RenderContext) -> Iterator[str]:
         """Yield the object, heaviest first."""
+        basis = {
+            "source": "probe" if result.basis.probed else "shipped",
+            "python": result.basis.python or None,
+        }
         yield f'{{\n  "schema": {dumps(SCHEMA)},\n  "files": '
         yield from array(map(_suspect_record, result.files[: context.top]), indent="  ")
         yield ',\n  "tests": '
@@ -25,11 +29,7 @@ class JsonRankReporter:
         )
         yield ',\n  "errors": '
         yield from array(map(error_record, result.errors), indent="  ")
-        yield "\n}\n"
-
-
-def _test_record(test: Suspect) -> dict[str, object]:
-    return {"nodeid": test.nodeid, **_suspect_record(test)}
+        yield f',\n  "imports_from": {dumps(basis)}\n}}\n'
 
 
 def _suspect_record(suspect: Suspect) -> dict[str, object]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from memlint.model import RankResult, Reason, Suspect
+from memlint.report.bars import BAR_CELLS, bar
 from memlint.report.escape import shown
 from memlint.report.interface import RenderContext
 from memlint.report.problems import problems
 from memlint.report.style import Paint, fitted, link, painter
-from memlint.report.summary import bounds_words, plural, reasons_words, share_words
+from memlint.report.summary import basis_words, bounds_words, plural, reasons_words, share_words
 from memlint.units import format_bytes
 
-_BAR_CELLS = 12
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _SIZE_CELLS = 8
 _BOUNDS_CELLS = 19
 _TESTS_SHOWN = 10
@@ -35,21 +34,23 @@ class TextRankReporter:
             yield "\n"
         yield from problems(result.errors, context, paint)
         if not context.quiet:
+            if result.files:
+                yield f"{paint(basis_words(result.basis), 'dim')}\n"
             yield f"{share_words(result.files)}\n"
 
 
 def _table(noun: str, suspects: Sequence[Suspect], context: RenderContext, paint: Paint) -> Iterator[str]:
     rank_cells = max(len(str(suspects[-1].rank)), 2)
     heaviest = max(suspect.peak.likely for suspect in suspects)
-    peak_cells = _BAR_CELLS + _SIZE_CELLS + 1
+    peak_cells = BAR_CELLS + _SIZE_CELLS + 1
     head = f"{'#':>{rank_cells}}  {'predicted peak':<{peak_cells}}  {'low – high':<{_BOUNDS_CELLS}}  {noun}"
     yield f"{paint(head, 'path')}\n"
     lead = " " * (rank_cells + 2)
     for suspect in suspects:
-        bar = paint(_bar(suspect.peak.likely, heaviest), "bar")
+        drawn = paint(bar(suspect.peak.likely, heaviest), "bar")
         size = paint(f"{format_bytes(suspect.peak.likely):>{_SIZE_CELLS}}", "strong")
         bounds = paint(f"{bounds_words(suspect.peak):<{_BOUNDS_CELLS}}", "dim")
-        yield f"{suspect.rank:>{rank_cells}}  {bar} {size}  {bounds}  {_name(suspect, context, paint)}\n"
+        yield f"{suspect.rank:>{rank_cells}}  {drawn} {size}  {bounds}  {_name(suspect, context, paint)}\n"
         yield from _reasons(suspect, lead, context, paint)
 
 
@@ -70,10 +71,3 @@ def _reason(reason: Reason, paint: Paint) -> str:
     place = f"  {shown(reason.path)}:{reason.line}" if reason.path else ""
     size = paint(f"{format_bytes(reason.bytes):>{_SIZE_CELLS}}", "strong")
     return f"{size}  {reason.kind:<10}  {shown(reason.text)}{paint(place, 'dim')}"
-
-
-def _bar(size: int, heaviest: int) -> str:
-    """Return a bar of fixed width, to an eighth of a cell, that shows ``size`` against the heaviest."""
-    eighths = round(_BAR_CELLS * 8 * size / heaviest) if heaviest > 0 else 0
-    whole, part = divmod(eighths, 8)
-    return ("█" * whole + (_EIGHTHS[part] if part else "")).ljust(_BAR_CELLS)

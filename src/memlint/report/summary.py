@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memlint.model import Confidence, Estimate, Finding, Level, LintResult, Severity, Status, Suspect
+from memlint.model import Basis, Confidence, Estimate, Finding, Level, LintResult, Severity, Status, Suspect
 from memlint.report.escape import shown
 from memlint.units import format_bytes
 
@@ -112,3 +112,12 @@ def share_words(files: Sequence[Suspect], most: int = 10) -> str:
     if len(files) <= most:
         return f"{plural(len(files), 'file')} with a predicted total of {format_bytes(total)}."
     return f"The {len(top)} heaviest of {len(files):,} files {held}."
+
+
+def basis_words(basis: Basis) -> str:
+    """Return where the import figures of a ranking come from."""
+    if basis.probed:
+        return f"Imports as 'memlint probe' measured them in {shown(basis.python)}."
+    if basis.note:
+        return f"Imports by the shipped figures: {shown(basis.note, 300)}."
+    return "Imports by the shipped figures; 'memlint probe' measures those of your environment."
