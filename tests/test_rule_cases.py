@@ -57,7 +57,7 @@ def _write(case: Case, folder: Path) -> None:
 
 def _found(folder: Path, case: Case, codes: frozenset[str] | None) -> Found:
     overrides = Overrides(select=tuple(sorted(codes))) if codes is not None else Overrides()
-    settings = load_settings(folder, overrides=overrides)
+    settings = load_settings(folder, overrides=overrides, working_dir=folder)
     result = lint(Request((), settings, Level(case.level), jobs=1, cache=False, root=folder))
     assert not result.errors, result.errors
     return {(f.location.path, f.location.line, f.code) for f in result.active}

@@ -224,7 +224,8 @@ class Run:
         evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)
         suite = Suite(evaluator)
         lifetimes = Lifetimes(suite, ProjectResources(evaluator))
-        return Engine(suite, lifetimes, self.rules, self.settings.options, self.settings.markers)
+        settings = self.settings
+        return Engine(suite, lifetimes, self.rules, settings.options, settings.markers, settings.budget)
 
     def _failed(self, module: Module, error: Exception, consequence: str) -> None:
         """One file's crash must not take the others' findings away."""

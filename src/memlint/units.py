@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_FACTORS = {
+FACTORS = {
     "": 1,
     "b": 1,
     "k": 1000,
@@ -36,7 +36,7 @@ def parse_bytes(text: str | int) -> int:
     if isinstance(text, int):
         return _sane(text)
     match = _QUANTITY.fullmatch(text)
-    factor = _FACTORS.get(match[2].lower()) if match else None
+    factor = FACTORS.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise ValueError(f"{text!r} is not a size: write a number and a unit, such as '100 MiB' or '2 GB'")
     return _sane(float(match[1].replace("_", "")) * factor)

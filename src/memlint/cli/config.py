@@ -17,7 +17,7 @@ from memlint.cli.output import write_output
 if TYPE_CHECKING:
     from memlint.config import Settings
 
-_APART = ("per_file_ignores", "options", "origins")
+_APART = ("per_file_ignores", "options", "budgets", "origins")
 _DERIVED = "derived"
 _DEFAULT = "default"
 
@@ -49,6 +49,8 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
             yield name, _plain(getattr(settings, field.name)), settings.origins.get(field.name, _DERIVED)
     for pattern, codes in settings.per_file_ignores:
         yield f"per-file-ignores.{pattern}", sorted(codes), settings.origins[f"per_file_ignores.{pattern}"]
+    for budget in settings.budgets:
+        yield f"budgets.{budget.name}", budget.bytes, budget.origin
     for code, options in sorted(settings.options.items()):
         for option, value in options.items():
             name = f"rules.{code}.{option}"

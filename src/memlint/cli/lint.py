@@ -45,6 +45,7 @@ Examples:
   memlint --write-baseline tests/              accept what is there …
   memlint --baseline memlint-baseline.json     … and report what is new
   memlint --add-ignore "reviewed in March" tests/test_big.py
+  memlint --diff-from origin/main              only what this branch has touched
   git diff --name-only | memlint --test-file -
 """
 
@@ -74,6 +75,7 @@ class Job:
     cache: bool
     write_baseline: str | None  # the file, "" for the configured one, None for none
     reason: str | None  # of the suppression comments that are to be added
+    diff_from: str | None  # the ref since which changes count; None for everything
     quiet: bool
     measured: Measured | None = None  # what findings are judged by
 
@@ -145,6 +147,11 @@ class Job:
     metavar="FILE",
     help="Say of each finding what this journal of 'memlint measure' says of it. Repeatable.",
 )
+@click.option(
+    "--diff-from",
+    metavar="REF",
+    help="Only findings that the changes since the branch left REF touch or cause, uncommitted ones included.",
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option(
     "--add-ignore", metavar="REASON", help="Put a suppression comment with this reason at each finding."
@@ -188,6 +195,7 @@ def _job(options: dict[str, Any]) -> Job:
         cache=not options["no_cache"],
         write_baseline=options["write_baseline"],
         reason=_reason(options, stdin),
+        diff_from=_diff_from(options, stdin),
         quiet=options["quiet"],
         measured=_measured(options["journals"]),
     )
@@ -230,6 +238,15 @@ def _reason(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str | N
     return reason.strip()
 
 
+def _diff_from(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str | None:
+    ref: str | None = options["diff_from"]
+    if ref is not None and (
+        stdin or options["write_baseline"] is not None or options["add_ignore"] is not None
+    ):
+        raise click.UsageError("--diff-from goes neither with '-' nor with --write-baseline or --add-ignore")
+    return ref
+
+
 def _lint(job: Job) -> LintResult:
     from memlint import baseline
     from memlint.config import shown
@@ -248,10 +265,29 @@ def _lint(job: Job) -> LintResult:
         say(f"{counted(count, 'finding')} written to {shown(known)}")
     if known:
         result = baseline.apply(known, result, job.settings, job.targets.paths)
+    if job.diff_from is not None:
+        result = _touched(job, result, job.diff_from)
     _hint_at_command(job.targets.paths)
     if not result.summary.files and not result.errors:
         say_nothing_found(job.targets)
     return result
+
+
+def _touched(job: Job, result: LintResult, ref: str) -> LintResult:
+    """What the changes since ``ref`` have to do with."""
+    from memlint import pipeline
+    from memlint.git_changes import GitError
+    from memlint.touched import only_touched
+
+    try:
+        found = only_touched(job.request(None), ref, result, pipeline.lint)
+    except GitError as error:
+        raise TroubleError(str(error)) from error
+    if found.untouched and not job.quiet:
+        say(
+            f"{counted(found.untouched, 'finding')} more, which nothing since {ref} ({found.base[:10]}) has touched"
+        )
+    return found.result
 
 
 def _hint_at_command(paths: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,6 +37,7 @@ Examples:
   memlint rank --cores 4 tests/        as on a CI machine with four cores
   memlint rank --why tests/test_x.py   what the prediction is made of
   memlint rank --limit 2GiB tests/     which files are predicted to break a limit
+  memlint rank --split ci/ --shards 4 --limit 6GiB tests/   then: pytest @ci/shard-1.txt
   memlint rank --format html -o suspects.html tests/   a page of suspects, reasons and source
 """
 
@@ -58,6 +60,27 @@ Examples:
 @click.option(
     "--limit", type=Size(), metavar="SIZE", help="Name the files predicted to need more, e.g. 2GiB."
 )
+@click.option(
+    "--split",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write selection files for pytest @file and --test-file: fast, memory-intensive, and shards.",
+)
+@click.option(
+    "--shards",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --split: also part the fast files into N shards.",
+)
+@click.option(
+    "--heavy", type=Size(), metavar="SIZE", help="With --split: above this a file is memory-intensive."
+)
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --split: peaks and times that were measured, for the files that it holds.",
+)
 @click.option("--fail-over-limit", is_flag=True, help="Exit with 1 when a file is predicted over --limit.")
 @click.option("--no-probe", is_flag=True, help="Leave out what 'memlint probe' has measured.")
 @output_option
@@ -74,6 +97,9 @@ def command(**options: Any) -> int:
 
     if options["fail_over_limit"] and options["limit"] is None:
         raise click.UsageError("--fail-over-limit needs --limit SIZE, such as --limit 2GiB.")
+    needing = [name for name in ("shards", "heavy", "journal") if options[name] is not None]
+    if needing and options["split"] is None:
+        raise click.UsageError(f"--{needing[0]} needs --split DIR.")
     file = options["why"]
     named = targets(options["paths"] or ((file,) if file and not options["lists"] else ()), options["lists"])
     if options["format_"] == _PAGE and file is None:
@@ -96,6 +122,10 @@ def command(**options: Any) -> int:
         result = RankResult((), ()) if empty else pipeline.rank(request)
     if not result.files and not result.errors:
         say_nothing_found(named)
+    if options["split"] is not None:
+        from memlint.cli.selections import write_split
+
+        return 2 if result.errors else write_split(result, settings, options)
     if file is not None:
         _explain(result, file, options["output"])
     else:

@@ -13,7 +13,7 @@ from memlint.config.toml_source import KeyPath, TomlSource, read_source, read_te
 from memlint.knowledge.selectors import did_you_mean
 
 FILE_NAMES = ("memlint.toml", ".memlint.toml", "pyproject.toml")
-_TABLES = ("per-file-ignores", "rules")  # merged entry by entry; every other key is replaced whole
+_TABLES = ("per-file-ignores", "rules", "budgets")  # merged entry by entry; every other key is replaced whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from memlint.config.budgets import budget_of
 from memlint.config.layers import (
     NO_LAYERS,
     Entry,
@@ -23,7 +24,7 @@ from memlint.config.settings import ConfigError, OptionValue, Settings, shown
 from memlint.knowledge.rulebook import RuleBook, load_rulebook
 from memlint.knowledge.selectors import ALL, UnknownSelectorError, choose, code_of, did_you_mean
 from memlint.knowledge.toml import BadToml
-from memlint.model import Level, Severity
+from memlint.model import Budget, Level, Severity
 
 CACHE_DIR = ".memlint_cache"
 DEFAULT = "default"
@@ -93,13 +94,15 @@ def load_settings(
     has_own_testpaths = "testpaths" in reading.layers.plain
     extra = _extra_rules(reading)
     book = _book(extra)
+    markers: tuple[str, ...] = reading.take("markers", DEFAULT_MARKERS)
     return Settings(
         root=root,
         working_dir=working_dir,
         codes=_codes(reading, book),
         per_file_ignores=_per_file_ignores(reading, book),
         options=_options(reading, book),
-        markers=reading.take("markers", DEFAULT_MARKERS),
+        markers=markers,
+        budgets=_budgets(reading, {*markers, *(suite.markers if suite else ())}, root),
         python_files=_from_suite(reading, "python_files", suite) or DEFAULT_PYTHON_FILES,
         testpaths=_from_suite(reading, "testpaths", suite),
         testpaths_root=suite.path.parent if suite and not has_own_testpaths else root,
@@ -188,6 +191,11 @@ def _per_file_ignores(reading: _Reading, book: RuleBook) -> tuple[tuple[str, fro
         found.append((pattern, _resolve(words, book, entry)))
         reading.origins[f"per_file_ignores.{pattern}"] = entry.origin
     return tuple(found)
+
+
+def _budgets(reading: _Reading, markers: set[str], root: Path) -> tuple[Budget, ...]:
+    entries = reading.layers.tables["budgets"]
+    return tuple(budget_of(name, entry, markers, root) for name, entry in entries.items())
 
 
 def _options(reading: _Reading, book: RuleBook) -> Mapping[str, Mapping[str, OptionValue]]:

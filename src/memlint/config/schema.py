@@ -96,6 +96,7 @@ KEYS: Mapping[str, Callable[[object], Any]] = {
     "ignore": strings,
     "per-file-ignores": table,
     "rules": table,
+    "budgets": table,
     "markers": strings,
     "python-files": strings,
     "testpaths": strings,

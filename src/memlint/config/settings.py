@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlint.config.patterns import matcher
-from memlint.model import Level, Severity
+from memlint.model import Budget, Level, Severity
 
 OptionValue = int | bool | tuple[str, ...]
 
@@ -27,6 +27,7 @@ class Settings:
     per_file_ignores: tuple[tuple[str, frozenset[str]], ...]  # (gitignore pattern below root, codes)
     options: Mapping[str, Mapping[str, OptionValue]]  # code → option → value
     markers: tuple[str, ...]  # markers that announce a heavy test
+    budgets: tuple[Budget, ...]  # the project's own limits, in the order of the file
     python_files: tuple[str, ...]  # patterns of test modules, as in pytest
     testpaths: tuple[str, ...]  # what to check when nothing is named; empty: all of it
     testpaths_root: Path  # the folder that testpaths count from, and where alone they count, as in pytest
@@ -49,6 +50,23 @@ class Settings:
         place = self.from_root(path)
         ignored = (codes for pattern, codes in self.per_file_ignores if matcher((pattern,)).match_file(place))
         return self.codes.difference(*ignored)
+
+    def budget(self, path: str, marks: frozenset[str]) -> Budget | None:
+        """The budget of a test in the file ``path`` (relative to the working directory) with these markers.
+
+        That of a marker stands before that of a path, the largest first; of paths the last one counts. A test with one
+        of ``markers``, which announce a heavy test, is held to no path's budget.
+        """
+        if not self.budgets:
+            return None
+        marked = [budget for budget in self.budgets if budget.is_marker and budget.name in marks]
+        if marked:
+            return max(marked, key=lambda budget: budget.bytes)
+        if marks.intersection(self.markers):
+            return None
+        place = self.from_root(path)
+        found = [b for b in self.budgets if not b.is_marker and matcher((b.name,)).match_file(place)]
+        return found[-1] if found else None
 
     def from_root(self, path: str) -> str:
         """Return ``path`` (relative to the working directory) as a POSIX path relative to the root."""

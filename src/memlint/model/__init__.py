@@ -16,6 +16,7 @@ from memlint.model.agreement import (
     Search,
     Unmatched,
 )
+from memlint.model.budget import Budget
 from memlint.model.cause import Cause, CauseKind, Culprit
 from memlint.model.comparison import Change, Comparison, Trend
 from memlint.model.findings import (
@@ -55,6 +56,7 @@ __all__ = [
     "ZERO",
     "Agreement",
     "Basis",
+    "Budget",
     "Calibration",
     "Cause",
     "CauseKind",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
-from memlint.model import Confidence, Estimate, Related
+from memlint.model import Budget, Confidence, Estimate, Related
 
 MAX_BYTES = 2**62  # no machine grants more
 
@@ -44,6 +44,7 @@ class Context:
     lifetimes: Lifetimes
     options: Mapping[str, Mapping[str, Any]]
     markers: tuple[str, ...]
+    budget: Callable[[str, frozenset[str]], Budget | None]  # of a test: by its file and its markers
     module: Module
     body: Body | None = None
 

@@ -11,7 +11,7 @@ from memlint.analysis.project import Module
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
-from memlint.model import Confidence, Finding, Location, Severity
+from memlint.model import Budget, Confidence, Finding, Location, Severity
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import RegisteredRule, all_rules
 
@@ -51,10 +51,11 @@ class Engine:
     rules: Mapping[str, Rule]
     options: Mapping[str, Mapping[str, Any]]
     markers: tuple[str, ...]
+    budget: Callable[[str, frozenset[str]], Budget | None]  # of a test: by its file and its markers
 
     def check(self, module: Module, active: frozenset[str]) -> list[Finding]:
         """The findings of a module, in order of place, before suppressions."""
-        context = Context(self.suite, self.lifetimes, self.options, self.markers, module)
+        context = Context(self.suite, self.lifetimes, self.options, self.markers, self.budget, module)
         checks = [rule for rule in all_rules() if rule.codes & active]
         drafts: dict[tuple[Any, ...], Finding] = {}
         for subject, where in self._subjects(module, context):

@@ -13,7 +13,7 @@ from memlint.analysis.footprint import LEAST, Footprint, Footprints, Parts, of_f
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Mark, Suite
 from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
-from memlint.model import Estimate, Related
+from memlint.model import Budget, Estimate, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
@@ -47,8 +47,12 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     """A test predicted to be over the budget that no marker and no guard announces."""
     if body.role != "test":
         return
-    budget = ctx.option("MEM701", "budget")
     held = footprints(ctx.suite)
+    own = ctx.budget(body.module.path, _names_of_marks(body, ctx))
+    if own is not None:
+        yield from _over_own_budget(body, held.of_test(body), own)
+        return
+    budget = ctx.option("MEM701", "budget")
     parts = held.of_test(body)
     if total(parts).likely <= budget or _announced(body, ctx):
         return
@@ -70,6 +74,27 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     )
 
 
+def _over_own_budget(body: Body, parts: Parts, budget: Budget) -> Iterator[Draft]:
+    """A budget that the project sets by itself holds whatever the test's markers say."""
+    size = total(parts)
+    if size.likely <= budget.bytes:
+        return
+    of = f"the marker {budget.name}" if budget.is_marker else budget.name
+    yield Draft(
+        "MEM701",
+        (body.function.line, 1, body.function.line, 1),
+        f"'{body.function.name}' is predicted to hold {format_bytes(size.likely)} at one time, "
+        f"over the budget of {format_bytes(budget.bytes)} for {of} ({budget.origin})",
+        "Make the data smaller, move the test to where it may be heavy, or raise the budget on purpose.",
+        estimate=size,
+        related=_related(parts),
+    )
+
+
+def _names_of_marks(body: Body, ctx: Context) -> frozenset[str]:
+    return frozenset(mark.name.rpartition(".")[2] for mark in ctx.suite.marks(body))
+
+
 def _related(parts: Parts) -> tuple[Related, ...]:
     heaviest = sorted(parts, key=lambda part: -part.bytes.likely)[:3]
     return tuple(
@@ -82,8 +107,7 @@ def _related(parts: Parts) -> tuple[Related, ...]:
 
 
 def _announced(body: Body, ctx: Context) -> bool:
-    names = {mark.name.rpartition(".")[2] for mark in ctx.suite.marks(body)}
-    names |= set(_decorators(body))
+    names = _names_of_marks(body, ctx) | set(_decorators(body))
     if names & set(ctx.markers) or any(_GUARD.search(name) for name in names):
         return True
     return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
