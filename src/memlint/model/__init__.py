@@ -51,6 +51,7 @@ from memlint.model.measured import (
 )
 from memlint.model.probed import ProbedGroup, ProbedModule, ProbeResult
 from memlint.model.report import ReportData
+from memlint.model.search import CulpritSearch, SearchEnd, SearchRun, Uncovered
 
 __all__ = [
     "ZERO",
@@ -64,6 +65,7 @@ __all__ = [
     "Comparison",
     "Confidence",
     "Culprit",
+    "CulpritSearch",
     "Decile",
     "ErrorRecord",
     "Estimate",
@@ -100,10 +102,13 @@ __all__ = [
     "RuleInfo",
     "RuleWorth",
     "Search",
+    "SearchEnd",
+    "SearchRun",
     "Severity",
     "Status",
     "Summary",
     "Suspect",
     "Trend",
+    "Uncovered",
     "Unmatched",
 ]

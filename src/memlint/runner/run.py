@@ -89,7 +89,7 @@ def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, 
     past = resume.remember(request.journal, context) if request.resume else resume.Past()
     units = plan_units(request)
     with Writer(request.journal, append=request.resume) as writer:
-        writer.write(_first_record(run, request, context))
+        writer.write(first_record(run, request, context))
         folder = request.journal.absolute().parent
         places = Places(folder / f"spool-{run}", folder / "output" / run, request.keep_output)
         executor = LocalExecutor(run, found, meters, places)
@@ -106,7 +106,8 @@ def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, 
     return supervisor.interrupted
 
 
-def _first_record(run: str, request: Request, context: journal.Context) -> Run:
+def first_record(run: str, request: Request, context: journal.Context) -> Run:
+    """What a journal says of the run to come."""
     return Run(
         schema=journal.SCHEMA,
         run=run,

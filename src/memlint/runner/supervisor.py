@@ -33,6 +33,7 @@ class Plan:
     by_test: bool = False  # --unit test: every test in its own process
     fail_fast: bool = False
     rounds: int = 1  # of a unit's tests in its process
+    whole: bool = False  # a unit that ran out of memory is left at that, not split
 
 
 class Supervisor:
@@ -255,7 +256,7 @@ class Supervisor:
                 batch=unit.batch,
             )
         )
-        if end.verdict in SPLIT and len(end.listed) > 1 and not self.interrupted:
+        if not self._plan.whole and end.verdict in SPLIT and len(end.listed) > 1 and not self.interrupted:
             self._enqueue_first(split(unit, end.listed, end.ended, end.victim))
         if self._plan.fail_fast and end.verdict not in FINE:
             self._waiting.clear()
