@@ -17,11 +17,8 @@ COMMANDS = {
     "probe": "Measure what the suite's imports cost in its own environment.",
     "measure": "Run the suite in isolated processes and measure its memory.",
     "crosscheck": "Hold the ranking and the findings against what was measured.",
-<<<<<<< HEAD
     "diff": "Say what needs more memory than in an earlier run.",
-=======
     "bisect": "Find the culprits of a suite that dies only as a whole.",
->>>>>>> 402282c (Search for all culprits of a suite that dies only as a whole)
     "merge": "Join the journals of several machines or shards.",
     "classify": "Say what ended a CI job, by its log.",
     "report": "Show findings, predictions and measurements on one page.",
