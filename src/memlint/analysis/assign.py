@@ -44,10 +44,12 @@ class Assignment(NameResolution):
         if not base:
             if path in frame.globals:
                 self.module_env(frame.module)[path] = value
+                self.effects += 1
             return
         holder = self.eval(f.Name(base), frame)
         if isinstance(holder, Obj):
             holder.attrs[attr] = value
+            self.effects += 1
 
     def _unpack(self, target: f.Seq, value: Value, frame: Frame) -> None:
         items = value.items if isinstance(value, Sequence) and value.kind != "dict" else None

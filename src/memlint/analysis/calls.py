@@ -264,7 +264,7 @@ class CallEvaluation(Execution):
         if func.module.is_product:
             result, sites = self._call_product(func, args, keywords, frame)
         else:
-            result, sites = self._run_function(func, args, keywords, frame)
+            result, sites = self._call_own(func, args, keywords, frame)
         if node is not None:
             bound = {"*": Sequence("tuple", tuple(args), None), **keywords}
             site = self._note(
@@ -294,6 +294,22 @@ class CallEvaluation(Execution):
         self._active.discard(key)
         return self.outcome(func.function, inner), tuple(inner.sites)
 
+    def _call_own(
+        self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
+    ) -> tuple[Value, tuple[Site, ...]]:
+        """The same for a function of the suite: one that only looks at its arguments is run once for the same ones."""
+        key = _call_key(func, args, keywords, frame)
+        known = self._quiet_calls.get(key) if key is not None else None
+        if known is not None:
+            return known  # type: ignore[no-any-return]
+        before = self.effects, self._cut_short
+        result, sites = self._run_function(func, args, keywords, frame)
+        quiet = (self.effects, self._cut_short) == before and _is_plain(result) and all(map(_is_quiet, sites))
+        if key is not None and quiet:
+            self._quiet_calls[key] = result, sites
+            self._kept.append((func.function, func.receiver))
+        return result, sites
+
     def _call_product(
         self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
     ) -> tuple[Value, tuple[Site, ...]]:
@@ -302,20 +318,12 @@ class CallEvaluation(Execution):
             return UNKNOWN, ()
         if not _is_large_request(args, keywords) and not self.relevance.matters(func.function, func.module):
             return UNKNOWN, ()
-        key: tuple[object, ...] | None = (
-            id(func.function),
-            id(func.receiver),
-            tuple(args),
-            tuple(sorted(keywords.items())),
-        )
-        try:
-            known = self._product_calls.get(key)
-        except TypeError:  # an argument that cannot be hashed
-            key, known = None, None
+        key = _call_key(func, args, keywords, frame)
+        known = self._product_calls.get(key) if key is not None else None
         if known is None:
             result, sites = self._run_function(func, args, keywords, frame)
             known = result, tuple(site for site in sites if _may_concern_caller(site))
-            if key is not None and not frame.mocked:
+            if key is not None:
                 self._product_calls[key] = known
                 self._kept.append((func.function, func.receiver))
         return known
@@ -326,11 +334,13 @@ class CallEvaluation(Execution):
         outer: Frame | None = frame
         while outer is not None:
             if outer.function is func.function:
+                self._cut_short += 1
                 return None  # recursion
             outermost, outer = outer, outer.caller
         budget = outermost.env.get("\0calls", Num(0, 0))
         assert isinstance(budget, Num)
         if budget.low >= _MAX_CALLS:
+            self._cut_short += 1
             return None
         spent = budget.low + (_PRODUCT_COST if func.module.is_product else 1)
         outermost.env["\0calls"] = Num(spent, spent)
@@ -463,6 +473,32 @@ def _is_large_request(args: list[Value], keywords: dict[str, Value]) -> bool:
     """Whether a number that a function is given may make something in it large."""
     given = (*args, *keywords.values())
     return any(isinstance(value, Num) and _LARGE_ARGUMENT <= value.high < float("inf") for value in given)
+
+
+def _call_key(
+    func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
+) -> tuple[object, ...] | None:
+    """What decides the result of a call; None where something else may: a fake, an argument that cannot be hashed."""
+    if frame.mocked or func.frame is not None:
+        return None
+    given = (tuple(args), tuple(sorted(keywords.items(), key=lambda item: item[0])))
+    key = (id(func.function), id(func.receiver), *given, frame.depth)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether nobody can change the value: calls may share it."""
+    return isinstance(value, (Literal, Num, Ref)) or value is UNKNOWN
+
+
+def _is_quiet(site: Site) -> bool:
+    """Whether what was met leaves nothing behind that belongs to one call alone."""
+    owing = any(e.load or e.acquire or e.releases or e.workers or e.owner for e in site.entries)
+    return not owing and not isinstance(site.result, Obj) and all(map(_is_quiet, site.inner))
 
 
 def _may_concern_caller(site: Site) -> bool:

@@ -40,6 +40,9 @@ class NameResolution(ABC):
         self._bases: dict[int, tuple[Value, ...]] = {}
         self._resolved: dict[Imported, Value] = {}
         self._product_calls: dict[Any, Any] = {}
+        self._quiet_calls: dict[Any, Any] = {}
+        self.effects = 0  # how often something was changed that outlives the call which changes it
+        self._cut_short = 0  # how many calls were not followed for want of allowance, or since they recur
         self._active: set[int] = set()  # functions that are being run, by id
         self._kept: list[object] = []  # keeps alive what dictionaries above know by its id
 
