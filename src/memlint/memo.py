@@ -126,6 +126,7 @@ def _key(request: Request, found: Discovered, kind: type[object]) -> str:
             if name not in {"origins", "cache_dir"}
         },
         [(file.path, file.role) for file in found.files],
+        sorted(request.measured.items()),
         found.errors,
         _probe_state(request),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memlint.config import Settings
@@ -23,6 +23,9 @@ class Request:
     cores: int | None = None  # cores of the machine the suite will run on
     root: Path | None = None  # working directory; paths in results are relative to it
     progress: Callable[[int, int], None] | None = None  # told how many files of how many are lowered
+    measured: Mapping[str, int] = field(
+        default_factory=dict
+    )  # node id → bytes a test was seen to add at its peak
     probe: bool = True  # rank by what a probe of the suite's environment measured, where that is fresh
 
     @property

@@ -225,7 +225,10 @@ class Run:
         suite = Suite(evaluator)
         lifetimes = Lifetimes(suite, ProjectResources(evaluator))
         settings = self.settings
-        return Engine(suite, lifetimes, self.rules, settings.options, settings.markers, settings.budget)
+        measured = self.request.measured
+        return Engine(
+            suite, lifetimes, self.rules, settings.options, settings.markers, settings.budget, measured
+        )
 
     def _failed(self, module: Module, error: Exception, consequence: str) -> None:
         """One file's crash must not take the others' findings away."""

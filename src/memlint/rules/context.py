@@ -45,6 +45,7 @@ class Context:
     options: Mapping[str, Mapping[str, Any]]
     markers: tuple[str, ...]
     budget: Callable[[str, frozenset[str]], Budget | None]  # of a test: by its file and its markers
+    measured: Mapping[str, int]  # node id → bytes that a test was seen to add
     module: Module
     body: Body | None = None
 

@@ -52,10 +52,13 @@ class Engine:
     options: Mapping[str, Mapping[str, Any]]
     markers: tuple[str, ...]
     budget: Callable[[str, frozenset[str]], Budget | None]  # of a test: by its file and its markers
+    measured: Mapping[str, int]  # node id → bytes that a test was seen to add
 
     def check(self, module: Module, active: frozenset[str]) -> list[Finding]:
         """The findings of a module, in order of place, before suppressions."""
-        context = Context(self.suite, self.lifetimes, self.options, self.markers, self.budget, module)
+        context = Context(
+            self.suite, self.lifetimes, self.options, self.markers, self.budget, self.measured, module
+        )
         checks = [rule for rule in all_rules() if rule.codes & active]
         drafts: dict[tuple[Any, ...], Finding] = {}
         for subject, where in self._subjects(module, context):
@@ -77,9 +80,14 @@ class Engine:
         for fixture in suite.fixtures.values():
             yield fixture, context.within(fixture.body)
         for body in self.bodies(module):
-            if not self.suite.evaluator.relevance.matters(body.function, body.module):
-                continue
             inner = context.within(body)
+            if not self.suite.evaluator.relevance.matters(body.function, body.module):
+                if body.nodeid in self.measured:
+                    yield (
+                        body,
+                        inner,
+                    )  # nothing in it is known to be heavy, and yet it may have been seen to be
+                continue
             yield body, inner
             yield from _of_frame(self.suite.evaluate(body), inner)
             for debt in self.lifetimes.debts(body):

@@ -44,50 +44,76 @@ def footprints(suite: Suite) -> Footprints:
 
 @rule("MEM701")
 def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
-    """A test predicted to be over the budget that no marker and no guard announces."""
+    """A test over the project's own budget; or over the general one, where no marker and no guard announces it.
+
+    What a journal says that the test added is believed before the prediction.
+    """
     if body.role != "test":
         return
-    held = footprints(ctx.suite)
+    need = _need(body, ctx)
     own = ctx.budget(body.module.path, _names_of_marks(body, ctx))
     if own is not None:
-        yield from _over_own_budget(body, held.of_test(body), own)
+        yield from _over_own_budget(body, need, own)
         return
     budget = ctx.option("MEM701", "budget")
-    parts = held.of_test(body)
-    if total(parts).likely <= budget or _announced(body, ctx):
+    if need.size.likely <= budget or _announced(body, ctx):
         return
-    unmarked = _without_marked_rows(body, ctx)
+    unmarked = None if need.measured else _without_marked_rows(body, ctx)
     if unmarked is not None:
-        parts = held.of_test(body, unmarked)
-    size = total(parts)
-    if size.likely <= budget:
+        need = _Need(footprints(ctx.suite).of_test(body, unmarked))
+    if need.size.likely <= budget:
         return
     marker = ctx.markers[0] if ctx.markers else "memory_intensive"
-    yield Draft(
-        "MEM701",
-        (body.function.line, 1, body.function.line, 1),
-        f"'{body.function.name}' is predicted to hold {format_bytes(size.likely)} at one time, "
-        f"over the budget of {format_bytes(budget)}, and no marker says so",
+    yield _over(
+        body,
+        need,
+        f"the budget of {format_bytes(budget)}, and no marker says so",
         f"Make the data smaller, or mark it: @pytest.mark.{marker}.",
-        estimate=size,
-        related=_related(parts),
     )
 
 
-def _over_own_budget(body: Body, parts: Parts, budget: Budget) -> Iterator[Draft]:
-    """A budget that the project sets by itself holds whatever the test's markers say."""
-    size = total(parts)
-    if size.likely <= budget.bytes:
-        return
-    of = f"the marker {budget.name}" if budget.is_marker else budget.name
-    yield Draft(
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What a test holds at one time: by its parts, or as it was measured."""
+
+    parts: Parts
+    measured: int | None = None  # bytes
+
+    @property
+    def size(self) -> Estimate:
+        return total(self.parts) if self.measured is None else Estimate.exact(self.measured)
+
+
+def _need(body: Body, ctx: Context) -> _Need:
+    measured = ctx.measured.get(body.nodeid or "")
+    matters = ctx.suite.evaluator.relevance.matters(body.function, body.module)
+    parts = footprints(ctx.suite).of_test(body) if matters or measured is None else ()
+    return _Need(parts, measured)
+
+
+def _over(body: Body, need: _Need, what: str, suggestion: str) -> Draft:
+    verb = "is predicted to hold" if need.measured is None else "was measured to add"
+    size = format_bytes(need.size.likely)
+    return Draft(
         "MEM701",
         (body.function.line, 1, body.function.line, 1),
-        f"'{body.function.name}' is predicted to hold {format_bytes(size.likely)} at one time, "
-        f"over the budget of {format_bytes(budget.bytes)} for {of} ({budget.origin})",
+        f"'{body.function.name}' {verb} {size} at one time, over {what}",
+        suggestion,
+        estimate=need.size,
+        related=_related(need.parts),
+    )
+
+
+def _over_own_budget(body: Body, need: _Need, budget: Budget) -> Iterator[Draft]:
+    """A budget that the project sets by itself holds whatever the test's markers say."""
+    if need.size.likely <= budget.bytes:
+        return
+    of = f"the marker {budget.name}" if budget.is_marker else budget.name
+    yield _over(
+        body,
+        need,
+        f"the budget of {format_bytes(budget.bytes)} for {of} ({budget.origin})",
         "Make the data smaller, move the test to where it may be heavy, or raise the budget on purpose.",
-        estimate=size,
-        related=_related(parts),
     )
 
 
