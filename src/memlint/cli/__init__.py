@@ -23,6 +23,7 @@ COMMANDS = {
     "classify": "Say what ended a CI job, by its log.",
     "report": "Show findings, predictions and measurements on one page.",
     "advise": "Measure which pytest options save memory on this suite.",
+    "plan": "Write an investigation plan, and check it against a later run.",
     "doctor": "Say what of memory this machine can measure and limit.",
     "rules": "List the rules.",
     "explain": "Say what a rule is about, why, and what to do instead.",

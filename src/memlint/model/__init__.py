@@ -50,6 +50,18 @@ from memlint.model.measured import (
     Measurement,
 )
 from memlint.model.probed import ProbedGroup, ProbedModule, ProbeResult
+from memlint.model.measured import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
+from memlint.model.plan import (
+    CauseRemedy,
+    Criterion,
+    CriterionKind,
+    NextCommand,
+    Observation,
+    Plan,
+    Remedy,
+    State,
+    Strategy,
+)
 from memlint.model.report import ReportData
 from memlint.model.search import CulpritSearch, SearchEnd, SearchRun, Uncovered
 
@@ -63,7 +75,10 @@ __all__ = [
     "CauseKind",
     "Change",
     "Comparison",
+    "CauseRemedy",
     "Confidence",
+    "Criterion",
+    "CriterionKind",
     "Culprit",
     "CulpritSearch",
     "Decile",
@@ -87,8 +102,11 @@ __all__ = [
     "MeasuredUnit",
     "Measurement",
     "Missed",
+    "NextCommand",
+    "Observation",
     "Overcalled",
     "Per",
+    "Plan",
     "PrecisionAt",
     "ProbeResult",
     "ProbedGroup",
@@ -97,6 +115,7 @@ __all__ = [
     "RankResult",
     "Reason",
     "Related",
+    "Remedy",
     "Renamed",
     "ReportData",
     "RuleInfo",
@@ -105,7 +124,9 @@ __all__ = [
     "SearchEnd",
     "SearchRun",
     "Severity",
+    "State",
     "Status",
+    "Strategy",
     "Summary",
     "Suspect",
     "Trend",
