@@ -124,7 +124,29 @@ def gathered(
         named = _of_journal(measurement, journal)
     settings, lint, ranking = surveyed(named, options)
     data = _data(settings, lint, ranking)
-    return replace(data, measurement=measurement, journal=str(journal)), settings
+    return _compared(
+        replace(data, measurement=measurement, journal=str(journal)), journal, settings
+    ), settings
+
+
+def _compared(data: ReportData, journal: Path, settings: Settings) -> ReportData:
+    """Add how far prediction and measurement agree; findings then carry what was measured of them."""
+    from memlint.crosscheck import NothingJoinedError, cross_check, gather
+    from memlint.model import Per, Status
+    from memlint.runner.journal import JournalError
+
+    findings = [finding for finding in data.lint.findings if finding.status is not Status.HIDDEN]
+    try:
+        agreement = cross_check(
+            data.ranking,
+            findings,
+            gather((journal,)),
+            Per.FILE,
+            lambda path: (settings.working_dir / path).exists(),
+        )
+    except (JournalError, NothingJoinedError):
+        return data  # the report says that there is nothing to compare
+    return replace(data, agreement=agreement, lint=replace(data.lint, findings=agreement.findings))
 
 
 def surveyed(

@@ -60,9 +60,13 @@ def _order(figure: Figure, noun: str) -> Said:
 
 def _heavy(agreement: Agreement, noun: str) -> Said:
     heavy = agreement.heavy_found
-    one = heavy.heavy == 1
-    what = f"the heaviest {noun}" if one else f"the {heavy.heavy} heaviest {noun}s"
-    text = f"Of {what} the first tenth of the ranking holds {heavy.found}; a random order finds {heavy.by_chance:.1f}."
+    if heavy.heavy == 1:
+        text = f"Whether the first of the ranking is the heaviest {noun}"
+    else:
+        text = (
+            f"How many of the {heavy.heavy} heaviest {noun}s are among the first {heavy.heavy} of the ranking"
+        )
+    text += f"; a random order finds {heavy.by_chance:.1f}."
     return Said("Heavy ones found", f"{heavy.found} of {heavy.heavy}", text)
 
 

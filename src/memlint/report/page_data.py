@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from memlint.model import Finding, Location, MeasuredTest, MeasuredUnit, ReportData, RuleInfo, Suspect
+from memlint.model import Finding, Location, MeasuredTest, MeasuredUnit, ReportData, Suspect
 from memlint.report.escape import shown, visible
 from memlint.report.rows import FileRow, TestRow, slope, test_peak
 from memlint.report.strict_json import dumps
@@ -23,6 +23,7 @@ _FINDINGS_ROOM = 3_000_000
 _UNITS_ROOM = 3_000_000
 _TESTS_ROOM = 2_500_000
 _STEPS_SHOWN = 1_200  # of one unit's staircase
+_REASONS = 8  # of one prediction
 _EXCERPT = 3  # lines before and after a finding
 _LONGEST_SPAN = 12  # lines of a finding's own span
 _LINE_CHARACTERS = 240
@@ -47,13 +48,12 @@ def payload(
     unit_number = {id(unit): number for number, unit in enumerate(units)}
     finding_number = {id(finding): number for number, finding in enumerate(findings)}
     file_number = {row.path: number for number, row in enumerate(files)}
-    rules = {rule.code: rule for rule in data.lint.rules}
     parts = {
         "files": _fitting(
             (_file_record(row, unit_number, finding_number) for row in files), _FILES_ROOM, len(files)
         ),
         "findings": _fitting(
-            (_finding_record(finding, rules, source_line) for finding in findings),
+            (_finding_record(finding, source_line) for finding in findings),
             _FINDINGS_ROOM,
             len(findings),
         ),
@@ -71,7 +71,8 @@ def payload(
     limit = (
         data.measurement.contexts[-1].limit_bytes if data.measurement and data.measurement.contexts else None
     )
-    return Payload(in_script(f'{{"limit":{dumps(limit)},{body}}}'), left_out)
+    words = {unit.verdict: verdict_words(unit.verdict) for unit in units}
+    return Payload(in_script(f'{{"limit":{dumps(limit)},"words":{dumps(words)},{body}}}'), left_out)
 
 
 def in_script(text: str) -> str:
@@ -106,7 +107,7 @@ def _estimate(suspect: Suspect | None) -> list[int] | None:
 
 
 def _file_record(row: FileRow, units: dict[int, int], findings: dict[int, int]) -> dict[str, object]:
-    reasons = sorted(row.suspect.reasons, key=lambda reason: -reason.bytes)[:20] if row.suspect else []
+    reasons = sorted(row.suspect.reasons, key=lambda reason: -reason.bytes)[:_REASONS] if row.suspect else []
     return _present(
         {
             "path": shown(row.path, 400),
@@ -149,8 +150,7 @@ def _unit_record(unit: MeasuredUnit) -> dict[str, object]:
         {
             "name": shown(unit.name, 400),
             "verdict": unit.verdict,
-            "words": verdict_words(unit.verdict),
-            "exit": exit_words(unit),
+            "exit": exit_words(unit) if unit.verdict != "passed" else None,
             "evidence": [shown(text, 400) for text in unit.evidence],
             "victim": shown(unit.victim, 400) if unit.victim else None,
             "peak": unit.peak_bytes,
@@ -158,13 +158,10 @@ def _unit_record(unit: MeasuredUnit) -> dict[str, object]:
             "retained": unit.retained_bytes,
             "cache": unit.cache_bytes,
             "seconds": round(unit.seconds, 2),
-            "meter": unit.meter,
-            "limit": unit.context.limit_bytes,
             "leftovers": [[p.pid, shown(p.command, 200)] for p in unit.leftovers],
             "output": shown(unit.output, 400) if unit.output else None,
             "slope": round(grows) if grows is not None else None,
             "each": each if each > 1 else None,
-            "count": len(unit.tests),
             "steps": [
                 [
                     _case_name(test, several),
@@ -193,11 +190,8 @@ def _case_name(test: MeasuredTest, several: bool) -> str:
     return shown(name, 200)
 
 
-def _finding_record(
-    finding: Finding, rules: dict[str, RuleInfo], source_line: SourceLine
-) -> dict[str, object]:
+def _finding_record(finding: Finding, source_line: SourceLine) -> dict[str, object]:
     place = finding.location
-    rule = rules.get(finding.code)
     return _present(
         {
             "code": finding.code,
@@ -209,7 +203,9 @@ def _finding_record(
             "symbol": shown(finding.symbol, 200),
             "place": f"{shown(place.path, 400)}:{place.line}",
             "size": format_bytes(finding.estimate.likely) if finding.estimate else None,
-            "why": shown(rule.summary, 400) if rule else None,
+            "judged": [finding.judgement.kind.value, shown(finding.judgement.text, 300)]
+            if finding.judgement
+            else None,
             "related": [[_place(r.path, r.line), shown(r.message, 300)] for r in finding.related[:6]],
             "source": list(excerpt(place, source_line)),
         }

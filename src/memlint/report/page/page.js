@@ -37,7 +37,7 @@
     const share = unit.baseline !== undefined && unit.peak !== undefined ? `, ${bytes(unit.peak - unit.baseline)} more than an empty test` : "";
     const kept = unit.retained !== undefined ? ` It kept ${bytes(unit.retained)} at its end.` : "";
     return [
-      paragraph(`It ${unit.words}${unit.peak !== undefined ? ` and reached ${bytes(unit.peak)}${share}` : ""}, in ${seconds(unit.seconds)}.${kept}`),
+      paragraph(`It ${data.words[unit.verdict] ?? unit.verdict}${unit.peak !== undefined ? ` and reached ${bytes(unit.peak)}${share}` : ""}, in ${seconds(unit.seconds)}.${kept}`),
       unit.victim && el("p", {}, "Running at that moment: ", el("bdi", {class: "code"}, unit.victim)),
       (unit.evidence || []).map((text) => paragraph(text, "quiet")),
       paragraph(unit.exit && `Exit ${unit.exit}.`, "quiet"),
@@ -68,7 +68,7 @@
       el("p", {class: "rule"}, el("b", {class: item.severity}, item.code), ` ${item.name} · ${item.severity} · ${item.confidence} confidence${item.size ? ` · ${item.size}` : ""} · `, el("bdi", {class: "code"}, item.place)),
       el("p", {}, item.message)),
     item.source && el("pre", {tabindex: "0", "aria-label": `Source at ${item.place}`}, item.source.map(sourceLine)),
-    (item.suggestion || item.related) && el("div", {class: "foot"}, item.suggestion && el("p", {}, marked(item.suggestion)),
+    (item.suggestion || item.related || item.judged) && el("div", {class: "foot"}, item.judged && item.judged[0] !== "not measurable" ? el("p", {class: "judged"}, el("b", {}, `${item.judged[0]}: `), item.judged[1]) : null, item.suggestion && el("p", {}, marked(item.suggestion)),
       (item.related || []).map(([place, text]) => el("p", {}, el("small", {}, el("bdi", {}, place)), " ", text))));
 
   const testsOf = (number) => {
