@@ -249,9 +249,9 @@
 
   // ---- plots -------------------------------------------------------------------------------------------------------
   const tip = $("#tip");
-  const point = (write) => (_, event, item) => {
+  const point = (write) => (_, event, item, value) => {
     const datum = item && item.datum;
-    if (!datum || datum.name === undefined) { tip.hidden = true; return; }
+    if (!value || !datum) { tip.hidden = true; return; }
     tip.replaceChildren(el("b", {}, el("bdi", {}, datum.name)), ...write(datum).map((line) => el("div", {}, line)));
     tip.hidden = false;
     const box = tip.getBoundingClientRect(), gap = 14;
@@ -283,15 +283,15 @@
     draw(node, {
       data: {values},
       layer: [
-        {data: {values: [{a: low, b: high}]}, mark: {type: "rule", strokeDash: [4, 4], color: "var(--muted)", opacity: .6, aria: false, tooltip: null}, encoding: {x: {field: "a", type: "quantitative", scale}, x2: {field: "b"}, y: {field: "a", type: "quantitative", scale}, y2: {field: "b"}}},
+        {data: {values: [{a: low, b: high}]}, mark: {type: "rule", strokeDash: [4, 4], color: "var(--muted)", opacity: .6, aria: false}, encoding: {x: {field: "a", type: "quantitative", scale}, x2: {field: "b"}, y: {field: "a", type: "quantitative", scale}, y2: {field: "b"}}},
         ...(near ? [
-          {data: {values: [{a: data.limit}]}, mark: {type: "rule", color: "var(--bad)", opacity: .55, aria: false, tooltip: null}, encoding: {x: {field: "a", type: "quantitative", scale}}},
-          {data: {values: [{a: data.limit}]}, mark: {type: "text", text: "limit", align: "right", dx: -5, dy: 4, baseline: "top", color: "var(--bad)", fontSize: 12, aria: false, tooltip: null}, encoding: {x: {field: "a", type: "quantitative", scale}, y: {value: 0}}},
+          {data: {values: [{a: data.limit}]}, mark: {type: "rule", color: "var(--bad)", opacity: .55, aria: false}, encoding: {x: {field: "a", type: "quantitative", scale}}},
+          {data: {values: [{a: data.limit}]}, mark: {type: "text", text: "limit", align: "right", dx: -5, dy: 4, baseline: "top", color: "var(--bad)", fontSize: 12, aria: false}, encoding: {x: {field: "a", type: "quantitative", scale}, y: {value: 0}}},
         ] : []),
         {mark: {type: "rule", color: "var(--predicted)", opacity: many ? .16 : .5, strokeWidth: many ? 1 : 1.5, aria: false}, encoding: {x: {field: "peak", type: "quantitative", scale}, y: {field: "low", type: "quantitative", scale}, y2: {field: "high"}}},
         {name: "point", mark: {type: "point", filled: true, size: many ? 26 : 80, opacity: many ? .75 : .95, stroke: "var(--paper)", strokeWidth: many ? .5 : 1, aria: false, cursor: "pointer"},
           encoding: {x: {field: "peak", type: "quantitative", scale, axis: axis("measured peak")}, y: {field: "likely", type: "quantitative", scale, axis: axis("predicted peak")},
-            fill: {condition: {test: "datum.bad", value: "var(--bad)"}, value: "var(--measured)"}}},
+            fill: {condition: {test: "datum.bad", value: "var(--bad)"}, value: "var(--measured)"}, tooltip: {field: "name"}}},
       ],
     }, (one) => [`measured ${bytes(one.peak)}`, `predicted ${bytes(one.likely)} (${bytes(one.low)} – ${bytes(one.high)})`, one.verdict && one.bad ? one.verdict.replace("_", " ") : ""].filter(Boolean), goTo);
   };
@@ -307,10 +307,10 @@
     const y = (field, axis) => ({field, type: "quantitative", scale: {zero: true}, axis});
     draw(node, {
       layer: [
-        {data: {values: line}, mark: {type: "area", interpolate: "step-after", color: "var(--measured)", opacity: .13, aria: false, tooltip: null}, encoding: {x: x("place", {title: "tests in the order they ran", tickMinStep: 1, format: "d", grid: false}), y: y("after", {title: null, labelExpr: sizeLabel, values: even(highest)})}},
-        {data: {values: line}, mark: {type: "line", interpolate: "step-after", color: "var(--measured)", strokeWidth: 1.75, aria: false, tooltip: null}, encoding: {x: x("place"), y: y("after")}},
+        {data: {values: line}, mark: {type: "area", interpolate: "step-after", color: "var(--measured)", opacity: .13, aria: false}, encoding: {x: x("place", {title: "tests in the order they ran", tickMinStep: 1, format: "d", grid: false}), y: y("after", {title: null, labelExpr: sizeLabel, values: even(highest)})}},
+        {data: {values: line}, mark: {type: "line", interpolate: "step-after", color: "var(--measured)", strokeWidth: 1.75, aria: false}, encoding: {x: x("place"), y: y("after")}},
         {data: {values}, mark: {type: "rule", color: "var(--predicted)", opacity: .75, strokeWidth: values.length > 200 ? 1 : 2, aria: false}, encoding: {x: x("middle"), y: y("after"), y2: {field: "peak"}}},
-        {data: {values}, mark: {type: "bar", opacity: 0, aria: false}, encoding: {x: x("place"), x2: {field: "next"}, y: {value: 0}, y2: {value: "height"}}},
+        {data: {values}, mark: {type: "bar", opacity: 0, aria: false}, encoding: {x: x("place"), x2: {field: "next"}, y: {value: 0}, y2: {value: "height"}, tooltip: {field: "name"}}},
       ],
     }, (one) => [`peak ${bytes(one.peak)}`, one.before !== null && one.before !== undefined ? `left behind ${bytes(one.after - one.before)}` : "", one.outcome].filter(Boolean));
   };
