@@ -130,11 +130,14 @@ def gathered(
 
 
 def _compared(data: ReportData, journal: Path, settings: Settings) -> ReportData:
-    """Add how far prediction and measurement agree; findings then carry what was measured of them."""
+    """Add causes, and how far prediction and measurement agree; findings then carry what was measured of them."""
     from memlint.crosscheck import NothingJoinedError, cross_check, gather
+    from memlint.culprit import diagnose
     from memlint.model import Per, Status
     from memlint.runner.journal import JournalError
 
+    if data.measurement is not None:
+        data = replace(data, causes=diagnose(data.measurement))
     findings = [finding for finding in data.lint.findings if finding.status is not Status.HIDDEN]
     try:
         agreement = cross_check(

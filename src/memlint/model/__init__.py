@@ -49,8 +49,6 @@ from memlint.model.measured import (
     MeasuredUnit,
     Measurement,
 )
-from memlint.model.probed import ProbedGroup, ProbedModule, ProbeResult
-from memlint.model.measured import MeasuredContext, MeasuredProcess, MeasuredTest, MeasuredUnit, Measurement
 from memlint.model.plan import (
     CauseRemedy,
     Criterion,
@@ -62,6 +60,7 @@ from memlint.model.plan import (
     State,
     Strategy,
 )
+from memlint.model.probed import ProbedGroup, ProbedModule, ProbeResult
 from memlint.model.report import ReportData
 from memlint.model.search import CulpritSearch, SearchEnd, SearchRun, Uncovered
 
@@ -73,9 +72,9 @@ __all__ = [
     "Calibration",
     "Cause",
     "CauseKind",
+    "CauseRemedy",
     "Change",
     "Comparison",
-    "CauseRemedy",
     "Confidence",
     "Criterion",
     "CriterionKind",
