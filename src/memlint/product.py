@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from memlint.analysis.verbs import counterparts
 from memlint.cache import FileCache
 from memlint.config import Settings
 from memlint.discovery import Role, role_of
@@ -22,6 +23,7 @@ _TESTING_IMPORT = re.compile(
     rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
 )
 _ALLOCATES = re.compile(rb"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\(")
+_DEFINITION = re.compile(rb"^\s*(?:async\s+)?def\s+([A-Za-z_]\w*)", re.MULTILINE)
 _LOOKED_AT = 1_000_000  # bytes of a file
 _SMALL_PACKAGE = 20_000  # bytes
 # product code that may be parsed beside the suite, so that a large product does not decide what linting costs
@@ -36,7 +38,7 @@ class Glance(msgspec.Struct, array_like=True, frozen=True):
     size: int = 0  # bytes
     for_tests: bool = False  # it imports a testing library
     acquires: bool = False  # it names calls that acquire or load
-    allocates: bool = False
+    allocates: bool = False  # it names calls that allocate, or defines functions that undo each other
 
 
 class ProductCode:
@@ -90,8 +92,14 @@ class ProductCode:
             len(content),
             bool(_TESTING_IMPORT.search(content)),
             bool(self.acquires.search(content)),
-            bool(_ALLOCATES.search(content)),
+            bool(_ALLOCATES.search(content)) or _defines_pair(content),
         )
+
+
+def _defines_pair(content: bytes) -> bool:
+    """Whether a module defines a function and another one that undoes it: ``start_broker``, ``stop_broker``."""
+    names = {name.decode() for name in _DEFINITION.findall(content)}
+    return any(not names.isdisjoint(counterparts(name)[0]) for name in names)
 
 
 def _acquiring(index: ApiIndex) -> re.Pattern[bytes]:

@@ -15,6 +15,7 @@ from memlint.analysis import arithmetic
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import expressions, place_of
+from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
 from memlint.analysis.values import (
@@ -133,9 +134,24 @@ class Evaluator(CallEvaluation):
 
     def _attr(self, node: f.Attr, frame: Frame) -> Value:
         base = self.eval(node.base, frame)
+        if node.attr == "itemsize" and isinstance(node.base, f.Call):
+            return self._itemsize(node.base, base, frame)
         at = node.base.at if isinstance(node.base, (f.Call, f.Subscript)) else None
         self._property(base, node.attr, node, at, frame)
         return self.attribute(base, node.attr, frame)
+
+    def _itemsize(self, made: f.Call, value: Value, frame: Frame) -> Value:
+        """``np.dtype("f4").itemsize``, ``np.int64().itemsize``."""
+        func = self.quiet_eval(made.func, frame)
+        if isinstance(value, Data) and value.item:
+            return Num(value.item, value.item)
+        if not isinstance(func, Ref) or not func.name.startswith("numpy."):
+            return UNKNOWN
+        named = (
+            self.quiet_eval(made.args[0].value, frame) if func.name == "numpy.dtype" and made.args else func
+        )
+        item = dtype_bytes(named)
+        return Num(item, item) if item is not None else UNKNOWN
 
     def _property(self, base: Value, attr: str, node: f.Expr, at: f.Span | None, frame: Frame) -> None:
         """An attribute that a table knows as a load: ``response.content``."""
@@ -414,6 +430,8 @@ def _data_attribute(base: Data, attr: str) -> Value:
         return replace(base, shape=base.shape[::-1] if base.shape is not None else None)
     if attr in {"values", "data", "array"}:
         return base
+    if attr == "itemsize" and base.item:
+        return Num(base.item, base.item)
     if attr in {"size", "nbytes"}:
         found = base.count if attr == "size" else base.bytes
         return found or UNKNOWN

@@ -79,7 +79,22 @@ _KEEPING_BUILTINS = ("setattr", "map")
 _CLOSE_ALL = re.compile(
     r"(close|stop|shutdown|shut_down|terminate|kill|reap|clean|cleanup|join)_(all|\w+s)\Z"
 )
+_PLAIN_BASES = frozenset(
+    {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol", "builtins.Exception", "builtins.dict"}
+)
+_TAKING_OVER = (
+    "exit",
+    "atexit",
+    "finalize",
+    "register",
+    "cleanup",
+    "callback",
+    "close",
+    "dispose",
+    "release",
+)
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
+_ENDING = frozenset({"terminate", "kill", "send_signal"})
 _GROUP_SIGNALS = frozenset({"os.killpg"})
 _OWN_GROUP = ("start_new_session", "process_group", "preexec_fn")
 _RELEASING_WORDS = (*RELEASING, "release", "reap", "wait", "finalize", "register", "defer", "clean", "own")
@@ -111,6 +126,12 @@ class Handover(Flow):
         run: Run,
     ) -> frozenset[Obligation]:
         """Run a function of the project in place of its call."""
+
+    @abstractmethod
+    def mined(
+        self, node: f.Call, callee: FunctionValue, site: Site, state: State, run: Run
+    ) -> frozenset[Obligation]:
+        """What a function of the project acquires by the evidence of its name and its other callers alone."""
 
     @abstractmethod
     def run_function(
@@ -165,8 +186,12 @@ class Handover(Flow):
                 return NOTHING  # what is expected to fail acquires nothing
             return self.new(site, resource, state, given | base, run)
         if isinstance(callee, FunctionValue):
-            return self.project_call(node, callee, site, held, state, run)
-        if self._is_bundle(callee, name):
+            known = set(state.masks)
+            returned = self.project_call(node, callee, site, held, state, run)
+            if site is not None and state.masks.keys() <= known:
+                returned |= self.mined(node, callee, site, state, run)
+            return returned
+        if self._is_bundle(callee, name) or self._only_uses(callee, given):
             return given
         self._pass_on(node, callee, name, given, state, run)
         return self._derived(node, name, base, given, state)
@@ -218,6 +243,8 @@ class Handover(Flow):
         last = method.rpartition(".")[2]
         if last in resource.started_by and not expected:
             obligation.started = True
+        if last in _ENDING:
+            obligation.told_to_end = True
         if "Timeout" in expected or (
             obligation.endless and node is not None and node.args and last == "join"
         ):
@@ -244,6 +271,7 @@ class Handover(Flow):
                 state.settle(frozenset(o for o in state.masks if o.resource.name.partition(":")[0] == kind))
             elif entry.releases is not None:
                 state.settle(given)
+        self._settle_pairs(name, about, state)
         resources = self.index.releasers.get(name, ())
         for obligation in about:
             if any(obligation.resource is resource for resource in resources):
@@ -256,6 +284,12 @@ class Handover(Flow):
         for obligation in list(state.masks) if name in {"os.wait", "os.wait3"} else ():
             if any(name in group for group in obligation.resource.release):
                 state.discharge(obligation, obligation.full)
+
+    @staticmethod
+    def _settle_pairs(name: str, about: frozenset[Obligation], state: State) -> None:
+        """``stop_broker()`` stops what ``start_broker()`` started; given one of several, it stops that one."""
+        paired = frozenset(o for o in state.masks if o.paired and name in o.resource.release[0])
+        state.settle(paired & about or paired)
 
     @staticmethod
     def _signal(obligation: Obligation, name: str, groups: int, state: State) -> None:
@@ -348,6 +382,7 @@ class Handover(Flow):
             run.used.add(path)
         value = self.evaluator.quiet_eval(node, run.frame)
         if isinstance(value, FunctionValue):
+            self._settle_pairs(f"{value.module.name}.{value.function.name}", NOTHING.union(*held), state)
             self.run_function(value, held, state, run)
         elif isinstance(value, Ref):
             given = NOTHING.union(*held)
@@ -374,6 +409,26 @@ class Handover(Flow):
             methods = ("__init__", "__exit__", *RELEASING)
             return not any(self.evaluator.class_member(callee, method, None) for method in methods)
         return name in _BUNDLES
+
+    def _only_uses(self, callee: Value, given: frozenset[Obligation]) -> bool:
+        """Whether a class of the project is given something that none of its methods can release."""
+        if not isinstance(callee, ClassValue) or not given:
+            return False
+        releases = {
+            name.rpartition(".")[2]
+            for obligation in given
+            for group in obligation.resource.release
+            for name in (*group, *obligation.resource.released_by)
+        }
+        with self.evaluator.project.following_product():
+            if any(base not in _PLAIN_BASES for base in self.evaluator.external_bases(callee)):
+                return False
+            for cls in self.evaluator.mro(callee):
+                for value in self.evaluator.class_frame(cls).env.values():
+                    function = value.function if isinstance(value, FunctionValue) else None
+                    if function is not None and _may_release(function, releases):
+                        return False
+        return True
 
     def _pass_on(
         self, node: f.Call, callee: Value, name: str, given: frozenset[Obligation], state: State, run: Run
@@ -447,6 +502,14 @@ class Handover(Flow):
         if name == "psutil.Process":
             return mentioned(node, state)
         return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+
+
+def _may_release(function: f.Function, releases: set[str]) -> bool:
+    """Whether a method could release something of its object, or give it to somebody who does."""
+    words = {word.lstrip(".") for word in function.mentions.split()}
+    return not words.isdisjoint(releases) or any(
+        part in word.lower() for word in words for part in _TAKING_OVER
+    )
 
 
 def _adopted(node: f.Call, method: str, state: State) -> frozenset[Obligation]:

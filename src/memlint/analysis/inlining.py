@@ -181,6 +181,7 @@ class Inlining(Handover):
         found = self.acquired.get(key)
         if found is None:
             found = Obligation(made.resource, site, site.at, made.started, via=made.via or made.site)
+            found.evidence = made.evidence
             self.acquired[key] = found
             self.kept.append(made)
         return found

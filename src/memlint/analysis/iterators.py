@@ -56,7 +56,7 @@ def _iterate_object(evaluator: Any, value: Obj) -> Iterator:
         result = evaluator.call_value(iter_, [], {}, evaluator.scratch(value.type.module))
         return arithmetic.iterate(result)
     item = evaluator.class_member(value.type, "__getitem__", value)
-    if isinstance(item, FunctionValue) and _never_raises(item.function):
+    if isinstance(item, FunctionValue) and has_every_item(item.function, name):
         return Iterator(
             FOREVER, UNKNOWN, endless=True, why=f"{name}.__getitem__, which has an item for every index"
         )
@@ -72,6 +72,28 @@ def _never_raises(function: f.Function) -> bool:
     """Whether nothing in a body could raise StopIteration or IndexError."""
     raising = (f.Raise, f.Call, f.Subscript, f.Yield, f.Assert, f.Await)
     return not any(isinstance(node, raising) for node in expressions(f.body_of(function)))  # type: ignore[arg-type]
+
+
+def has_every_item(function: f.Function, cls: str) -> bool:
+    """Whether a ``__getitem__`` has an item for every index: it looks at nothing, or makes one more of its own kind."""
+    raising = (f.Raise, f.Subscript, f.Yield, f.Assert, f.Await)
+    key = function.params[1].name if len(function.params) > 1 else ""
+    for node in expressions(f.body_of(function)):  # type: ignore[arg-type]
+        if isinstance(node, raising) or (
+            isinstance(node, f.Name) and node.path.partition(".")[0] == key != ""
+        ):
+            return False
+        if isinstance(node, f.Call) and node.func not in {
+            f.Name(cls),
+            f.Name("self.__class__"),
+            f.Name("type"),
+        }:
+            inner = node.func.func if isinstance(node.func, f.Call) else None
+            if inner != f.Name("type") and not (
+                isinstance(node.func, f.Name) and node.func.path.endswith("Mock")
+            ):
+                return False
+    return any(isinstance(s, f.Return) and s.value is not None for s in f.body_of(function))
 
 
 # --- endless, chained and bounded ---------------------------------------------------------------------------

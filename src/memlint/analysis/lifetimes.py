@@ -16,14 +16,16 @@ from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.holdings import named
 from memlint.analysis.inlining import Inlining, is_context_manager
-from memlint.analysis.obligations import NOTHING, Ends, Obligation, State, Verdict, judge, merge
+from memlint.analysis.obligations import NOTHING, Ends, Evidence, Obligation, State, Verdict, judge, merge
+from memlint.analysis.pairs import Pairs
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target
-from memlint.analysis.traverse import says, statements, words
+from memlint.analysis.traverse import names, says, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue
+from memlint.analysis.verbs import counterparts
 from memlint.knowledge.apis import Resource
 
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
@@ -58,6 +60,8 @@ class Lifetimes(Inlining):
         self.teardowns = Teardowns(suite)
         self.acquired = {}
         self.kept = []
+        self.pairs = Pairs(suite)
+        self._current: Body | None = None
         self._debts: dict[int, list[Debt]] = {}
         self._bodies: list[Body] = []  # keeps alive what is known by its id
         self._stored_in: dict[int, list[tuple[Debt, State]]] = {}
@@ -76,6 +80,7 @@ class Lifetimes(Inlining):
     def _analyse(self, body: Body) -> list[Debt]:
         frame = self.suite.evaluate(body)
         gives_away = body.role == "fixture" and bool(frame.nested)
+        self._current = body
         if not gives_away and not any(
             self.acquires(site) or self._calls_acquiring(site) for site in frame.sites
         ):
@@ -107,6 +112,8 @@ class Lifetimes(Inlining):
         debts: list[Debt] = []
         verdicts: dict[Obligation, Verdict] = {}
         for obligation in found:
+            if body.role == "fixture" and not obligation.started:
+                obligation.started = self._started_by_users(obligation, body, run, ends)
             verdict = judge(obligation, ends)
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
             if obligation in run.factories:
@@ -127,6 +134,25 @@ class Lifetimes(Inlining):
             verdicts[obligation] = debt.verdict
             debts.append(debt)
         yield from _presentable(debts, verdicts, body)
+
+    def _started_by_users(self, obligation: Obligation, body: Body, run: Run, ends: Ends) -> bool:
+        """Whether a test starts what a fixture gives away unstarted: so says its clean-up, or a test that does."""
+        if obligation not in run.yielded | run.returned:
+            return False
+        if any(mask & obligation.full for mask in ends.masks(obligation)):
+            return True
+        fixture = next((x for x in self.suite.of(body.module).fixtures.values() if x.body is body), None)
+        if fixture is None:
+            return False
+        starts = {f"{fixture.name}.{name}" for name in obligation.resource.started_by}
+        for module in [
+            m for m in self.suite.project.modules.values() if m.linted and says(m.facts, fixture.name)
+        ]:
+            for user in self.suite.of(module).bodies:
+                asked = any(param.name == fixture.name for param in user.function.params)
+                if asked and not starts.isdisjoint(names(f.body_of(user.function))):
+                    return self.suite.fixture(fixture.name, module, user.owner) is fixture
+        return False
 
     # --- what runs afterwards ---------------------------------------------------------------------------------------
 
@@ -341,12 +367,15 @@ class Lifetimes(Inlining):
             if entry.acquire is not None:
                 return self.index.resources.get(entry.acquire)
         if isinstance(site.callee, ClassValue):
-            return self.resources.of_class(site.callee)
+            resource = self.resources.of_class(site.callee)
+            return resource if resource is not None and not self.resources.is_given(site) else None
         return None
 
     def _calls_acquiring(self, site: Site) -> bool:
         if not isinstance(site.callee, (FunctionValue, ClassValue)) or site.mocked or site.raises:
             return False
+        if isinstance(site.callee, FunctionValue) and counterparts(site.callee.function.name)[2]:
+            return True
         return any(self.acquires(inner) or self._calls_acquiring(inner) for inner in site.inner)
 
     def new(
@@ -370,10 +399,47 @@ class Lifetimes(Inlining):
         former = state.masks.get(obligation)
         if former is not None and run.loops and not state.done(obligation):
             run.again[obligation] = former
+        if isinstance(site.callee, ClassValue):
+            opening = self.resources.evidence(site.callee)
+            if opening is not None:
+                path = opening.method.module.path
+                obligation.evidence = (
+                    Evidence(path, opening.line, f"opened here, kept in self.{opening.attribute}"),
+                )
         state.masks[obligation] = frozenset({0})
         for other in given:
             _relate(obligation, other)
         return frozenset({obligation})
+
+    def mined(
+        self, node: f.Call, callee: FunctionValue, site: Site, state: State, run: Run
+    ) -> frozenset[Obligation]:
+        """What a function of the project acquires by the evidence of its name and its other callers alone."""
+        receiver = node.func.path.rpartition(".")[0] if isinstance(node.func, f.Name) else ""
+        bound = callee.receiver is not None
+        first = receiver.partition(".")[0]
+        if site.mocked or site.raises or run.expected or run.frame.module.is_product:
+            return NOTHING
+        if bound and (
+            named(receiver, state) or receiver in {"self", "cls", "super()", ""} or self.is_outer(first, run)
+        ):
+            return NOTHING  # of an object that somebody else has made
+        pair = self.pairs.of(callee)
+        if pair is None or self._undone_around(pair.release, run):
+            return NOTHING
+        made = self.new(site, pair.resource, state, NOTHING, run)
+        for obligation in made:
+            obligation.evidence = pair.evidence
+        if bound:
+            state.hold(receiver, made)
+        return made
+
+    def _undone_around(self, release: str, run: Run) -> bool:
+        """Whether something else that runs around the body names the release."""
+        body = self._current
+        if body is None or (says(run.function, release) and run.depth):
+            return True
+        return any(says(other.function, release) for other in self.teardowns.around(body))
 
     def lost(self, obligation: Obligation) -> Obligation:
         """What the name held before, when a loop acquires once more under the same name."""

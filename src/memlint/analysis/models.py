@@ -19,6 +19,7 @@ from memlint.analysis.values import (
     Iterator,
     Literal,
     Num,
+    Obj,
     Partial,
     PathValue,
     Ref,
@@ -191,7 +192,8 @@ def _path(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
 def _join(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     parts = args if not isinstance(receiver, PathValue) else [receiver, *args]
     joined = arithmetic.join_path(parts[0], *parts[1:]) if parts else UNKNOWN
-    return PathValue(joined.base, joined.text, True) if isinstance(joined, PathValue) else joined
+    is_string = not isinstance(receiver, PathValue)  # os.path.join gives a text, Path.joinpath a path
+    return PathValue(joined.base, joined.text, is_string) if isinstance(joined, PathValue) else joined
 
 
 def _dirname(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
@@ -245,6 +247,25 @@ def _cores(evaluator: Any, __: Value, ___: list[Value], ____: dict[str, Value]) 
 
 def _temporary(_: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:
     return PathValue("tmp", "", True)
+
+
+def _limits(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
+    """``np.iinfo(np.int32)``: the largest and the smallest integer of a dtype."""
+    name = (
+        args[0].name.rpartition(".")[2]
+        if args and isinstance(args[0], Ref)
+        else text_of(args[0])
+        if args
+        else None
+    )
+    item = dtype_bytes(args[0]) if args else None
+    if name is None or item is None or item > 8:
+        return None
+    bits = int(item) * 8
+    low, high = (
+        (0, 2**bits - 1) if name.lstrip("<>=|").startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    )
+    return Obj("numpy.iinfo", {"max": Num(high, high), "min": Num(low, low), "bits": Num(bits, bits)})
 
 
 def _mock(_: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:
@@ -323,6 +344,7 @@ MODELS: dict[str, Model] = {
     **ITERATOR_MODELS,
     **ARRAY_MODELS,
     **FRAME_MODELS,
+    "numpy.iinfo": _limits,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.list": _container("list"),

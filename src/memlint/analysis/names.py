@@ -37,8 +37,8 @@ class NameResolution(ABC):
         self.cores = cores  # of the machine that the suite will run on
         self.module_frames: dict[str, Frame] = {}
         self._class_frames: dict[int, Frame] = {}
-        self._bases: dict[int, tuple[Value, ...]] = {}
-        self._resolved: dict[Imported, Value] = {}
+        self._bases: dict[tuple[int, bool], tuple[Value, ...]] = {}
+        self._resolved: dict[tuple[Imported, bool], Value] = {}
         self._product_calls: dict[Any, Any] = {}
         self._quiet_calls: dict[Any, Any] = {}
         self.effects = 0  # how often something was changed that outlives the call which changes it
@@ -69,7 +69,8 @@ class NameResolution(ABC):
             frame = Frame(module, "", where="module")
             self.module_frames[module.path] = frame
             module.env = frame.env
-            self.exec_block(module.body, frame)
+            with self.project.not_following_product():
+                self.exec_block(module.body, frame)
         return frame
 
     def module_env(self, module: Module) -> dict[str, Value]:
@@ -96,11 +97,12 @@ class NameResolution(ABC):
         """What an imported name stands for; any other value is itself."""
         if not isinstance(value, Imported):
             return value
-        known = self._resolved.get(value)
+        key = (value, self.project.follows_product)
+        known = self._resolved.get(key)
         if known is None:
-            self._resolved[value] = UNKNOWN  # an import cycle
+            self._resolved[key] = UNKNOWN  # an import cycle
             known = self._resolve(value, hops) if hops < _MAX_CHAIN else UNKNOWN
-            self._resolved[value] = known
+            self._resolved[key] = known
         return known
 
     def _resolve(self, value: Imported, hops: int) -> Value:
@@ -161,12 +163,13 @@ class NameResolution(ABC):
 
     def bases(self, value: ClassValue) -> tuple[Value, ...]:
         """The direct bases of a class."""
-        found = self._bases.get(id(value.cls))
+        key = (id(value.cls), self.project.follows_product)
+        found = self._bases.get(key)
         if found is None:
-            self._bases[id(value.cls)] = ()
+            self._bases[key] = ()
             scratch = Frame(value.module, "", where="module")
             found = tuple(self.eval(base, scratch) for base in value.cls.bases)
-            self._bases[id(value.cls)] = found
+            self._bases[key] = found
             self._kept.append(value.cls)
         return found
 

@@ -14,6 +14,15 @@ LATE = 1 << 21  # released at the very end of the process (atexit)
 Mask = int
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A place of the project that shows why something must be released."""
+
+    path: str
+    line: int
+    text: str
+
+
 @dataclass(eq=False, slots=True)
 class Obligation:
     """One acquisition. ``full`` is the mask in which every group of releases is discharged."""
@@ -27,7 +36,14 @@ class Obligation:
     parent: Obligation | None = None  # what it was got from, with a release of its own (the session's engine)
     endless: bool = False  # a thread that no join can end
     doubtful: bool = False  # the test expects that acquiring it fails
+    told_to_end: bool = False  # a process that somebody has terminated or killed
+    evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource
     misdirected: bool = False  # a signal went to a process group that it does not lead
+
+    @property
+    def paired(self) -> bool:
+        """Whether it is known by the name of its release alone."""
+        return self.resource.name.endswith(":pair")
 
     @property
     def full(self) -> Mask:

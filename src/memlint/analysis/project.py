@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,6 +99,7 @@ class Project:
         self._found: dict[tuple[str, str], Module | None] = {}
         self._roots: dict[tuple[str, str], bool] = {}
         self._installed: dict[str, bool] = {}
+        self.follows_product = False  # whether imports of product code are followed into product code
         for facts in files:
             self.add(facts)
 
@@ -127,12 +129,33 @@ class Project:
 
     def find(self, name: str, importer: Module) -> Module | None:
         """The project's module ``name`` as seen from ``importer``; None for a library's."""
-        if importer.is_product and not importer.is_package:
+        if not self._may_follow(importer):
             return None  # product code is read as far as the suite names it, and no further
         key = (importer.folder, name)
         if key not in self._found:
             self._found[key] = self._search(name, importer)
         return self._found[key]
+
+    def _may_follow(self, importer: Module) -> bool:
+        return self.follows_product or not importer.is_product or importer.is_package
+
+    @contextmanager
+    def following_product(self) -> Iterator[None]:
+        """While it lasts, what product code imports of other product code is read too, where a question asks for it."""
+        before, self.follows_product = self.follows_product, True
+        try:
+            yield
+        finally:
+            self.follows_product = before
+
+    @contextmanager
+    def not_following_product(self) -> Iterator[None]:
+        """While it lasts, product code is read no further than the suite names it."""
+        before, self.follows_product = self.follows_product, False
+        try:
+            yield
+        finally:
+            self.follows_product = before
 
     def first_party(self, name: str, importer: Module) -> Module | None:
         """Like ``find``, without searching the disk for names that cannot be the project's."""
@@ -165,7 +188,7 @@ class Project:
 
     def find_relative(self, module: str, level: int, importer: Module) -> Module | None:
         """The module of ``from ..module import``."""
-        if importer.is_product and not importer.is_package:
+        if not self._may_follow(importer):
             return None
         folder = importer.folder
         for _ in range(level - 1):

@@ -1,10 +1,15 @@
-"""The project's own resources: classes that acquire something and offer a method to release it."""
+"""The project's own resources: classes that open something, keep it, and offer a method to let it go."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
-from memlint.analysis.values import ClassValue, FunctionValue
+from memlint.analysis.sites import Frame, Site
+from memlint.analysis.traverse import own_expressions, statements, walk
+from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
 from memlint.knowledge.apis import Resource
 
 RELEASING = (
@@ -23,6 +28,30 @@ RELEASING = (
     "aclose",
     "join",
 )
+_CONSTRUCTING = ("__init__", "__post_init__")
+_NO_STARTERS = frozenset(
+    {"__enter__", "__aenter__", "__exit__", "__aexit__", "__del__", "__repr__", "__str__"}
+)
+_MOST_METHODS = 80  # of a class; one with more is not looked through
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where a class opens what it keeps: ``self.<attribute> = <call>`` of a method."""
+
+    resource: Resource
+    callee: str  # qualified name of what is called
+    attribute: str
+    method: FunctionValue
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResource:
+    """A class of the project as a resource, and the evidence for it; a library's class has none."""
+
+    resource: Resource
+    opening: Opening | None = None
 
 
 class ProjectResources:
@@ -30,84 +59,135 @@ class ProjectResources:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
-        self._known: dict[int, Resource | None] = {}
+        self._known: dict[int, OwnResource | None] = {}
+        self._kept: list[ClassValue] = []  # keeps alive what is known by its id
 
     def of_class(self, cls: ClassValue) -> Resource | None:
         """The resource that an instance of the class is; None when it owes nothing."""
+        found = self._of(cls)
+        return found.resource if found is not None else None
+
+    def evidence(self, cls: ClassValue) -> Opening | None:
+        """What the class opens and keeps."""
+        found = self._of(cls)
+        return found.opening if found is not None else None
+
+    def is_given(self, site: Site) -> bool:
+        """Whether this instance is given what the class would open otherwise, or a fake opens it."""
+        assert isinstance(site.callee, ClassValue)
+        opening = self.evidence(site.callee)
+        if opening is None:
+            return False
+        for name in {opening.attribute, opening.attribute.lstrip("_")}:
+            value: Value | None = site.args.get(name)
+            if value is not None and value not in (NONE, Literal(None)):
+                return True
+        last = opening.callee.rpartition(".")[2]
+        return any(
+            fake.rpartition(".")[2] == last or opening.callee.startswith(f"{fake}.")
+            for fake in site.frame.mocked
+        )
+
+    def _of(self, cls: ClassValue) -> OwnResource | None:
         key = id(cls.cls)
         if key not in self._known:
             self._known[key] = None
-            self._known[key] = self._derive(cls)
+            self._kept.append(cls)
+            with self.evaluator.project.following_product():
+                self._known[key] = self._derive(cls)
         return self._known[key]
 
-    def _derive(self, cls: ClassValue) -> Resource | None:
+    def _derive(self, cls: ClassValue) -> OwnResource | None:
         base = self.evaluator.external_base(cls)
         inherited = self.evaluator.index.resources.get(base) if base is not None else None
         if inherited is not None:
-            return inherited
-        methods = [
-            name
-            for name in RELEASING
-            if isinstance(self.evaluator.class_member(cls, name, None), FunctionValue)
-        ]
-        if not methods:
+            return OwnResource(inherited)
+        own = self._methods(cls)
+        releases = [name for name in RELEASING if name in own]
+        if not releases or len(own) > _MOST_METHODS:
             return None
-        acquired = self._acquired(cls)
-        if acquired is None:
+        opening = next(self._openings(own, releases), None)
+        if opening is None:
             return None
-        resource, starter = acquired
-        return Resource(
-            name=f"{cls.module.name}.{cls.cls.name}",
-            title=f"{cls.cls.name} (holds a {resource.title})",
-            rule=resource.rule,
-            release=[[*methods, "__exit__", "__aexit__"]],
-            started_by=[starter] if starter else [],
-            confidence="medium",
-            advice=f"Call {methods[0]}() in a finally block or after the fixture's yield.",
+        calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
+        openers = _reaching(opening.method.function.name, calls)
+        closes = {"__exit__", "__aexit__"} & own.keys()
+        return OwnResource(
+            Resource(
+                name=f"{cls.module.name}.{cls.cls.name}",
+                title=f"{cls.cls.name} (holds {_article(opening.resource.title)} {opening.resource.title})",
+                rule=opening.resource.rule,
+                release=[[*releases, *sorted(closes)]],
+                started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
+                with_="releases" if closes else "unusable",
+                confidence="medium" if "__del__" not in own else "low",
+                advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
+            ),
+            opening,
         )
 
-    def _acquired(self, cls: ClassValue) -> tuple[Resource, str] | None:
-        """What the class acquires and keeps on ``self``: in its constructor, or in a method that starts it."""
-        for name in ("__init__", "__enter__", "start", "open", "connect", "setup", "run", "launch"):
-            method = self.evaluator.class_member(cls, name, None)
-            if not isinstance(method, FunctionValue) or name == "__enter__":
-                continue
-            found = self._acquired_by(method)
-            if found is not None:
-                return found, "" if name == "__init__" else name
-        return None
+    def _methods(self, cls: ClassValue) -> dict[str, FunctionValue]:
+        """The methods of the class and its bases in the project, overridden ones left out."""
+        out: dict[str, FunctionValue] = {}
+        for owner in self.evaluator.mro(cls):
+            for name, value in self.evaluator.class_frame(owner).env.items():
+                if isinstance(value, FunctionValue):
+                    out.setdefault(name, value)
+        return out
 
-    def _acquired_by(self, method: FunctionValue) -> Resource | None:
-        for statement in _assignments(f.body_of(method.function)):
-            stored = any(isinstance(t, f.Name) and t.path.startswith("self.") for t in statement.targets)
-            if not stored or not isinstance(statement.value, f.Call):
-                continue
-            resource = self._resource_of(statement.value, method)
-            if resource is not None and resource.confidence != "low":
-                return resource
-        return None
+    def _openings(self, own: dict[str, FunctionValue], releases: list[str]) -> Iterator[Opening]:
+        """What methods open and keep on ``self``, the constructor's first."""
+        order = [name for name in _CONSTRUCTING if name in own]
+        order += [name for name in own if name not in order and name not in {*releases, *_NO_STARTERS}]
+        for name in order:
+            method = own[name]
+            for statement, _ in statements(f.body_of(method.function)):
+                if not isinstance(statement, f.Assign) or not isinstance(statement.value, (f.Call, f.Await)):
+                    continue
+                kept = [
+                    t.path for t in statement.targets if isinstance(t, f.Name) and t.path.startswith("self.")
+                ]
+                call = statement.value.value if isinstance(statement.value, f.Await) else statement.value
+                found = self._opened(call, method) if kept and isinstance(call, f.Call) else None
+                if found is not None and found[0].confidence != "low":
+                    yield Opening(*found, kept[0].removeprefix("self."), method, statement.line)
 
-    def _resource_of(self, call: f.Call, method: FunctionValue) -> Resource | None:
-        from memlint.analysis.sites import Frame
-
+    def _opened(self, call: f.Call, method: FunctionValue) -> tuple[Resource, str] | None:
+        """The resource that a call in a method acquires, with the called name."""
         frame = Frame(method.module, method.function.name, method.function, method.owner)
         self.evaluator.bind_params(method.function, None, (), {}, frame)
         self.evaluator.eval(call, frame)
-        for site in frame.sites:
-            if site.at == call.at:
-                for entry in site.entries:
-                    if entry.acquire is not None:
-                        return self.evaluator.index.resources.get(entry.acquire)
-        return None
+        site = next((site for site in frame.sites if site.at == call.at), None)
+        if site is None:
+            return None
+        if isinstance(site.callee, ClassValue):
+            inner = self.of_class(site.callee)
+            return (inner, site.name) if inner is not None and not inner.started_by else None
+        acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
+        resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
+        return (resource, site.name) if resource is not None else None
 
 
-def _assignments(body: tuple[f.Stmt, ...]) -> list[f.Assign]:
-    out: list[f.Assign] = []
-    for statement in body:
-        if isinstance(statement, f.Assign):
-            out.append(statement)
-        for name in ("body", "orelse", "final"):
-            inner = getattr(statement, name, None)
-            if isinstance(inner, tuple) and not isinstance(statement, (f.FunctionDef, f.ClassDef)):
-                out += _assignments(inner)
-    return out
+def _own_calls(function: f.Function) -> Iterator[str]:
+    """The names of methods that a method calls on ``self`` or by ``super()``."""
+    for statement, _ in statements(f.body_of(function)):
+        for expression in own_expressions(statement):
+            for node in walk(expression):
+                if isinstance(node, f.Call) and isinstance(node.func, f.Name):
+                    first, _, rest = node.func.path.partition(".")
+                    if first == "self" and rest and "." not in rest:
+                        yield rest
+
+
+def _reaching(name: str, calls: dict[str, frozenset[str]]) -> set[str]:
+    """The methods from which a call of ``name`` is reached, itself included."""
+    found = {name}
+    while True:
+        more = {other for other, called in calls.items() if called & found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[:1].lower() in "aeiou" else "a"

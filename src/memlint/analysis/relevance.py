@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from memlint import facts as f
 from memlint.analysis.project import Module, Project
+from memlint.analysis.verbs import counterparts
 from memlint.knowledge.apis import CallEntry
 from memlint.knowledge.index import ApiIndex
 
@@ -23,6 +24,10 @@ _ALWAYS = frozenset(
         "rebuilds",
         "locals",
         "globals",
+        "iinfo",
+        "get_weights",
+        "meshgrid",
+        "capacity",
         "lru_cache",
         "cache",
         "cached_property",
@@ -31,6 +36,7 @@ _ALWAYS = frozenset(
     }
 )
 _ITERATING = frozenset({"__next__", "__getitem__"})
+_CLASS_HOPS = 2  # from a class of the product to what inherits or makes it
 _PACKAGE_HOPS = 2  # re-exports through packages that are followed
 _NONE: frozenset[str] = frozenset()
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
@@ -79,6 +85,7 @@ class Relevance:
         effective, plain = self._triggers(mentioned)
         names = effective | _ALWAYS
         shared = [module for module in modules if not _is_test(module)]
+        names |= self._paired(modules)
         self._local = {module.path: frozenset(module.facts.notable) for module in modules}
         self.names = frozenset(names | self._closure(shared, names, plain))
         tests = [module for module in modules if _is_test(module)]
@@ -87,6 +94,17 @@ class Relevance:
                 known = self._local[module.path].union(*self._imported_names(module))
                 self._local[module.path] = known
                 self._local[module.path] = known | self._closure([module], set(self.names | known), plain)
+
+    def _paired(self, modules: list[Module]) -> set[str]:
+        """Functions of the project that stand beside one that undoes them: ``start_broker``, ``stop_broker``."""
+        out: set[str] = set()
+        for module in modules:
+            own = {name for name, _, _ in self._summary(module).definitions}
+            for name in own:
+                surely, perhaps, _ = counterparts(name)
+                if not own.isdisjoint(surely) or not own.isdisjoint(perhaps):
+                    out.add(name)
+        return out
 
     def _summary(self, module: Module) -> _Summary:
         """What a module defines and imports, worked out once."""
@@ -113,12 +131,14 @@ class Relevance:
         """The project's functions and classes that mention what matters, directly or through each other."""
         out: set[str] = set()
         pending: list[tuple[str, frozenset[str]]] = []
+        of_product: list[tuple[str, frozenset[str]]] = []
         for module in modules:
             for name, words, large in self._summary(module).definitions:
                 direct = not names.isdisjoint(words)
                 if module.is_product:
                     if name in plain:
                         continue  # the tables say what it does
+                    of_product.append((name, words))
                     large, words = False, frozenset()
                 elif not self._local[module.path].isdisjoint(words):
                     large = True
@@ -126,6 +146,9 @@ class Relevance:
                     out.add(name)
                 else:
                     pending.append((name, words))
+        for _ in range(_CLASS_HOPS):  # subclasses, and the factories of the product's classes
+            classes = {name for name, _ in of_product if name[:1].isupper() and name in out}
+            out |= {name for name, words in of_product if not classes.isdisjoint(words)}
         while True:
             found = {name for name, words in pending if not out.isdisjoint(words)}
             if found <= out:

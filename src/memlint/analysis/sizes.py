@@ -56,6 +56,9 @@ def make(makes: Makes, bound: Bound, type_: str) -> Data | None:
             size, shape = size.scaled(makes.scale), shape if makes.kind == "sparse" else None
         if makes.kind == "sparse" and shape is not None and name == "shape":
             size = _stored(makes, bound, shape)
+            if makes.cell_temporaries and size.high:
+                beside = product(shape).high * makes.cell_temporaries / size.high
+                return Data(makes.kind, type_, size, shape, item, beside)
         return Data(makes.kind, type_, size, shape, item, makes.temporaries)
     return None
 

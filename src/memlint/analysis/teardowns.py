@@ -83,6 +83,15 @@ class Teardowns:
             for body in chain.unreached
         ]
 
+    def behind_test_case(self, owner: ClassValue) -> Iterator[tuple[str, Body]]:
+        """Tear-down methods of mixins that stand behind TestCase in the bases, and that nothing calls by name."""
+        for name in _ANY:
+            chain = self.chain(owner, name)
+            called = {word for body in chain.reached for word in body.function.mentions.split()}
+            for body in chain.unreached if chain.stopped_by is None else ():
+                if body.owner is not None and body.owner.cls.name not in called:
+                    yield name, body
+
     def _own(self, cls: ClassValue, name: str) -> Body | None:
         value = self.evaluator.class_frame(cls).env.get(name)
         if not isinstance(value, FunctionValue):
@@ -167,6 +176,10 @@ class Teardowns:
 
     def closed_around(self, body: Body) -> frozenset[str]:
         """Resources of which the fixtures, tear-down functions and hooks around a body release all there are."""
+        return frozenset().union(*(self._closes_all(other) for other in self.around(body)))
+
+    def around(self, body: Body) -> list[Body]:
+        """The fixtures, tear-down functions and hooks that run around a body."""
         around = self._fixtures_around(body)
         if body.owner is not None:
             around += [method for name in _ANY for method in self.chain(body.owner, name).reached]
@@ -176,7 +189,7 @@ class Teardowns:
             ]
         for conftest in self.suite.conftests(body.module):
             around += [x for x in self.suite.of(conftest).bodies if x.function.name in _HOOKS]
-        return frozenset().union(*(self._closes_all(other) for other in around if other is not body))
+        return [other for other in around if other is not body]
 
     def _fixtures_around(self, body: Body) -> list[Body]:
         """The bodies of all fixtures in reach, those too that other fixtures ask for."""

@@ -119,6 +119,13 @@ def _data_arguments(site: Site) -> Iterator[Data]:
 
 def _temporary(site: Site) -> Estimate | None:
     """The largest array that is made inside the expression only to be changed into its result."""
+    if isinstance(site.result, Data) and site.result.kind == "sparse" and site.result.temporaries:
+        made, share = made_by(site), site.result.temporaries
+        return (
+            Estimate(round(made.low * share), round(made.likely * share), round(made.high * share))
+            if made is not None
+            else None
+        )
     elementwise = site.name.startswith("operator ") or any(
         entry.makes is not None and entry.makes.like is not None and not entry.lazy for entry in site.entries
     )

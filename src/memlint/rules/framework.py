@@ -88,6 +88,28 @@ def _speaks_of(ctx: Context, modules: tuple[str, ...]) -> bool:
     return any(name in mentions for name in modules)
 
 
+@rule("MEM604")
+def models_made_in_loop(body: Body, ctx: Context) -> Iterator[Draft]:
+    """A Keras model in every round of a loop: the framework's global state keeps them all until it is cleared."""
+    if body.role not in {"test", "helper", "method", "fixture", "setup"}:
+        return
+    if not traverse.says(body.function, "get_weights") or _cleared(body, {"clear_session"}, ctx):
+        return
+    for loop, _ in traverse.statements(f.body_of(body.function)):
+        if not isinstance(loop, f.For):
+            continue
+        named = set(traverse.names(loop.body))
+        for statement, _ in traverse.statements(loop.body):
+            if not isinstance(statement, f.Assign) or not isinstance(statement.value, f.Call):
+                continue
+            targets = [target.path for target in statement.targets if isinstance(target, f.Name)]
+            if any(f"{name}.get_weights" in named for name in targets):
+                message = "every round makes another Keras model, and no clear_session() drops it from the global state"
+                advice = "Call tf.keras.backend.clear_session() after each round, or in an autouse fixture."
+                yield Draft("MEM604", statement.value.at, message, advice)
+                return
+
+
 # --- graphs -----------------------------------------------------------------------------------------------
 
 

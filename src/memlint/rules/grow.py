@@ -97,6 +97,8 @@ def _shape(value: Value) -> str:
 
 
 def _advice(found: Allocation) -> str:
+    if found.code == "MEM207" and found.site.name.startswith("scipy.sparse."):
+        return "Take a smaller shape: every cell is drawn, stored or not. Or draw positions and build a coo_array."
     return {
         "MEM206": "Stay sparse, work in blocks, or reduce before it expands.",
         "MEM207": "Ask for the wanted dtype at once, or compute in place.",

@@ -314,7 +314,9 @@ def _all_inner(site: Site) -> Iterator[Site]:
 def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     """A connection, process … opened while the module is imported."""
     resource = ctx.lifetimes.acquires(site)
-    if resource is None or resource.confidence == "low" or resource.started_by or site.consumer == "with":
+    if resource is None or resource.started_by or site.consumer == "with":
+        return
+    if resource.confidence == "low" and resource.bytes is None:
         return
     if _released_in_module(resource, ctx):
         return

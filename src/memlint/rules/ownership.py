@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from memlint import facts as f
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.project import Module
+from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.suite import Body, ModuleSuite
+from memlint.analysis.traverse import statements, words
+from memlint.analysis.values import ClassValue
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -26,6 +29,22 @@ _CLOSED_WHEN_FORGOTTEN = frozenset(
         "selectors.BaseSelector",
         "tempfile._TemporaryFileWrapper",
         "tempfile.SpooledTemporaryFile",
+    }
+)
+_LETTING_GO = frozenset(
+    {
+        *RELEASING,
+        "cache_clear",
+        "empty_cache",
+        "clear_session",
+        "collect",
+        "delattr",
+        "rmtree",
+        "unlink",
+        "dispose_all",
+        "close_all",
+        "drop_all",
+        "clear",
     }
 )
 _LOWER = {
@@ -57,8 +76,41 @@ def hidden_teardown(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
     """A test class whose override, or whose order of bases, keeps an inherited tear-down from running."""
     for cls in suite.classes:
         if ctx.suite.is_test_class(cls):
+            shown = set()
             for debt in ctx.lifetimes.hidden(cls):
+                shown.add(debt.teardown.name if debt.teardown is not None else "")
                 yield _unreached(debt, suite.module, cls.cls.name)
+            yield from _mixin_behind(cls, suite, shown, ctx)
+
+
+def _mixin_behind(cls: ClassValue, suite: ModuleSuite, shown: set[str], ctx: Context) -> Iterator[Draft]:
+    """A mixin behind TestCase whose tear-down lets something go: TestCase's own empty method runs in its place."""
+    for name, body in ctx.lifetimes.teardowns.behind_test_case(cls):
+        owner = body.owner
+        if owner is None or name in shown or not _lets_go(body):
+            continue
+        message = f"TestCase stands before {owner.cls.name} in the bases: its {name}() never runs"
+        line = cls.cls.line
+        related = (Related(body.module.path, body.function.line, f"{name}() of {owner.cls.name}"),)
+        advice = f"Put {owner.cls.name} before TestCase, or call {owner.cls.name}.{name}() in a {name}() of the class."
+        yield Draft(
+            "MEM307",
+            (line, 1, line, 1),
+            message,
+            advice,
+            None,
+            related=related,
+            module=suite.module,
+            symbol=cls.cls.name,
+        )
+        return
+
+
+def _lets_go(body: Body) -> bool:
+    """Whether a tear-down releases or forgets something."""
+    if any(isinstance(s, f.Del) for s, _ in statements(f.body_of(body.function))):
+        return True
+    return not _LETTING_GO.isdisjoint(words(body.function))
 
 
 def _unreached(debt: Debt, module: Module, symbol: str) -> Draft:
@@ -106,7 +158,7 @@ def _confidence(debt: Debt, code: str) -> Confidence:
         return Confidence.LOW
     if debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer":
         return Confidence.LOW  # it runs out by itself
-    if _closed_when_forgotten(debt):
+    if _closed_when_forgotten(debt) or _lacks_pipes_only(debt):
         return Confidence.LOW
     if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
@@ -122,6 +174,18 @@ def _closed_when_forgotten(debt: Debt) -> bool:
     name = debt.obligation.resource.name.partition(":")[0]
     local = debt.how == "local" and debt.body.role not in {"fixture", "setup"}
     return local and debt.verdict == "unsure" and name in _CLOSED_WHEN_FORGOTTEN
+
+
+def _lacks_pipes_only(debt: Debt) -> bool:
+    """A process that was ended and reaped: its pipes go with the object, and nothing can block on them any more."""
+    obligation = debt.obligation
+    piped = obligation.resource.name.endswith(":piped")
+    return (
+        piped
+        and debt.verdict in {"partial", "unsure"}
+        and obligation.told_to_end
+        and debt.missing == (tuple(obligation.resource.release[-1]),)
+    )
 
 
 def _message(debt: Debt, code: str) -> str:
@@ -164,6 +228,8 @@ def _related(debt: Debt) -> Iterator[Related]:
     via = debt.obligation.via
     if via is not None:
         yield Related(via.frame.module.path, via.line, f"{debt.obligation.resource.title} acquired here")
+    for shown in debt.obligation.evidence:
+        yield Related(shown.path, shown.line, shown.text)
     if debt.relative is not None:
         yield Related(
             debt.relative.site.frame.module.path, debt.relative.at[0], f"the {debt.relative.resource.title}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FAMILY_MODULES = (
     "load",
     "grow",
+    "hidden",
     "fixture",
     "ownership",
     "retain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -266,3 +267,45 @@ def _outermost(body: Body, ctx: Context) -> Body:
         return body
     own = ctx.suite.of(body.module).bodies
     return next((other for other in own if other.function is frame.function), body)
+
+
+# --- locals() that live on ----------------------------------------------------------------------------------
+
+_LOOKING = re.compile(
+    r"(?i)format|render|eval|exec|query|substitute|print|debug|assert|log|dict|vars|repr|template"
+)
+
+
+@rule("MEM603")
+def locals_given_away(body: Body, ctx: Context) -> Iterator[Draft]:
+    """``console.push(locals())``: every local of the test lives as long as what takes the mapping."""
+    if body.role != "test" or not traverse.says(body.function, "locals"):
+        return
+    block = f.body_of(body.function)
+    params = {param.name for param in body.function.params}
+    made = {
+        target.path
+        for statement, _ in traverse.statements(block)
+        if isinstance(statement, f.Assign)
+        and isinstance(statement.value, f.Call)
+        and any(
+            isinstance(n, f.Name) and n.path.partition(".")[0] in params
+            for n in traverse.walk(statement.value)
+        )
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    }
+    if any(isinstance(statement, f.Del) for statement, _ in traverse.statements(block)):
+        return
+    for node, _, _ in traverse.calls(block):
+        if not isinstance(node.func, f.Name) or not any(
+            _is_locals(arg.value) and not arg.star for arg in node.args
+        ):
+            continue
+        first, _, method = node.func.path.partition(".")
+        if method and first in params | made and not _LOOKING.search(method):
+            message = (
+                f"{node.func.path}() is given every local of the test, and may keep them as long as it lives"
+            )
+            advice = "Give it a dict of the names it needs, and delete them from it at the end of the test."
+            yield Draft("MEM603", node.at, message, advice, Confidence.MEDIUM)

@@ -228,7 +228,7 @@ class Lowering:
             local = alias.asname.name.value if alias.asname is not None else name  # type: ignore[union-attr]
             bindings.append((local, name))
             self.bind(local)
-            self.mentioned.add(name)
+            self.mentioned.update((name, f".{name}"))  # of another module, although the name is bound here
         return f.Import(line, module, len(node.relative), True, tuple(bindings))
 
     def _if(self, node: cst.If, line: int) -> f.Stmt:

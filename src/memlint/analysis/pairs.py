@@ -1,0 +1,145 @@
+"""Functions of the project that belong together by name, ``start_broker`` and ``stop_broker``, and the evidence.
+
+Names alone prove little. A pair counts when some function, or some class, of the suite calls both, and it counts for
+much when most of those that call the first also call the second: where nearly all agree, the one that does not is
+likely wrong (Engler, Chen, Hallem, Chou and Chelf, "Bugs as deviant behavior", SOSP 2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memlint import facts as f
+from memlint.analysis.obligations import Evidence
+from memlint.analysis.project import Module
+from memlint.analysis.suite import Body, Suite
+from memlint.analysis.traverse import calls, says
+from memlint.analysis.values import ClassValue, FunctionValue, Obj
+from memlint.analysis.verbs import counterparts
+from memlint.knowledge.apis import Resource
+
+_ENOUGH = 2  # places where both are called
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An acquiring function, what undoes it, and where the two were seen together."""
+
+    resource: Resource
+    release: str
+    evidence: tuple[Evidence, ...]
+
+
+class Pairs:
+    """Mines the pairs of a suite, each when it is first asked for."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self._known: dict[tuple[int, int], Pair | None] = {}
+        self._kept: list[object] = []  # keeps alive what is known by its id
+
+    def of(self, callee: FunctionValue) -> Pair | None:
+        """The pair that a function of the project is the first of."""
+        owner = callee.receiver.type if isinstance(callee.receiver, Obj) else callee.owner
+        key = (id(callee.function), id(owner.cls) if isinstance(owner, ClassValue) else 0)
+        if key not in self._known:
+            self._kept.append((callee.function, owner))
+            self._known[key] = self._mine(callee, owner if isinstance(owner, ClassValue) else None)
+        return self._known[key]
+
+    def _mine(self, callee: FunctionValue, owner: ClassValue | None) -> Pair | None:
+        function = callee.function
+        surely, perhaps, code = counterparts(function.name)
+        if not code or function.yields or function.decorators:
+            return None
+        found = next((name for name in (*surely, *perhaps) if self._defined(name, callee, owner)), None)
+        if found is None:
+            return None
+        together, alone = self._uses(function.name, found)
+        place = f"{callee.module.name}." + (f"{owner.cls.name}." if owner is not None else "")
+        if not together or len(together) < alone:
+            confidence = "low"
+        else:
+            confidence = "medium" if found in surely and len(together) >= _ENOUGH else "low"
+        return Pair(
+            Resource(
+                name=f"{place}{function.name}:pair",
+                title=f"resource of {function.name}()",
+                rule=code,
+                release=[[found if owner is not None else f"{place}{found}"]],
+                with_="unusable",
+                confidence=confidence,  # type: ignore[arg-type]
+                advice=f"Call {found}() in a finally block or after the fixture's yield, as the other places do.",
+            ),
+            found,
+            tuple(together[:_ENOUGH]),
+        )
+
+    def _defined(self, name: str, callee: FunctionValue, owner: ClassValue | None) -> bool:
+        if owner is not None:
+            value = self.suite.evaluator.class_member(owner, name, None)
+        else:
+            value = self.suite.evaluator.module_env(callee.module).get(name)
+        return isinstance(value, FunctionValue) and not _is_empty(value.function)
+
+    def _uses(self, acquire: str, release: str) -> tuple[list[Evidence], int]:
+        """Functions and classes of the suite that call both, and how many call the first alone."""
+        together: list[Evidence] = []
+        alone = 0
+        modules = sorted(self.suite.project.modules.values(), key=lambda module: module.path)
+        for module in modules:
+            if module.is_product or not says(module.facts, acquire):
+                continue
+            for words, line in self._holders(module, acquire):
+                if release in words:
+                    text = f"{acquire}() and {release}() are called together here"
+                    together.append(Evidence(module.path, line, text))
+                else:
+                    alone += 1
+        return together, alone
+
+    def _holders(self, module: Module, acquire: str) -> Iterator[tuple[set[str], int]]:
+        """The names called by each function that calls ``acquire``; set-up and tear-down of a class count as one."""
+        for body in self.suite.of(module).bodies:
+            if not says(body.function, acquire):
+                continue
+            line = _line_of(body, acquire)
+            if line is not None:
+                yield set(_called(body)).union(*map(_called, self._beside(body))), line
+
+    def _beside(self, body: Body) -> list[Body]:
+        if body.owner is None or body.role not in {"setup", "fixture"}:
+            return []
+        own = self.suite.of(body.module).bodies
+        return [other for other in own if other.owner is not None and other.owner.cls is body.owner.cls]
+
+
+def _is_empty(function: f.Function) -> bool:
+    body = f.body_of(function)
+    return all(
+        isinstance(s, (f.Jump, f.ExprStmt)) and not isinstance(getattr(s, "value", None), f.Call)
+        for s in body
+    )
+
+
+def _called(body: Body) -> Iterator[str]:
+    """The last names of what a body calls or hands over to be called."""
+    for node, _, _ in calls(f.body_of(body.function)):
+        for part in (node.func, *(arg.value for arg in node.args)):
+            if isinstance(part, f.Name):
+                yield part.path.rpartition(".")[2]
+            elif isinstance(part, f.Attr):
+                yield part.attr
+
+
+def _line_of(body: Body, name: str) -> int | None:
+    for node, _, _ in calls(f.body_of(body.function)):
+        last = (
+            node.func.path.rpartition(".")[2]
+            if isinstance(node.func, f.Name)
+            else getattr(node.func, "attr", "")
+        )
+        if last == name:
+            return node.at[0]
+    return None
