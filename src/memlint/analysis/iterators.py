@@ -56,7 +56,9 @@ def _iterate_object(evaluator: Any, value: Obj) -> Iterator:
         result = evaluator.call_value(iter_, [], {}, evaluator.scratch(value.type.module))
         return arithmetic.iterate(result)
     item = evaluator.class_member(value.type, "__getitem__", value)
-    if isinstance(item, FunctionValue) and has_every_item(item.function, name):
+    if isinstance(item, FunctionValue) and (
+        _never_raises(item.function) or has_every_item(item.function, name)
+    ):
         return Iterator(
             FOREVER, UNKNOWN, endless=True, why=f"{name}.__getitem__, which has an item for every index"
         )

@@ -32,6 +32,7 @@ _CONSTRUCTING = ("__init__", "__post_init__")
 _NO_STARTERS = frozenset(
     {"__enter__", "__aenter__", "__exit__", "__aexit__", "__del__", "__repr__", "__str__"}
 )
+_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _MOST_METHODS = 80  # of a class; one with more is not looked through
 
 
@@ -112,6 +113,7 @@ class ProjectResources:
         calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
+        inherits = any(name not in _PLAIN_BASES for name in self.evaluator.external_bases(cls))
         return OwnResource(
             Resource(
                 name=f"{cls.module.name}.{cls.cls.name}",
@@ -119,7 +121,7 @@ class ProjectResources:
                 rule=opening.resource.rule,
                 release=[[*releases, *sorted(closes)]],
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
-                with_="releases" if closes else "unusable",
+                with_="releases" if closes or inherits else "unusable",
                 confidence="medium" if "__del__" not in own else "low",
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),

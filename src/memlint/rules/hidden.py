@@ -9,14 +9,14 @@ from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.iterators import has_every_item
 from memlint.analysis.suite import Body, ModuleSuite
-from memlint.analysis.values import FunctionValue, Num
+from memlint.analysis.values import ClassValue, FunctionValue, Num
 from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _ELEMENT = 8  # bytes of a number; a record is larger
-_MOST = 2**40  # a capacity beyond this is a limit, not a request
+_MOST = 2**33  # a capacity beyond this is a limit, not a request
 _BOUNDED = re.compile(r"(?i)cache|lru|queue|limit|pool|bucket|semaphore|channel|throttl|quota")
 _GRIDS = frozenset({"meshgrid", "ix_"})
 _BOUNDS = frozenset({"max_side", "max_dims", "max_size", "max_length", "max_len", "max_ndim"})
@@ -34,6 +34,8 @@ def large_capacity(body: Body, ctx: Context) -> Iterator[Draft]:
         callee = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
         if given is None or _BOUNDED.search(callee):
             continue
+        if isinstance(ctx.suite.evaluator.quiet_eval(node.func, frame), ClassValue):
+            continue  # a class of the project: what its constructor makes is seen there
         count = ctx.suite.evaluator.quiet_eval(given, frame)
         if not isinstance(count, Num) or count.high >= _MOST:
             continue
