@@ -144,12 +144,16 @@ class Lifetimes(Inlining):
         fixture = next((x for x in self.suite.of(body.module).fixtures.values() if x.body is body), None)
         if fixture is None:
             return False
-        starts = {f"{fixture.name}.{name}" for name in obligation.resource.started_by}
+        resource = obligation.resource
+        starts = {f"{fixture.name}.{name}" for name in resource.started_by}
+        ends_by = {name.rpartition(".")[2] for group in resource.release for name in group}
         for module in [
             m for m in self.suite.project.modules.values() if m.linted and says(m.facts, fixture.name)
         ]:
             for user in self.suite.of(module).bodies:
                 asked = any(param.name == fixture.name for param in user.function.params)
+                if asked and any(says(user.function, name) for name in ends_by):
+                    continue  # it ends what it starts
                 if asked and not starts.isdisjoint(names(f.body_of(user.function))):
                     return self.suite.fixture(fixture.name, module, user.owner) is fixture
         return False
