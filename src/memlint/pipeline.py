@@ -13,11 +13,11 @@ from memlint.model import LintResult, RankResult
 from memlint.request import Request
 
 if TYPE_CHECKING:
-    from memlint.run import Run
+    from memlint.run import Run, Terms
 
 Result = TypeVar("Result")
 
-__all__ = ["LintAndRank", "Request", "lint", "lint_and_rank", "rank"]
+__all__ = ["LintAndRank", "Request", "lint", "lint_and_rank", "rank", "ranking_terms"]
 
 
 class LintAndRank(NamedTuple):
@@ -55,6 +55,14 @@ def lint_and_rank(request: Request) -> LintAndRank:
         result = LintAndRank(run.lint(judged), run.rank(judged))
         _finish(run, memo, result)
     return result
+
+
+def ranking_terms(request: Request) -> tuple[list[Terms], int]:
+    """Return the terms of each test file before any weight, and the peak of an interpreter that imports nothing."""
+    run = _run(request, _discovered(request))
+    terms = run.terms()
+    run.write_caches()
+    return terms, run.ranker.model.interpreter
 
 
 def _discovered(request: Request) -> Discovered:

@@ -17,6 +17,7 @@ from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.relevance import Relevance
 from memlint.analysis.suite import Suite
 from memlint.cache import FileCache
+from memlint.config import shown
 from memlint.discovery import Discovered, ancestor_conftests, is_excluded
 from memlint.disk import RealDisk
 from memlint.facts import FileFacts, encode_body
@@ -42,6 +43,7 @@ from memlint.product import Glance, ProductCode
 from memlint.ranking import Ranker, in_order
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
+from memlint.ranking.terms import FileTerms, TestTerms
 from memlint.reading import Wanted, read_facts
 from memlint.request import Request
 from memlint.rules.engine import Engine
@@ -60,6 +62,15 @@ class Judged:
     findings: list[Finding] = field(default_factory=list)
     files: list[Suspect] = field(default_factory=list)
     tests: list[Suspect] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of one test file and of its tests."""
+
+    path: str
+    file: FileTerms
+    tests: tuple[TestTerms, ...]
 
 
 class Run:
@@ -87,7 +98,9 @@ class Run:
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
         self.known = known_footprints(self.settings) if request.probe else SHIPPED
-        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines), self.known.footprints)
+        calibrated = self.settings.calibrated
+        weights = calibrated.weighed() if calibrated else None
+        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines), self.known.footprints, weights)
 
     def lint(self, judged: Judged) -> LintResult:
         """The findings of every status, with suppressions applied, and the heaviest of the files they speak of."""
@@ -217,8 +230,38 @@ class Run:
             except Exception as error:
                 self._failed(module, error, "It was not ranked.")
                 continue
+            suspects = [self._sourced(suspect) for suspect in suspects]
             out.files += suspects[:1]
             out.tests += suspects[1:]
+
+    def _sourced(self, suspect: Suspect) -> Suspect:
+        """The suspect, whose base says when the weights are the project's own."""
+        calibrated, path = self.settings.calibrated, self.settings.calibration
+        if calibrated is None or path is None or not calibrated.weights:
+            return suspect
+        source = f", by {shown(path)}"
+        reasons = tuple(
+            replace(reason, text=reason.text + source)
+            if reason.kind == "base" and not reason.path
+            else reason
+            for reason in suspect.reasons
+        )
+        return replace(suspect, reasons=reasons)
+
+    def terms(self) -> list[Terms]:
+        """What is known of each test file before the weights."""
+        out: list[Terms] = []
+        self.relevance.refresh()
+        suite = self._engine().suite
+        for module in self.linted():
+            try:
+                file, own = self.ranker.terms(suite, module)
+            except Exception as error:
+                self._failed(module, error, "It was left out.")
+                continue
+            if own:
+                out.append(Terms(module.path, file, tuple(terms for _, terms in own)))
+        return out
 
     def _engine(self) -> Engine:
         evaluator = Evaluator(self.project, self.index, self.cores, self.relevance)
@@ -255,6 +298,9 @@ class Run:
         return self._fingerprinted([self._levelled(finding) for finding in found], module)
 
     def _levelled(self, finding: Finding) -> Finding:
+        if self.settings.calibrated:
+            confidence = self.settings.calibrated.confided(finding.code, finding.confidence.value)
+            finding = replace(finding, confidence=Confidence(confidence))
         if finding.status is Status.ACTIVE and not self.request.level.admits(finding.confidence):
             return replace(finding, status=Status.HIDDEN)
         return finding

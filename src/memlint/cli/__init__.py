@@ -17,6 +17,7 @@ COMMANDS = {
     "probe": "Measure what the suite's imports cost in its own environment.",
     "measure": "Run the suite in isolated processes and measure its memory.",
     "crosscheck": "Hold the ranking and the findings against what was measured.",
+    "calibrate": "Fit the ranking and the rules to what was measured of this project.",
     "diff": "Say what needs more memory than in an earlier run.",
     "bisect": "Find the culprits of a suite that dies only as a whole.",
     "merge": "Join the journals of several machines or shards.",

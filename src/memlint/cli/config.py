@@ -13,11 +13,12 @@ import click
 
 from memlint.cli.options import config_options, paths_argument, settings_for
 from memlint.cli.output import write_output
+from memlint.config import shown
 
 if TYPE_CHECKING:
     from memlint.config import Settings
 
-_APART = ("per_file_ignores", "options", "budgets", "origins")
+_APART = ("per_file_ignores", "options", "budgets", "origins", "calibrated")
 _DERIVED = "derived"
 _DEFAULT = "default"
 
@@ -47,6 +48,12 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
         if field.name not in _APART:
             name = field.name.replace("_", "-")
             yield name, _plain(getattr(settings, field.name)), settings.origins.get(field.name, _DERIVED)
+    if settings.calibrated and settings.calibration:
+        source = shown(settings.calibration)
+        for name, weight in settings.calibrated.weights.items():
+            yield f"weights.{name}", weight, source
+        for code, shift in settings.calibrated.confidence.items():
+            yield f"confidence.{code}", shift.now, source
     for pattern, codes in settings.per_file_ignores:
         yield f"per-file-ignores.{pattern}", sorted(codes), settings.origins[f"per_file_ignores.{pattern}"]
     for budget in settings.budgets:

@@ -98,7 +98,7 @@ def command(**options: Any) -> int:
     Nothing is run: 'memlint measure' has written the journal. PATHS are as for 'memlint lint'.
     """
     from memlint import pipeline
-    from memlint.config import Overrides
+    from memlint.config import Overrides, shown
     from memlint.crosscheck import NothingJoinedError, cross_check
     from memlint.model import Per, Status
 
@@ -128,6 +128,7 @@ def command(**options: Any) -> int:
             measured,
             Per(options["per"]),
             lambda path: (settings.working_dir / path).exists(),
+            shown(settings.calibration) if settings.calibration else "",
         )
     except NothingJoinedError as error:
         for note in measured.notes:

@@ -21,12 +21,14 @@ from memlint.config.patterns import check
 from memlint.config.pytest_config import PytestConfig, find_pytest_config
 from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
 from memlint.config.settings import ConfigError, OptionValue, Settings, shown
+from memlint.knowledge.calibration import Calibration, read_calibration
 from memlint.knowledge.rulebook import RuleBook, load_rulebook
 from memlint.knowledge.selectors import ALL, UnknownSelectorError, choose, code_of, did_you_mean
 from memlint.knowledge.toml import BadToml
 from memlint.model import Budget, Level, Severity
 
 CACHE_DIR = ".memlint_cache"
+CALIBRATION = Path(".memlint/calibration.toml")
 DEFAULT = "default"
 
 
@@ -95,6 +97,7 @@ def load_settings(
     extra = _extra_rules(reading)
     book = _book(extra)
     markers: tuple[str, ...] = reading.take("markers", DEFAULT_MARKERS)
+    calibration = _calibration(reading, root, isolated)
     return Settings(
         root=root,
         working_dir=working_dir,
@@ -115,6 +118,8 @@ def load_settings(
         cache_dir=reading.take_path("cache_dir", root / CACHE_DIR) or root / CACHE_DIR,
         cores=reading.take("cores", None),
         origins=reading.origins,
+        calibration=calibration,
+        calibrated=_calibrated(calibration),
         addopts=suite.addopts if suite else (),
         addopts_place=(suite.path, suite.addopts_line) if suite and suite.addopts else None,
     )
@@ -128,6 +133,27 @@ def _root(start: Path, config: Path | None, suite: PytestConfig | None) -> tuple
         if (folder / ".git").exists():
             return folder, shown(folder / ".git")
     return (suite.path.parent, shown(suite.path)) if suite else (start, DEFAULT)
+
+
+def _calibration(reading: _Reading, root: Path, isolated: bool) -> Path | None:
+    """The file that the configuration names, else the one of the project, if it has one."""
+    named = reading.take_path("calibration", None)
+    if named is not None:
+        if not named.is_file():
+            raise reading.layers.plain["calibration"].wrong("there is no such file", named.name)
+        return named
+    own = root / CALIBRATION
+    if isolated or not own.is_file():
+        return None
+    reading.origins["calibration"] = "found"
+    return own
+
+
+def _calibrated(path: Path | None) -> Calibration | None:
+    try:
+        return None if path is None else read_calibration(path)
+    except BadToml as error:
+        raise ConfigError(str(error)) from error
 
 
 def _extra_rules(reading: _Reading) -> tuple[Path, ...]:

@@ -106,5 +106,6 @@ KEYS: Mapping[str, Callable[[object], Any]] = {
     "fail-on": partial(one_of, Severity),
     "baseline": string,
     "cache-dir": string,
+    "calibration": string,
     "cores": core_count,
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlint.config.patterns import matcher
+from memlint.knowledge.calibration import Calibration
 from memlint.model import Budget, Level, Severity
 
 OptionValue = int | bool | tuple[str, ...]
@@ -40,6 +41,8 @@ class Settings:
     cache_dir: Path
     cores: int | None  # cores of the machine that the suite will run on
     origins: Mapping[str, str]  # setting → "pyproject.toml:12", "default", "--level"
+    calibration: Path | None = None  # what 'memlint calibrate' wrote for this project
+    calibrated: Calibration | None = None  # what it says
     addopts: tuple[str, ...] = ()  # options that the suite's own configuration gives to pytest
     addopts_place: tuple[Path, int] | None = None  # where they stand: file and line
 
