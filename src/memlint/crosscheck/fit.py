@@ -206,17 +206,17 @@ def _huber(error: float) -> float:
 
 
 def _bounded(rows: Sequence[Row], weights: Weights, interpreter: int) -> Weights:
-    """The bounds as narrow as they can be and still hold most files on each side."""
+    """The bounds as narrow as they can be, no nearer than a tenth, and still hold most files on each side."""
     weights = _first(
         weights,
         "low_share",
-        [1.0 - 0.05 * step for step in range(15)],
+        [0.9 - 0.05 * step for step in range(13)],
         lambda tried: _holds(rows, tried, interpreter, 0),
     )
     return _first(
         weights,
         "high_share",
-        [1.0 + 0.05 * step for step in range(41)],
+        [1.1 + 0.05 * step for step in range(39)],
         lambda tried: _holds(rows, tried, interpreter, 1),
     )
 
