@@ -175,6 +175,34 @@ def test_memory_errors_make_a_kill_surer():
     assert judged(b"fork: retry: Resource temporarily unavailable\n" + killed).confidence.value == "high"
 
 
+def test_batches_that_a_test_prints_are_its_own():
+    log = b"tests/test_train.py ..\nEpoch 1 batch 32: loss 0.3\nbatch 7 of 9\nKilled\nscript returned exit code 137\n"
+    verdict = judged(log)
+    assert (verdict.cause, verdict.running.file, verdict.batch) == ("oom_likely", "tests/test_train.py", None)
+
+
+def test_quiet_sessions_outlive_what_their_tests_print():
+    assert judged(b"$ pytest -q -s\nKilled\n..\n2 passed in 0.10s\n").cause == "passed"
+    assert judged(b"..\n2 passed in 0.10s\nKilled\n..\n2 passed in 0.10s\nJob succeeded\n").cause == "passed"
+    assert judged(b"..\n2 passed in 0.10s\nKilled\nexit code 137\n").cause == "oom_likely"
+
+
+def test_a_batch_that_is_told_when_it_was_over():
+    log = b"""============================= test session starts ==============================
+tests/test_a.py ..
+run.sh: line 9: 4711 Killed                  pytest
+Batch 2: tests/test_a.py (exit 137)
+Batch 3: tests/test_b.py
+"""
+    batch = judged(log).batch
+    assert batch is not None
+    assert (batch.name, batch.files) == ("2", ("tests/test_a.py",))
+
+
+def test_absurd_exit_statuses_mean_nothing():
+    assert judged(b"Exit code: " + b"1" * 9000 + b"\n").cause == "unknown"
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\x00\xff\xfe\x80" * 500, b"hello\nworld"])
 def test_empty_and_binary_logs_say_nothing(content):
     verdict = judged(content)

@@ -59,6 +59,8 @@ def test_archives_and_damaged_files_are_refused():
         lines(b"PK\x03\x04rest")
     with pytest.raises(LogError, match="damaged"):
         lines(gzip.compress(b"x" * 9999)[:-9])
+    with pytest.raises(LogError, match="damaged"):
+        lines(gzip.compress(bytes(range(256)) * 40)[:40] + b"\xff" * 60)
 
 
 def test_memory_does_not_grow_with_the_log():

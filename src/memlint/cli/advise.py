@@ -218,7 +218,8 @@ def _table(advice: Advice) -> Iterator[str]:
     for item in sorted(advice.compared, key=lambda item: (bool(item.refused), -item.saving)):
         yield f"{_signed(item.saving):>10}  {format_bytes(item.noise):>9}  {item.option.name}{_why(item, advice)}"
     if advice.together is not None:
-        total = f"together: {advice.together.option.name}"
+        holds = "" if advice.chosen else "  (does not hold when measured again: nothing is chosen)"
+        total = f"together: {advice.together.option.name}{holds}"
         yield f"{_signed(advice.together.saving):>10}  {format_bytes(advice.together.noise):>9}  {total}"
     else:
         yield "no option saves more than the noise"
@@ -235,7 +236,7 @@ def _why(item: Comparison, advice: Advice) -> str:
         return f"  (not chosen: {item.refused})"
     if item.option in advice.chosen:
         return "  (chosen)"
-    return "  (pays, but another of its kind is chosen)" if item.pays else ""
+    return "  (pays, but another of its kind is chosen)" if item.pays and advice.chosen else ""
 
 
 def _signed(size: int) -> str:

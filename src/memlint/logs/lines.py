@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import BinaryIO, cast
@@ -51,7 +52,7 @@ def read_lines(stream: BufferedReader) -> Iterator[str]:
     try:
         for line in _split(source, newline):
             yield clean(line.decode(encoding, "replace"))
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LogError(f"it is compressed, and damaged: {error}") from error
 
 

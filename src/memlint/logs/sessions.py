@@ -25,7 +25,11 @@ _BEAT = re.compile(r"^\[\d+/\d+\] running \d+ s \S+ \wi?B? ?(?P<name>\S.*)$")
 _BEGUN = re.compile(r"^start (?P<name>\S+\.py(?:::.*?)?(?: \+\d+)?)$")
 _UNIT = re.compile(r"^\[\d+/\d+\] [A-Z_]+ [\d.]+ s (?:-|[\d.]+ \w+) (?P<name>[^;]+?)(?: \(run \d+\))?(?:;|$)")
 _FRAME = re.compile(r'^ +File "(?P<file>[^"]*?(?P<name>[\w.-]+\.py))", line \d+,? in (?P<function>test\w*)$')
-_BATCH = re.compile(r"(?i)\bbatch\s+#?(?P<number>\d+)(?:\s*(?:/|of)\s*\d+)?\b[\s:–—-]*(?P<rest>.*)$")
+_BATCH = re.compile(
+    r"^[#=*>\[ -]*(?:\w+ )?(?i:batch)\s+#?(?P<number>\d+)(?P<of>\s*(?:/|of)\s*\d+)?\b"
+    r"(?P<colon>\s*[:–—(-])?(?P<rest>.*)$"
+)
+_EXIT = re.compile(r"\bexit\b|\bfailed\b")
 _COMMAND = re.compile(
     r"^(?:\+ |\$ |> |##\[group\]Run |Run |\[command\])?(?:\S+ (?:run|-m) )*(?:\S*/)?pytest (?P<arguments>.+)$"
 )
@@ -103,6 +107,10 @@ class Sessions:
         self._batch: Batch | None = None
 
     @property
+    def _is_open(self) -> bool:
+        return self.current is not None and not self.current.ended
+
+    @property
     def in_report(self) -> bool:
         """Whether pytest is telling of failures, warnings or its summary."""
         return self.current is not None and self.current.in_report and not self.current.ended
@@ -143,7 +151,10 @@ class Sessions:
         return session
 
     def _end(self, number: int, counts: str) -> str:
-        session = self._alive(number)
+        session = self.current
+        if session is None or session.ended:  # pytest -q shows nothing but dots before its summary
+            session = self._open(session.line + 1 if session is not None else 1)
+        session.line = number
         session.ended = True
         session.failed = bool(_FAILED.search(counts))
         session.begun.clear()
@@ -159,7 +170,7 @@ class Sessions:
         if "::" in line and (verbose := _VERBOSE.match(line)):
             self._verbose(self._alive(number), number, verbose)
             return True
-        if (file := _FILE.match(line)) and (file["dots"] or self._known(file["file"])):
+        if (file := _FILE.match(line)) and (file["dots"] or self._is_open):
             session = self._alive(number)
             session.file, session.done = file["file"], len(file["dots"])
             return True
@@ -178,10 +189,6 @@ class Sessions:
             return False
         session.line = number
         return True
-
-    def _known(self, file: str) -> bool:
-        """A file's line without a dot yet counts inside a session alone."""
-        return self.current is not None and not self.current.ended
 
     def _verbose(self, session: Session, number: int, match: re.Match[str]) -> None:
         test = match["test"]
@@ -216,23 +223,26 @@ class Sessions:
             if files:
                 self._take_batch(number, None, files)
             return bool(files)
-        if "atch" in line and (batch := _BATCH.search(line)):
-            self._take_batch(number, batch["number"], tuple(_PY.findall(batch["rest"])[:_MOST_FILES]))
-            return True
+        if ("atch" in line or "ATCH" in line) and (batch := _BATCH.match(line)):
+            files = tuple(_PY.findall(batch["rest"])[:_MOST_FILES])
+            if files or ((batch["of"] or batch["colon"]) and not self._goes_on()):
+                self._take_batch(number, batch["number"], files)
+                if self.current is not None and self._is_open and _EXIT.search(batch["rest"]):
+                    self.current.batch = self.current.batch or self._batch  # told when it was over
+                return True
         return False
+
+    def _goes_on(self) -> bool:
+        """Whether tests are running: what they print of batches is theirs."""
+        session = self.current
+        return session is not None and not session.ended and bool(session.begun or session.file)
 
     def _take_batch(self, number: int, name: str | None, files: tuple[str, ...]) -> None:
         """A script's heading and its pytest command speak of one batch."""
-        open_ = self.current is not None and not self.current.ended
         known = self._batch
         if name is None and known is not None and not known.files:
             name = known.name
-        batch = Batch(name, files, number)
-        if open_ and self.current is not None and name is not None and not files:
-            self.current.batch = self.current.batch or batch  # "Batch 5 … (exit 143)" after the fact
-        self._batch = batch
-        if files and self.current is not None and open_ and name is not None and self.current.batch is None:
-            self.current.batch = batch
+        self._batch = Batch(name, files, number)
 
     def at(self, line: int) -> Session | None:
         """The session that broke off at a line, or the last one."""

@@ -15,6 +15,7 @@ from memlint.knowledge.locate import rules_dir
 from memlint.knowledge.toml import BadToml, read_toml
 
 FILE_NAME = "log-signs.toml"
+_LONGEST_CODE = 11  # digits and a sign: Windows' statuses have 32 bits
 Trust = Literal["certain", "strong", "weak"]
 
 
@@ -117,7 +118,7 @@ class SignBook:
         meaning: Sign | Exit = sign
         if not sign.cause:
             code = next((value for name, value in groups.items() if name.startswith("code") and value), "0")
-            known = self.exits.get(int(code))
+            known = self.exits.get(int(code)) if len(code) <= _LONGEST_CODE else None
             if known is None:
                 return None
             meaning = known
