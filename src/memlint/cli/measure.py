@@ -24,6 +24,7 @@ import click
 
 from memlint import work_folder
 from memlint.cli.options import LIST_HELP, Jobs, ParamType, config_options, say
+from memlint.cli.profiling import missing_memray, profile_lines
 from memlint.model import Cause
 from memlint.units import parse_bytes
 
@@ -188,6 +189,9 @@ class TroubleError(click.ClickException):
     is_flag=True,
     help="Plain lines on standard output, also when a unit starts and while it runs.",
 )
+@click.option(
+    "--memray", is_flag=True, help="Afterwards run the culprits alone under memray: which lines allocate."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only units that are not fine, no summary.")
 @config_options
 def command(**options: Any) -> int:
@@ -214,6 +218,8 @@ def _measure(options: dict[str, Any]) -> int:
     request = _request(options)
     if not request.named:
         raise TroubleError("no test files found")
+    if options["memray"] and (missing := missing_memray(options["python"])):
+        raise TroubleError(missing)
     if options["journal"] == DEFAULT_JOURNAL:
         work_folder.prepare()
     write = _quiet_writer if options["quiet"] else _write
@@ -222,7 +228,7 @@ def _measure(options: dict[str, Any]) -> int:
     except (ExecutorError, JournalError, MeterUnavailableError) as error:
         raise TroubleError(str(error)) from error
     if not options["quiet"]:
-        for line in _closing(outcome.summary, options["journal"]):
+        for line in _closing(request, outcome, options):
             _write(line)
     if outcome.interrupted:
         say(f"stopped by {outcome.interrupted}; go on with --resume")
@@ -247,16 +253,21 @@ def _failed_in(options: dict[str, Any]) -> tuple[str, ...]:
         raise TroubleError(str(error)) from error
 
 
-def _closing(summary: Any, journal: Path) -> Iterator[str]:
-    """The end of a run: totals, causes, and as the last line the one command to run next."""
+def _closing(request: Any, outcome: Any, options: dict[str, Any]) -> Iterator[str]:
+    """The end of a run: totals, causes, profiles, and as the last line the one command to run next."""
     from memlint.report.cause_text import cause_lines
     from memlint.report.cause_text import next_command as from_causes
     from memlint.runner.closing import closing_lines, next_command
 
-    causes = _diagnosed(journal)
-    yield from closing_lines(summary, str(journal))
+    summary = outcome.summary
+    causes = _diagnosed(request.journal)
+    yield from closing_lines(summary, str(request.journal))
     yield from cause_lines(causes)
-    command = from_causes(causes) or next_command(summary)
+    if options["memray"] and not outcome.interrupted:
+        yield from profile_lines(
+            request, summary, causes, _display({**options, "heartbeat": True}, _write), options
+        )
+    command = (None if options["memray"] else from_causes(causes)) or next_command(summary)
     if command:
         yield ""
         yield f"next: {command}"

@@ -19,6 +19,7 @@ from memlint.runner import processes
 from memlint.runner.executor import Event, ExecutorError, Glimpse, Job, Mode
 from memlint.runner.meters.choose import Meters, memory_bytes
 from memlint.runner.suite import Suite
+from memlint.runner.units import slug
 from memlint.runner.watch import Watched
 
 OOM_SCORE = b"1000"  # of units: the kernel's first choice, so that the supervisor lives to tell
@@ -58,7 +59,7 @@ class LocalExecutor:
         self._count += 1
         tag = f"MEMLINT_UNIT={self._run}-{self._count}"
         spool = self._places.spool / f"{self._count}.events"
-        output = self._places.output / f"{self._count:04d}-{_slug(job.unit.name)}.log"
+        output = self._places.output / f"{self._count:04d}-{slug(job.unit.name)}.log"
         try:
             meter = self._meters.meter(job.limit_bytes, tag, not job.concurrent)
             watched = Watched(job, meter, spool, output, self._memory)
@@ -225,9 +226,3 @@ def _reap(pid: int) -> tuple[int, int] | None:
 def _wait(pid: int) -> tuple[int, int]:
     _, status, usage = os.wait4(pid, 0)
     return status, usage.ru_maxrss
-
-
-def _slug(name: str) -> str:
-    """A file name that tells which unit it belongs to."""
-    stem = name.replace("/", "-").encode(errors="replace").decode()
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)[-80:]

@@ -45,6 +45,7 @@ class Request:
     environment: tuple[tuple[str, str], ...] = ()
     keep_output: str = "failed"
     meter: str = "auto"
+    profiles: Path | None = None  # folder for memray's files: units run under memray and are not split
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def carry_out(request: Request, display: Display) -> Outcome:
     """
     run = uuid.uuid4().hex[:12]
     found = suite.find(request.python, request.root, request.pytest_args, dict(request.environment))
+    found = replace(found, profiles=request.profiles)
     meters = choose.choose(run, request.meter)
     try:
         if request.limit is not None and meters.name == "rusage":
@@ -93,7 +95,15 @@ def _run(run: str, request: Request, found: suite.Suite, meters: choose.Meters, 
         folder = request.journal.absolute().parent
         places = Places(folder / f"spool-{run}", folder / "output" / run, request.keep_output)
         executor = LocalExecutor(run, found, meters, places)
-        plan = Plan(context, request.limit, request.timeout, request.by_test, request.fail_fast, rounds)
+        plan = Plan(
+            context=context,
+            limit_bytes=request.limit,
+            timeout=request.timeout,
+            by_test=request.by_test,
+            fail_fast=request.fail_fast,
+            rounds=rounds,
+            whole=request.profiles is not None,
+        )
         sources = Sources(request.root)
         supervisor = Supervisor(
             plan, executor, writer, display, admission(request.jobs, units), sources, past

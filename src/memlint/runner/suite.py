@@ -12,6 +12,7 @@ from typing import Any
 
 from memlint.runner.executor import ExecutorError, Job, Mode
 from memlint.runner.journal import Context
+from memlint.runner.units import slug
 
 _PLUGIN = Path(__file__).parents[1] / "pytest_plugin.py"
 _HOLDERS = _PLUGIN.with_name("pytest_holders.py")
@@ -47,6 +48,7 @@ class Suite:
     platform: str
     pytest_version: str
     plugin: str  # module name of the plugin over there
+    profiles: Path | None = None  # folder for what memray writes, when units run under it
 
     def command(self, job: Job) -> list[str]:
         """The command line of a job's pytest. Entry point and ``-p`` must not register the plugin twice."""
@@ -55,6 +57,10 @@ class Suite:
         loading = ["-p", "no:memlint", "-p", self.plugin]
         if job.rounds > 1 and job.mode is Mode.RUN:
             files = [*files * job.rounds, "--keep-duplicates"]
+        if self.profiles is not None and job.mode is Mode.RUN:
+            target = str((self.profiles / f"{slug(job.unit.name)}.bin").absolute())
+            memray = ["-m", "memray", "run", "--force", "--quiet", "--output", target]
+            return [self.python, *memray, "-m", "pytest", *loading, *self.pytest_args, *extra, *files]
         return [self.python, "-m", "pytest", *loading, *self.pytest_args, *extra, *files]
 
     def install_plugin(self, spool: Path) -> Path | None:

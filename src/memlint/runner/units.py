@@ -50,6 +50,12 @@ def units_of(named: Sequence[str], predictions: Mapping[str, int], batch_size: i
     return units
 
 
+def slug(name: str) -> str:
+    """A file name that tells which unit it belongs to."""
+    stem = name.replace("/", "-").encode(errors="replace").decode()
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)[-80:]
+
+
 def file_of(name: str) -> str:
     """The file of a node id; a file's own name is returned as it is."""
     return name.partition("::")[0]
