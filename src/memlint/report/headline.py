@@ -125,10 +125,10 @@ def _verdict(measurement: Measurement, rows: Sequence[FileRow]) -> tuple[Mood, s
 
 def _lead(data: ReportData, measurement: Measurement) -> list[str]:
     lead = []
-    for cause in data.causes[:2]:
-        where = f"{cause.where}: " if cause.where else ""
+    for cause in sorted(data.causes, key=lambda cause: -cause.bytes)[:2]:
+        where = f" in {cause.where}" if cause.where else ""
         evidence = cause.evidence[0] if cause.evidence else format_bytes(cause.bytes)
-        lead.append(f"{where}{cause.kind.value}. {evidence}")
+        lead.append(f"{cause.kind.value.capitalize()}{where}: {evidence.rstrip('.')}.")
     forced = [unit for unit in measurement.units if unit.verdict in OF_MEMORY | BY_FORCE and unit.victim]
     if forced and not lead:
         lead.append(f"{forced[0].victim} was running when it happened.")

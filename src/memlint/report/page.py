@@ -20,7 +20,7 @@ from memlint.report.escape import shown
 from memlint.report.headline import headline
 from memlint.report.interface import MissingExtraError, RenderContext
 from memlint.report.page_data import payload
-from memlint.report.rows import FileRow, file_rows, files_of, is_batch, slope, test_rows
+from memlint.report.rows import FileRow, file_rows, files_of, is_batch, rows_of_tests, slope
 from memlint.report.summary import plural, statistics
 from memlint.report.verdict_words import FINE, OF_MEMORY, exit_words, verdict_words
 from memlint.units import format_bytes
@@ -40,7 +40,7 @@ class PageReporter:
         """Yield the page. Raises MissingExtraError without the extra ``report``."""
         environment = _environment()
         rows = file_rows(data)
-        tests = test_rows(data)
+        tests = rows_of_tests(data)
         listed = rows[:FILES_SHOWN]
         sent = payload(data, listed, tests, context.source_line)
         left_out = list(sent.left_out)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from memlint.model import Finding, Location, MeasuredTest, MeasuredUnit, ReportData, Suspect
 from memlint.report.escape import shown, visible
-from memlint.report.rows import FileRow, TestRow, slope, test_peak
+from memlint.report.rows import FileRow, TestRow, peak_of_case, slope
 from memlint.report.strict_json import dumps
 from memlint.report.verdict_words import exit_words, verdict_words
 from memlint.units import format_bytes
@@ -166,7 +166,7 @@ def _unit_record(unit: MeasuredUnit) -> dict[str, object]:
                 [
                     _case_name(test, several),
                     test.before_bytes,
-                    test_peak(test),
+                    peak_of_case(test),
                     test.after_bytes,
                     test.outcome,
                 ]
@@ -182,7 +182,7 @@ def _thinned(tests: Sequence[MeasuredTest]) -> tuple[Sequence[MeasuredTest], int
     if each <= 1:
         return tests, 1
     groups = (tests[start : start + each] for start in range(0, len(tests), each))
-    return [max(group, key=lambda test: test_peak(test) or 0) for group in groups], each
+    return [max(group, key=lambda test: peak_of_case(test) or 0) for group in groups], each
 
 
 def _case_name(test: MeasuredTest, several: bool) -> str:

@@ -8,7 +8,7 @@ from memlint.model import Agreement, Cause, Figure, MeasuredContext, MeasuredUni
 from memlint.report.headline import headline
 from memlint.report.interface import RenderContext
 from memlint.report.lint_json import error_record, estimate_record, finding_record
-from memlint.report.rows import FileRow, TestRow, file_rows, slope, test_rows
+from memlint.report.rows import FileRow, TestRow, file_rows, rows_of_tests, slope
 from memlint.report.strict_json import array, dumps
 
 SCHEMA = "memlint.report/1"
@@ -38,7 +38,7 @@ class JsonReportReporter:
             yield f"  {dumps(name)}: {dumps(value)},\n"
         lists = {
             "files": map(_file, rows),
-            "tests": map(_test, test_rows(data)),
+            "tests": map(_test, rows_of_tests(data)),
             "units": map(_unit, measurement.units if measurement else ()),
             "findings": (finding_record(finding, with_status=False) for finding in data.lint.active),
             "errors": map(error_record, data.lint.errors),

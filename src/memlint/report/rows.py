@@ -65,7 +65,7 @@ def weight(row: FileRow | TestRow) -> float:
     return row.suspect.peak.likely if row.suspect else 0
 
 
-def test_rows(data: ReportData) -> list[TestRow]:
+def rows_of_tests(data: ReportData) -> list[TestRow]:
     """Return a row for every test that was ranked or measured, heaviest first."""
     suspects = {suspect.nodeid: suspect for suspect in data.ranking.tests if suspect.nodeid}
     gathered: dict[str, _Cases] = {}
@@ -85,7 +85,7 @@ def without_parameters(nodeid: str) -> str:
     return head if bracket and "::" in head else nodeid
 
 
-def test_peak(test: MeasuredTest) -> int | None:
+def peak_of_case(test: MeasuredTest) -> int | None:
     """Return the peak of one case with its children, where one is known."""
     return max(test.peak_bytes or 0, test.tree_bytes) or None
 
@@ -142,7 +142,7 @@ def _peak_in(unit: MeasuredUnit, path: str) -> int | None:
     if not is_batch(unit):
         return unit.peak_bytes
     return max(
-        (peak for test in _tests_in(unit, path) if (peak := test_peak(test)) is not None), default=None
+        (peak for test in _tests_in(unit, path) if (peak := peak_of_case(test)) is not None), default=None
     )
 
 
@@ -168,7 +168,7 @@ class _Cases:
 
     def add(self, test: MeasuredTest, unit: MeasuredUnit) -> None:
         self.nodeids.add(test.nodeid)
-        peak = test_peak(test)
+        peak = peak_of_case(test)
         if test.outcome == "unfinished":  # it was running when its process died
             self.verdicts.append(unit.verdict)
             peak = peak or unit.peak_bytes

@@ -16,7 +16,7 @@ from memlint.model import (
     Observation,
     State,
 )
-from memlint.report.rows import files_of, slope, test_peak
+from memlint.report.rows import files_of, peak_of_case, slope
 from memlint.report.summary import plural
 from memlint.report.verdict_words import BY_FORCE, FINE, OF_MEMORY, verdict_words, worst
 from memlint.units import format_bytes
@@ -153,7 +153,7 @@ def _passes(_: Criterion, units: list[MeasuredUnit], tests: _Tests) -> Observati
 
 
 def _peak(criterion: Criterion, units: list[MeasuredUnit], tests: _Tests) -> Observation:
-    peaks = [unit.peak_bytes for unit in units] or [test_peak(test) for test, _ in tests]
+    peaks = [unit.peak_bytes for unit in units] or [peak_of_case(test) for test, _ in tests]
     known = [peak for peak in peaks if peak is not None]
     verdict = worst(_verdicts(units, tests))
     if verdict in _CUT_OFF:
