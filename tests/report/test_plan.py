@@ -149,6 +149,21 @@ def test_a_budget_can_be_asked_for() -> None:
     assert "the heaviest unit peaks at 128 MiB or less (now: 511 MiB or more)" in text
 
 
+@pytest.mark.parametrize(
+    ("argv", "python"),
+    [
+        ((), "python"),
+        (("measure", "--python", "env/bin/python"), "env/bin/python"),
+        (("measure", "--python"), "python"),
+    ],
+)
+def test_commands_use_the_interpreter_of_the_journal(argv: tuple[str, ...], python: str) -> None:
+    where = replace(CONTEXT, argv=argv)
+    data = report_data(measurement=Measurement((where,), (replace(GRID, context=where),)), causes=())
+    text = "".join(document(make(data, source_line, None, COMMANDS), source_line, "plan.md"))
+    assert f"\n{python} -m memray run " in text
+
+
 def test_a_suite_that_is_fine_has_a_plan_without_alarm() -> None:
     data = report_data(measurement=later(BETTER_CALM), findings=(), causes=())
     text = "".join(document(make(data, source_line, None, COMMANDS), source_line, "plan.md"))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 FILES_SHOWN = 6_000  # rows of the table
+CAUSES_SHOWN = 24  # cards, heaviest first
 _BAR = 1000  # width of a row's bar in its own units
 
 
@@ -53,6 +54,7 @@ class PageReporter:
             "headline": headline(data, rows),
             "agreed": agreement_words(data.agreement) if data.agreement and data.agreement.rows else (),
             "anchors": {row.path: f"f{number}" for number, row in enumerate(listed)},
+            "causes": sorted(data.causes, key=lambda cause: -cause.bytes)[:CAUSES_SHOWN],
             "worths": {worth.code: worth for worth in data.agreement.rules} if data.agreement else {},
             "rows": _page_rows(listed),
             "tests": len(tests),

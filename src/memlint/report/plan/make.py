@@ -138,9 +138,9 @@ def _size(size: int) -> str:
 def _python(measurement: Measurement) -> str:
     """The interpreter that the journal's run was told to use."""
     argv = measurement.contexts[-1].argv
-    for word, following in zip(argv, (*argv[1:], ""), strict=True):
-        if word == "--python":
-            return following
+    for place, word in enumerate(argv):
+        if word == "--python" and place + 1 < len(argv):
+            return argv[place + 1]
         if word.startswith("--python="):
             return word.partition("=")[2]
     return "python"
