@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memlint.baseline import GROWTH
 from memlint.config import Settings
 from memlint.discovery import discover
-from memlint.git_changes import Changes, changes_since, rebuild
-from memlint.model import Finding, LintResult
+from memlint.git_changes import Changes, GitError, changes_since, rebuild
+from memlint.model import Finding, LintResult, Status, Summary
 from memlint.request import Request
 
 
@@ -56,6 +57,37 @@ def only_touched(
     return Touched(
         replace(result, findings=findings, summary=summary, suspects=suspects), len(gone), changes.base
     )
+
+
+def caused_by(request: Request, named: Collection[str], lint: Callable[[Request], LintResult]) -> LintResult:
+    """Return what is found in the files ``named``, and of the rest of ``request`` what a change to them caused.
+
+    The change is that of the working tree against HEAD. Where git knows of none, as before the first commit, the
+    rest counts where it speaks of a place in the files ``named``.
+    """
+    result = lint(request)
+    try:
+        touched = only_touched(request, "HEAD", result, lint).result
+    except GitError:
+        touched = replace(result, findings=tuple(f for f in result.findings if _speaks_of(f, named)))
+    caused = {id(finding) for finding in touched.findings if finding.status is Status.ACTIVE}
+    findings = tuple(f for f in result.findings if f.location.path in named or id(f) in caused)
+    errors = tuple(error for error in result.errors if error.path in named)
+    counts = Counter(finding.status for finding in findings)
+    summary = Summary(
+        len(named),
+        counts[Status.ACTIVE],
+        counts[Status.HIDDEN],
+        counts[Status.SUPPRESSED],
+        counts[Status.BASELINED],
+    )
+    accused = {finding.location.path for finding in findings}
+    suspects = tuple(suspect for suspect in result.suspects if suspect.path in accused)
+    return replace(result, findings=findings, errors=errors, summary=summary, suspects=suspects)
+
+
+def _speaks_of(finding: Finding, files: Collection[str]) -> bool:
+    return any(place.path in files for place in finding.related)
 
 
 def _was_there(finding: Finding, before: Finding | None) -> bool:

@@ -76,6 +76,7 @@ class Job:
     write_baseline: str | None  # the file, "" for the configured one, None for none
     reason: str | None  # of the suppression comments that are to be added
     diff_from: str | None  # the ref since which changes count; None for everything
+    dependants: bool  # whether the tests count that named conftests and helpers change
     quiet: bool
     measured: Measured | None = None  # what findings are judged by
 
@@ -88,12 +89,27 @@ class Job:
         from memlint import pipeline
 
         with shown_progress(self.quiet) as progress:
+            request = self.request(progress)
+            if self.dependants:
+                return self._check_around(request)
             if self.measured is None:
-                return pipeline.lint(self.request(progress))
-            result, ranking = pipeline.lint_and_rank(self.request(progress))
+                return pipeline.lint(request)
+            result, ranking = pipeline.lint_and_rank(request)
         from memlint.crosscheck import judged
 
         return replace(result, findings=judged(result.findings, self.measured.units, ranking.files))
+
+    def _check_around(self, request: Request) -> LintResult:
+        """Check the named files, and what they change in the tests that their folders hold."""
+        from memlint import pipeline
+        from memlint.discovery import dependants_of, discover
+        from memlint.touched import caused_by
+
+        named = frozenset(f.path for f in discover(request.paths, request.settings, request.folder).files)
+        around = dependants_of(sorted(named), request.settings)
+        if not around or not request.paths:
+            return pipeline.lint(request)
+        return caused_by(replace(request, paths=(*request.paths, *around)), named, pipeline.lint)
 
     def request(self, progress: Progress | None) -> Request:
         from memlint.pipeline import Request
@@ -153,6 +169,11 @@ class Job:
     metavar="REF",
     help="Only findings that the changes since the branch left REF touch or cause, uncommitted ones included.",
 )
+@click.option(
+    "--dependants",
+    is_flag=True,
+    help="Also report what changes to the named conftest and helper files cause in the tests that use them.",
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option(
     "--add-ignore", metavar="REASON", help="Put a suppression comment with this reason at each finding."
@@ -197,6 +218,7 @@ def _job(options: dict[str, Any]) -> Job:
         write_baseline=options["write_baseline"],
         reason=_reason(options, stdin),
         diff_from=_diff_from(options, stdin),
+        dependants=_dependants(options, stdin),
         quiet=options["quiet"],
         measured=_measured(options["journals"]),
     )
@@ -257,6 +279,13 @@ def _diff_from(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> str 
     ):
         raise click.UsageError("--diff-from goes neither with '-' nor with --write-baseline or --add-ignore")
     return ref
+
+
+def _dependants(options: dict[str, Any], stdin: tuple[str, bytes] | None) -> bool:
+    asked: bool = options["dependants"]
+    if asked and (stdin or options["diff_from"] is not None or options["journals"]):
+        raise click.UsageError("--dependants goes neither with '-' nor with --diff-from or --journal")
+    return asked
 
 
 def _lint(job: Job) -> LintResult:

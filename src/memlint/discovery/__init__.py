@@ -1,5 +1,6 @@
 """Which files are to be checked: those named, or the suite's own, less what git and the settings exclude."""
 
+from memlint.discovery.dependants import dependants_of
 from memlint.discovery.listing import ListError, read_test_list
 from memlint.discovery.roles import Role, ancestor_conftests, role_of
 from memlint.discovery.walk import Discovered, SourceFile, discover, is_excluded
@@ -10,6 +11,7 @@ __all__ = [
     "Role",
     "SourceFile",
     "ancestor_conftests",
+    "dependants_of",
     "discover",
     "is_excluded",
     "read_test_list",
