@@ -1,19 +1,26 @@
-"""What linting costs: user CPU and peak memory of whole processes, as ratios to a bare libcst parse of the same files.
+"""What linting and ranking cost: user CPU and peak memory of whole processes, as ratios to a bare libcst parse.
 
-    python bench/lint_cost.py SUITE [--every N] [--repeat R]
+    python bench/lint_cost.py SUITE [--repeat R]
 
-SUITE is a folder of tests, such as site-packages/pandas/tests. Cold is a run without a cache (also with one job),
-warm a second run over unchanged files. The machine may be noisy: every figure is the least of R runs.
+SUITE is a folder of tests, such as site-packages/pandas/tests; memlint runs from the folder above its topmost package.
+Cold is a run without a cache; with cached facts, only what a file says is known and all else is worked out again;
+warm is a further run over unchanged files. Phase 2 (linking, evaluation, rules) and ranking are timed within one
+process over cached facts. The machine may be noisy: every figure is the least of R runs, and ratios within one run
+of this script are what counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 _BARE = """
 import sys
@@ -29,6 +36,40 @@ code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(code, usage.ru_utime, usage.ru_maxrss * 1024)
 """
+_PHASES = """
+import json, sys, time
+from pathlib import Path
+from memlint.config import load_settings
+from memlint.discovery import discover
+from memlint.request import Request
+from memlint.run import Run
+settings = load_settings(config=Path(sys.argv[1]))
+request = Request((sys.argv[2],), settings, jobs=1)
+run = Run(request, discover(request.paths, settings, request.folder))
+suspects, spent = run.ranker.suspects, [0.0]
+def timed(*args):
+    began = time.process_time()
+    found = list(suspects(*args))
+    spent[0] += time.process_time() - began
+    return found
+run.ranker.suspects = timed
+began = time.process_time()
+run.judge(tests=sys.argv[3] == "rank")
+print(json.dumps([time.process_time() - began - spent[0], spent[0]]))
+"""
+
+
+class Cost(NamedTuple):
+    """User CPU seconds of a process and its children, and the peak bytes of the largest of them."""
+
+    seconds: float
+    peak: int
+
+
+def environment() -> dict[str, str]:
+    """That of a user: compiled modules are kept, and the working directory hides no installed library."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONSAFEPATH": "1"}
 
 
 def user_seconds(command: list[str], text: str | None = None) -> float:
@@ -38,18 +79,69 @@ def user_seconds(command: list[str], text: str | None = None) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
-def lint(suite: Path, *options: str) -> tuple[float, int]:
-    """User CPU seconds and the peak bytes of the largest process of a lint run."""
-    command = [sys.executable, "-m", "memlint", "lint", "--exit-zero", "-q", *options, str(suite)]
-    done = subprocess.run([sys.executable, "-c", _PEAK, *command], capture_output=True, text=True, check=True)
-    code, seconds, peak = done.stdout.split()
-    if int(code) not in {0, 2}:
-        raise SystemExit(f"memlint ended with exit code {code}: {' '.join(command)}")
-    return float(seconds), int(peak)
+class Bench:
+    """Runs memlint on one suite."""
+
+    def __init__(self, suite: Path, cache: Path) -> None:
+        self.suite = suite.resolve()
+        self.folder = self.suite
+        while (self.folder / "__init__.py").exists():
+            self.folder = self.folder.parent
+        self.cache = cache
+        self.config = cache / "memlint.toml"
+        self.config.write_text(f'cache-dir = "{cache}/kept"\n', encoding="utf-8")
+
+    def run(self, command: str, *options: str) -> Cost:
+        """One whole process."""
+        call = [sys.executable, "-m", "memlint", command, "--config", str(self.config), *options]
+        call += ["--format", "json", str(self.suite.relative_to(self.folder))]
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, *call],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=self.folder,
+            env=environment(),
+        )
+        code, seconds, peak = done.stdout.split()
+        if int(code) not in {0, 1, 2}:
+            raise SystemExit(f"memlint ended with exit code {code}: {' '.join(call)}")
+        return Cost(float(seconds), int(peak))
+
+    def forget_results(self) -> None:
+        """Leave the facts alone in the cache."""
+        for path in (self.cache / "kept").glob("result-*"):
+            path.unlink()
+
+    def from_facts(self, command: str) -> Cost:
+        """A whole process that has the facts and nothing else."""
+        self.forget_results()
+        return self.run(command)
+
+    def phases(self, command: str) -> tuple[float, float]:
+        """CPU seconds of phase 2, and of the ranking in it."""
+        call = [
+            sys.executable,
+            "-c",
+            _PHASES,
+            str(self.config),
+            str(self.suite.relative_to(self.folder)),
+            command,
+        ]
+        done = subprocess.run(
+            call, capture_output=True, text=True, check=True, cwd=self.folder, env=environment()
+        )
+        judging, ranking = json.loads(done.stdout)
+        return judging, ranking
+
+
+def least(measure: Callable[[], Cost], rounds: Iterable[int]) -> Cost:
+    """The least of several runs."""
+    return min((measure() for _ in rounds), key=lambda cost: cost.seconds)
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure and print the table, each line as soon as it is known."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,24 +150,31 @@ def main() -> None:
     options = parser.parse_args()
     files = sorted(options.suite.rglob("*.py"))
     names = "".join(f"{path}\n" for path in files)
-    size = sum(path.stat().st_size for path in files)
     rounds = range(options.repeat)
     bare = min(user_seconds([sys.executable, "-c", _BARE], names) for _ in rounds)
     quick = min(user_seconds([sys.executable, "-c", _AST], names) for _ in rounds)
+    print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
+    print(f"bare libcst parse {bare:.1f} s user CPU, ast parse {quick / bare:.2f} of it", flush=True)
+
+    def show(name: str, cost: Cost) -> None:
+        peak = f"  peak {cost.peak / 2**20:6.0f} MiB" if cost.peak else ""
+        print(f"{name:28} {cost.seconds:7.2f} s  {cost.seconds / bare:5.2f} × bare parse{peak}", flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "memlint.toml"
-        config.write_text(f'cache-dir = "{folder}/cache"\n', encoding="utf-8")
-        cached = ("--config", str(config))
-        rows = {
-            "cold, one job": min(lint(options.suite, "--no-cache", "-j", "1") for _ in rounds),
-            "cold": min(lint(options.suite, "--no-cache") for _ in rounds),
-            "cold, filling the cache": lint(options.suite, *cached),
-            "warm": min(lint(options.suite, *cached) for _ in rounds),
-        }
-    print(f"{len(files)} files, {size / 1e6:.1f} MB")
-    print(f"bare libcst parse {bare:.1f} s user CPU, ast parse {quick / bare:.2f} of it")
-    for name, (seconds, peak) in rows.items():
-        print(f"{name:26} {seconds:7.1f} s  {seconds / bare:5.2f} × bare parse  peak {peak / 2**20:6.0f} MiB")
+        bench = Bench(options.suite, Path(folder))
+        cold = least(lambda: bench.run("lint", "--no-cache", "-j", "1"), rounds)
+        show("lint cold, one job", cold)
+        show("lint cold, filling the cache", bench.run("lint"))
+        show("lint warm", least(lambda: bench.run("lint"), rounds))
+        show("lint from cached facts", least(lambda: bench.from_facts("lint"), rounds))
+        show("rank from cached facts", least(lambda: bench.from_facts("rank"), rounds))
+        show("rank warm", least(lambda: bench.run("rank"), rounds))
+        judging, suspects = min(bench.phases("lint") for _ in rounds)
+        show("phase 2 alone", Cost(judging, 0))
+        show("suspects of lint", Cost(suspects, 0))
+        _, ranking = min(bench.phases("rank") for _ in rounds)
+        show("ranking of every test", Cost(ranking, 0))
+        print(f"ranking every test adds {(ranking - suspects) / cold.seconds:.0%} to a cold lint")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ restores the cache has installed memlint anew.
 from __future__ import annotations
 
 import hashlib
-import platform
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
@@ -21,7 +20,7 @@ _SUFFIXES = (".py", ".toml")
 @lru_cache(maxsize=4)
 def fingerprint(extra_rules: tuple[Path, ...] = ()) -> str:
     """The hash of all that makes results out of files: code, rules, the Python that runs them."""
-    total = hashlib.blake2b(f"{platform.platform()} {sys.version}".encode(), digest_size=16)
+    total = hashlib.blake2b(f"{sys.platform} {sys.version}".encode(), digest_size=16)
     for folder in (Path(__file__).parent, rules_dir(), *extra_rules):
         for path in _sources(folder):
             total.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from memlint import facts as f
 from memlint.analysis import arithmetic, sizes
 from memlint.analysis.binding import bind, met
+from memlint.analysis.call_key import call_key
 from memlint.analysis.execute import Execution
 from memlint.analysis.loops import is_endless
 from memlint.analysis.models import MODELS
@@ -298,7 +299,7 @@ class CallEvaluation(Execution):
         self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
     ) -> tuple[Value, tuple[Site, ...]]:
         """The same for a function of the suite: one that only looks at its arguments is run once for the same ones."""
-        key = _call_key(func, args, keywords, frame)
+        key = call_key(func, args, keywords, frame)
         known = self._quiet_calls.get(key) if key is not None else None
         if known is not None:
             return known  # type: ignore[no-any-return]
@@ -307,7 +308,7 @@ class CallEvaluation(Execution):
         quiet = (self.effects, self._cut_short) == before and _is_plain(result) and all(map(_is_quiet, sites))
         if key is not None and quiet:
             self._quiet_calls[key] = result, sites
-            self._kept.append((func.function, func.receiver))
+            self._kept.append((func, args, keywords))
         return result, sites
 
     def _call_product(
@@ -318,14 +319,14 @@ class CallEvaluation(Execution):
             return UNKNOWN, ()
         if not _is_large_request(args, keywords) and not self.relevance.matters(func.function, func.module):
             return UNKNOWN, ()
-        key = _call_key(func, args, keywords, frame)
+        key = call_key(func, args, keywords, frame)
         known = self._product_calls.get(key) if key is not None else None
         if known is None:
             result, sites = self._run_function(func, args, keywords, frame)
             known = result, tuple(site for site in sites if _may_concern_caller(site))
             if key is not None:
                 self._product_calls[key] = known
-                self._kept.append((func.function, func.receiver))
+                self._kept.append((func, args, keywords))
         return known
 
     def _inner_frame(self, func: FunctionValue, frame: Frame) -> Frame | None:
@@ -473,21 +474,6 @@ def _is_large_request(args: list[Value], keywords: dict[str, Value]) -> bool:
     """Whether a number that a function is given may make something in it large."""
     given = (*args, *keywords.values())
     return any(isinstance(value, Num) and _LARGE_ARGUMENT <= value.high < float("inf") for value in given)
-
-
-def _call_key(
-    func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
-) -> tuple[object, ...] | None:
-    """What decides the result of a call; None where something else may: a fake, an argument that cannot be hashed."""
-    if frame.mocked or func.frame is not None:
-        return None
-    given = (tuple(args), tuple(sorted(keywords.items(), key=lambda item: item[0])))
-    key = (id(func.function), id(func.receiver), *given, frame.depth)
-    try:
-        hash(key)
-    except TypeError:
-        return None
-    return key
 
 
 def _is_plain(value: Value) -> bool:
