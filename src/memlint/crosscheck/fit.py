@@ -49,7 +49,7 @@ class Score:
     """How well files were predicted."""
 
     error: float  # median of |log2(predicted / measured)|
-    spearman: Figure
+    spearman: Figure  # within the parts that were left out, the mean
     found: int  # of the heaviest tenth
     heavy: int
     inside: float  # share within the bounds
@@ -96,15 +96,15 @@ def fit(rows: Sequence[Row], start: Weights, interpreter: int) -> Fit:
         )
     ordered = sorted(rows, key=lambda row: (row.measured, row.path))
     held_out = [
-        (row, peak)
+        list(_predicted(ordered[part::PARTS], _without(ordered, part), start, interpreter))
         for part in range(PARTS)
-        for row, peak in _predicted(ordered[part::PARTS], _without(ordered, part), start, interpreter)
     ]
     shipped = Model(start, interpreter)
-    before = [(row, _peak(shipped, row)) for row, _ in held_out]
+    before = [[(row, _peak(shipped, row)) for row, _ in part] for part in held_out]
     gains = [
         abs(_error(row, old)) - abs(_error(row, new))
-        for (row, old), (_, new) in zip(before, held_out, strict=True)
+        for was, now in zip(before, held_out, strict=True)
+        for (row, old), (_, new) in zip(was, now, strict=True)
     ]
     names = tuple(_active(ordered, start, interpreter))
     weights = _fitted(ordered, start, interpreter)
@@ -133,18 +133,31 @@ def _error(row: Row, peak: Estimate) -> float:
     return 0.0 if row.at_least and error > 0 else error
 
 
-def _score(pairs: Sequence[tuple[Row, Estimate]]) -> Score:
+def _score(parts: Sequence[Sequence[tuple[Row, Estimate]]]) -> Score:
+    pairs = [pair for part in parts for pair in part]
     in_order = sorted(pairs, key=lambda pair: (-pair[1].likely, -pair[1].high, pair[0].path))
     predicted = [float(peak.likely) for _, peak in in_order]
     measured = [float(row.measured) for row, _ in in_order]
     heavy = stats.tenth(len(pairs))
     return Score(
         median(abs(_error(row, peak)) for row, peak in pairs),
-        stats.correlation(predicted, measured, stats.spearman),
+        _order(parts),
         round(stats.recall(predicted, measured, heavy) * heavy),
         heavy,
         fmean(peak.low <= row.measured <= peak.high for row, peak in pairs),
     )
+
+
+def _order(parts: Sequence[Sequence[tuple[Row, Estimate]]]) -> Figure:
+    """Spearman's rho within each part, averaged: between parts the weights differ, and with them the order."""
+    n = sum(map(len, parts))
+    if n < stats.LEAST_UNITS:
+        return stats.correlation([0.0] * n, [0.0] * n, stats.spearman)  # withheld, with the reason
+    within = [
+        stats.spearman([peak.likely for _, peak in part], [row.measured for row, _ in part]) for part in parts
+    ]
+    known = [value for value in within if value is not None]
+    return Figure(fmean(known), n) if known else Figure(None, n, withheld="the files do not differ")
 
 
 # --- the search -----------------------------------------------------------------------------------------------------

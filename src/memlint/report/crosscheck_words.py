@@ -20,10 +20,12 @@ def headline(result: Agreement) -> str:
     if figure.value is None:
         return f"Too little to judge the ranking as a whole ({figure.withheld}); what can be said of {what}:"
     low = figure.low if figure.low is not None else figure.value
+    heavy = result.heavy_found
+    end = ", but hardly finds the heaviest" if heavy.found <= 2 * heavy.by_chance else ""
     if low >= _WELL:
-        return f"The ranking agrees well with what was measured, over {what}."
+        return f"The ranking agrees well with what was measured, over {what}{end}."
     if low >= _IN_PART:
-        return f"The ranking agrees in part with what was measured, over {what}."
+        return f"The ranking agrees in part with what was measured, over {what}{end}."
     if low > 0:
         return f"The ranking agrees little with what was measured, over {what}."
     return f"The ranking does not measurably agree with what was measured, over {what}."
