@@ -15,6 +15,7 @@ from memlint.knowledge.footprints import Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
 from memlint.model import Suspect
 from memlint.ranking import Ranker, in_order
+from memlint.ranking.installed import installed
 from memlint.syntax.source import lower_file
 
 MB = 1_000_000
@@ -147,3 +148,44 @@ def test_order_is_by_likely_high_and_path(rank):
 
 def test_support_without_tests_is_no_suspect(rank):
     assert names(rank(test_a="import support_b", support_b="import large")) == ["test_a.py"]
+
+
+def test_an_environment_beside_the_suite_tells_what_is_missing(rank, tmp_path):
+    tried = "".join(f"try:\n    import {name}\nexcept ImportError: pass\n" for name in ("large", "late"))
+    before = likely(rank(test_a=tried), "test_a.py")
+    site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    (site / "late").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    holds = installed(RealDisk(tmp_path))
+    assert holds is not None
+    assert (holds("late"), holds("large"), holds("json")) == (True, False, True)
+    known = Footprints(TABLE, holds=holds)
+    assert known.resolve("large") is None
+    assert known.resolve("late") == "late"
+    assert 50 * MB < before < 180 * MB  # a part of both counts where nobody knows
+
+
+def test_imports_on_a_condition_are_less_than_certain(rank):
+    found = rank(
+        test_a="import os\nif os.environ.get('FULL'):\n    import large\n", test_b="import large", test_c=""
+    )
+    assert names(found) == ["test_b.py", "test_a.py", "test_c.py"]
+
+
+def test_inherited_tests_are_cases_of_the_file(rank):
+    base = "class Base:\n" + "".join(f"    def test_{n}(self): pass\n" for n in range(40))
+    heirs = "".join(f"class Test{n}(Base): pass\n" for n in range(100))
+    found = rank(test_a=base + heirs, test_b=base + heirs.replace("(Base)", ""))
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 10 * MB
+
+
+def test_a_skipped_test_holds_nothing(rank):
+    text = "import numpy as np\nimport pytest\n{}\ndef test_a():\n    x = np.ones(100_000_000)\n"
+    found = rank(test_a=text.format("@pytest.mark.skip(reason='by hand')"), test_b=text.format(""))
+    assert likely(found, "test_b.py") - likely(found, "test_a.py") > 300 * MB
+
+
+def test_small_allocations_come_out_of_what_a_session_grows_by(rank):
+    text = "import numpy as np\ndef test_a():\n    x = np.ones({})\n"
+    found = rank(test_a=text.format(1_000_000), test_b=text.format(1))
+    assert abs(likely(found, "test_a.py") - likely(found, "test_b.py")) < MB

@@ -82,6 +82,8 @@ BUILTIN_FIXTURES: dict[str, Value] = {
     "testdir": Obj("pytest.Pytester"),
 }
 
+_SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
+
 
 @dataclass(eq=False, slots=True)
 class Mark:
@@ -220,6 +222,17 @@ class Suite:
     def is_test_class(self, value: ClassValue) -> bool:
         """Whether pytest collects the class: ``Test*``, or a TestCase."""
         return value.cls.name.startswith("Test") or self.is_unittest(value)
+
+    def inherited(self, value: ClassValue) -> Iterator[Body]:
+        """The tests that pytest collects in a class because its bases define them, those it overrides left out."""
+        seen: set[str] = set()
+        for cls in self.evaluator.mro(value):
+            for body in self.of(cls.module).bodies if cls.module.path in self.project.modules else ():
+                if body.owner is None or body.owner.cls is not cls.cls or body.function.name in seen:
+                    continue
+                seen.add(body.function.name)
+                if cls.cls is not value.cls and body.function.name.startswith(self.prefixes):
+                    yield body
 
     def is_unittest(self, value: ClassValue) -> bool:
         """Whether the class is a unittest TestCase."""
@@ -415,6 +428,10 @@ class Suite:
             if isinstance(name, str) and name.startswith("pytest.mark.")
         ]
 
+    def never_runs(self, body: Body) -> bool:
+        """Whether a mark without a condition keeps a test from running."""
+        return any(mark.name in _SKIPPING for mark in self.marks(body))
+
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
         """Argument names and values of every parametrize mark."""
         out = []
@@ -429,12 +446,14 @@ class Suite:
     def cases(self, body: Body) -> Num | None:
         """How many cases a test has by its parametrize marks and its fixtures' params; None when not known."""
         counts: list[Num] = []
-        for _, values, _ in self.parametrized(body):
+        named: set[str] = set()
+        for names, values, _ in self.parametrized(body):
             length = arithmetic.iterate(values).length
             if length is None:
                 return None
             counts.append(length)
-        params = [fixture.params for fixture in self.requested(body)]
+            named.update(names)
+        params = [fixture.params for fixture in self.requested(body) if fixture.name not in named]
         counts.extend(given.length for given in params if given is not None and given.length is not None)
         return product(tuple(counts)) if counts else ONE
 

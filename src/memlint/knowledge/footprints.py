@@ -77,11 +77,21 @@ class Footprint:
 
 
 class Footprints:
-    """Answers what imports cost. ``probed`` is None where all figures come from elsewhere."""
+    """Answers what imports cost.
 
-    def __init__(self, table: FootprintTable, probed: Probed | None = None) -> None:
+    ``probed`` is None where all figures come from elsewhere; ``holds`` tells of a top-level module whether the
+    suite's environment has it, and is None where nobody knows.
+    """
+
+    def __init__(
+        self,
+        table: FootprintTable,
+        probed: Probed | None = None,
+        holds: Callable[[str], bool] | None = None,
+    ) -> None:
         self.table = table
         self.probed = probed
+        self.holds = holds
         self._closures: dict[str, frozenset[str]] = {}
         self._together = {
             frozenset().union(*map(self.closure, names)): size
@@ -106,6 +116,8 @@ class Footprints:
 
     def is_missing(self, name: str) -> bool:
         """Whether the suite's environment was looked at and ``name``, or a package it lies in, is not there."""
+        if self.holds is not None and not self.holds(name.partition(".")[0].partition(":")[0]):
+            return True
         if self.probed is None:
             return False
         parts = name.split(".")
@@ -114,8 +126,17 @@ class Footprints:
     def closure(self, name: str) -> frozenset[str]:
         """Return the measured modules that importing the measured module ``name`` loads, itself included."""
         if name not in self._closures:
-            self._closures[name] = reachable(name, lambda module: self.table.module[module].brings)
+            self._closures[name] = reachable(name, self._brought)
         return self._closures[name]
+
+    def _brought(self, name: str) -> Iterable[str]:
+        """What a module brings, without what it gets along without in the suite's environment."""
+        return (module for module in self.table.module[name].brings if not self.is_missing(module))
+
+    @property
+    def knows_environment(self) -> bool:
+        """Whether it can be said what is installed where the suite runs."""
+        return self.probed is not None or self.holds is not None
 
     def footprint(self, imports: Iterable[str]) -> Footprint:
         """Return the bytes above a bare interpreter of importing all these dotted names in one process."""

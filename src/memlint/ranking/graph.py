@@ -114,9 +114,10 @@ class ImportGraph:
     # --- links ------------------------------------------------------------------------------------------------------
 
     def _link(self, node: Node) -> None:
-        known = self.footprints.probed is not None  # what is there, and what is not
-        wanted = [item for item in node.outline.eager if known or not item.optional]
-        tried = [item for item in node.outline.eager if item.optional and not known]
+        known = self.footprints.knows_environment  # what is there, and what is not
+        eager = node.outline.eager
+        wanted = [item for item in eager if not item.optional or (known and not item.conditional)]
+        tried = [item for item in eager if item.optional and (not known or item.conditional)]
         files, node.third, node.unknown = self.resolved(node.path, wanted)
         more, node.optional, _ = self.resolved(node.path, tried)
         node.first = frozenset(files | more)

@@ -33,7 +33,9 @@ class Model:
         """The peak of a file run by itself: its heaviest test, with what the file's other tests leave."""
         heaviest = max((self.held(test.parts) for test in tests), default=0.0)
         parts = max((test.parts for test in tests), key=self.held, default=())
-        return self._joined(file, parts, heaviest, cases_of(tests, self.weights), file.late, file.workers)
+        return self._joined(
+            file, parts, heaviest, cases_of(tests, self.weights) + file.inherited, file.late, file.workers
+        )
 
     def of_test(self, file: FileTerms, test: TestTerms) -> Prediction:
         """The peak of one test run by itself."""
@@ -57,7 +59,7 @@ class Model:
         late: Iterable[Late],
         workers: Iterable[Workers],
     ) -> Prediction:
-        reasons = [*self._base(file), *self._late(late)]
+        reasons = [*self._base(file, held), *self._late(late)]
         rewrite = file.source * self.weights.rewrite_expansion
         growth = cases * self.weights.case_bytes
         reasons.append(
@@ -91,15 +93,14 @@ class Model:
         )
         return Prediction(self._bounds(alone, held, maybe, parts, beside), tuple(reasons[:_MOST_REASONS]))
 
-    def _base(self, file: FileTerms) -> list[Reason]:
-        """What every test of the file pays."""
+    def _base(self, file: FileTerms, held: float) -> list[Reason]:
+        """What every test of the file pays; allocations come first out of what a session grows by anyway."""
         weights = self.weights
+        grown = max(0.0, weights.session_bytes - held)
         named = ", ".join(name for name, _ in file.parts if not name.startswith("pytest"))
         unknown = len(file.unknown) * weights.unknown_module_bytes
         return [
-            Reason(
-                "base", round(self.interpreter + weights.session_bytes), "", 0, "the interpreter and pytest"
-            ),
+            Reason("base", round(self.interpreter + grown), "", 0, "the interpreter and pytest"),
             Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
             Reason(
                 "imports",

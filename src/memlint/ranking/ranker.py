@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from memlint.analysis.footprint import Footprints as Allocations
@@ -16,11 +17,13 @@ from memlint.knowledge.footprints import Footprints, shipped_footprints
 from memlint.knowledge.ranking import Weights, shipped_weights
 from memlint.model import Finding, Suspect
 from memlint.ranking.graph import ImportGraph
+from memlint.ranking.installed import installed
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TermReader, TestTerms
 
+_MOST_CASES = 100_000.0  # more are never collected
 _TEST_FILE = re.compile(r"(?:^|/)(?:test[^/]*|[^/]*_tests?)\.py$")
 
 
@@ -35,7 +38,7 @@ class Ranker:
         footprints: Footprints | None = None,
         weights: Weights | None = None,
     ) -> None:
-        known = footprints or shipped_footprints()
+        known = footprints or Footprints(shipped_footprints().table, holds=installed(disk))
         kept = outlines or Outlines(FileCache(None, "outlines", Outline))
         self.reader = TermReader(ImportGraph(disk, known, kept), cores)
         self.model = Model(weights or shipped_weights(), known.interpreter)
@@ -61,12 +64,25 @@ class Ranker:
         """Everything that is known of a file and its tests, before the weights."""
         allocations = _allocations(suite)
         bodies = [body for body in suite.of(module).bodies if body.role == "test"]
-        return self.reader.of_file(module), [(body, _test_terms(suite, allocations, body)) for body in bodies]
+        file = replace(self.reader.of_file(module), inherited=_inherited(suite, module))
+        return file, [(body, _test_terms(suite, allocations, body)) for body in bodies]
 
 
 @lru_cache(maxsize=1)
 def _allocations(suite: Suite) -> Allocations:
     return Allocations(suite)
+
+
+def _inherited(suite: Suite, module: Module) -> float:
+    """How many cases the file's classes have from tests of their bases."""
+    counts: dict[int, float] = {}
+    total = 0.0
+    for cls in suite.of(module).classes:
+        for body in suite.inherited(cls) if suite.is_test_class(cls) else ():
+            if id(body) not in counts:
+                counts[id(body)] = _cases(suite, body) or 1.0
+            total += counts[id(body)]
+    return min(total, _MOST_CASES)
 
 
 def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms:
@@ -75,7 +91,10 @@ def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms
     heavy = relevance.matters(function, body.module) or any(
         relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
     )
-    parts = allocations.of_test(body) if heavy else allocations.of_module(body.module).kept
+    if suite.never_runs(body) or not heavy:
+        parts = allocations.of_module(body.module).kept
+    else:
+        parts = allocations.of_test(body)
     return TestTerms(function.name, _cases(suite, body), parts, function.first_line, function.end_line)
 
 
@@ -86,4 +105,4 @@ def _cases(suite: Suite, body: Body) -> float | None:
     count = suite.cases(body)
     if count is None:
         return None
-    return float(min(count.high, 100_000.0))
+    return min((max(count.low, 1.0) + min(count.high, _MOST_CASES)) / 2, _MOST_CASES)

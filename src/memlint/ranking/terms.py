@@ -58,6 +58,7 @@ class FileTerms:
     unknown: tuple[str, ...]
     late: tuple[Late, ...]
     workers: tuple[Workers, ...]
+    inherited: float = 0.0  # cases of tests that the file's classes have from their bases
 
 
 @dataclass(frozen=True, slots=True)

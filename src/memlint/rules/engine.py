@@ -38,7 +38,6 @@ SPECIFICITY = (
     "MEM102",
     "MEM103",
 )
-_SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 _RANK = {code: number for number, code in enumerate(SPECIFICITY)}
 
 
@@ -111,7 +110,7 @@ class Engine:
         symbol = draft.symbol if draft.symbol is not None else body.symbol if body is not None else ""
         nodeid = draft.nodeid or (body.nodeid if body is not None and draft.symbol is None else None)
         line, column, end_line, end_column = draft.at
-        never_runs = body is not None and body.role == "test" and self._is_skipped(body)
+        never_runs = body is not None and body.role == "test" and self.suite.never_runs(body)
         return Finding(
             rule.code,
             rule.name,
@@ -126,10 +125,6 @@ class Engine:
             draft.estimate,
             draft.related,
         )
-
-    def _is_skipped(self, body: Body) -> bool:
-        """Whether a mark without a condition keeps the test from running."""
-        return any(mark.name in _SKIPPING for mark in self.suite.marks(body))
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:

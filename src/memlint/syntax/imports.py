@@ -20,13 +20,18 @@ _TOKEN = re.compile(
       | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
       | import[ ]+(?P<plain>[^\n;]*)
       | if[ ]+(?:\w+\.)?(?P<typing>TYPE_CHECKING)\b
-      | (?P<trying>try[ ]*:)
+      | if[ ]+(?P<condition>[^\n]*)
+      | (?P<trying>try[ ]*:|with[ ]+(?:contextlib\.)?suppress\()
       | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
       | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
     )
   | \b(?:_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
     """,
     re.MULTILINE | re.VERBOSE,
+)
+# a condition that asks whether something is there, or for the system: true where what it guards can be imported
+_ON_PRESENCE = re.compile(
+    r"(?i)has|have|avail|install|found|version|platform|implementation|os\.name|is not None"
 )
 _NAME = re.compile(r"([\w.]+)(?:[ ]+as[ ]+(\w+))?")
 
@@ -40,6 +45,7 @@ class Imported(msgspec.Struct, array_like=True, frozen=True, gc=False):
     names: tuple[str, ...] = ()
     bound: str = ""
     optional: bool = False  # the file gets along without it
+    conditional: bool = False  # it waits for something that the source does not tell
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class Scan:
 
 @dataclass(slots=True)
 class _Open:
-    """A block that is open: a function, a class, a try, or ``if TYPE_CHECKING``."""
+    """A block that is open: a function, a class, a try, an if."""
 
     indent: int
     kind: str
@@ -101,6 +107,8 @@ class _Reader:
                 self.enter(match, indent)
             elif match["typing"]:
                 self.open.append(_Open(indent, "typing"))
+            elif match["condition"]:
+                self.open.append(_Open(indent, "try" if _ON_PRESENCE.search(match["condition"]) else "if"))
             elif match["trying"]:
                 self.open.append(_Open(indent, "try"))
             elif match["module"] is not None or match["plain"] is not None:
@@ -144,8 +152,10 @@ class _Reader:
         around = [block for block in self.open if indent is None or block.indent < indent]
         if any(block.kind == "typing" for block in around):
             return
-        if any(block.kind == "try" for block in around):
-            found = [msgspec.structs.replace(item, optional=True) for item in found]
+        kinds = {block.kind for block in around}
+        if kinds & {"try", "if"}:
+            unsure = "if" in kinds
+            found = [msgspec.structs.replace(item, optional=True, conditional=unsure) for item in found]
         scope = next((block.scope for block in reversed(around) if block.scope is not None), None)
         (self.eager if scope is None else scope.imports).extend(found)
 

@@ -1,0 +1,44 @@
+"""Which libraries an environment beside the suite holds, as its folder shows; nothing of it is started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from memlint.disk import RealDisk
+
+_ENVIRONMENTS = (".venv", "venv", "env")
+_LAYOUTS = ("lib/python*/site-packages", "Lib/site-packages")
+_MARK = "*.dist-info"
+
+
+def installed(disk: RealDisk) -> Callable[[str], bool] | None:
+    """What tells whether a top-level module is there; None where no environment can be seen.
+
+    The working directory itself may be one, when a suite is ranked where it was installed; else a virtual
+    environment in it counts.
+    """
+    folders = _folders(disk)
+    if not folders:
+        return None
+
+    def holds(top: str) -> bool:
+        if top in sys.stdlib_module_names or top.startswith("_pytest"):
+            return True
+        return any(_holds(disk, f"{folder}{top}") for folder in folders)
+
+    return holds
+
+
+def _folders(disk: RealDisk) -> list[str]:
+    if disk.matches(_MARK):
+        return [""]
+    for name in _ENVIRONMENTS:
+        if disk.size(f"{name}/pyvenv.cfg") is not None:
+            found = [folder for layout in _LAYOUTS for folder in disk.matches(f"{name}/{layout}")]
+            return [f"{folder}/" for folder in found]
+    return []
+
+
+def _holds(disk: RealDisk, stem: str) -> bool:
+    return disk.is_dir(stem) or disk.size(f"{stem}.py") is not None or bool(disk.matches(f"{stem}.*.so"))
