@@ -144,7 +144,7 @@ def without(*terms: str) -> Callable[[Row], Row]:
             tests = tuple(replace(test, parts=()) for test in tests)
         if "cases" in terms:
             tests = tuple(replace(test, cases=0.0) for test in tests)
-            file = replace(file, source=0)
+            file = replace(file, source=0, inherited=0.0)
         return replace(row, file=file, tests=tests)
 
     return keep
