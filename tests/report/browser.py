@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,16 @@ class Page:
         WebDriverWait(self.browser, 30, poll_frequency=0.05).until(
             lambda browser: browser.execute_script(condition)
         )
+
+    def insist(self, act: Callable[[], object], condition: str) -> None:
+        """Do something with the mouse until a script returns something true: a busy machine drops moves."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        def done(browser: Any) -> Any:
+            act()
+            return browser.execute_script(condition)
+
+        WebDriverWait(self.browser, 30, poll_frequency=0.2).until(done)
 
     def click(self, selector: str) -> None:
         self.run("document.querySelector(arguments[0]).click()", selector)

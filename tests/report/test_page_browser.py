@@ -135,12 +135,11 @@ def test_points_name_their_file_and_lead_to_its_row(page: Page, report: Path) ->
     page.open(report)
     points = page.browser.find_elements("css selector", "#scatter .mark-symbol path")
     page.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", points[1])
-    ActionChains(page.browser).move_to_element(points[1]).perform()
-    page.wait("return !document.querySelector('#tip').hidden")
+    hover = ActionChains(page.browser).move_to_element(points[1]).move_by_offset(1, 0)
+    page.insist(hover.perform, "return !document.querySelector('#tip').hidden")  # late scroll events hide it
     (tip,) = page.texts("#tip")
     assert tip.startswith("tests/test_log.py") and "measured 160 MiB" in tip and "(50 MiB – 80 MiB)" in tip
-    ActionChains(page.browser).click(points[1]).perform()
-    page.wait("return location.hash === '#f1'")
+    page.insist(ActionChains(page.browser).click(points[1]).perform, "return location.hash === '#f1'")
     assert page.run("return document.activeElement.closest('tr').id") == "f1"
     assert page.texts("#d1 h3")
 
