@@ -42,6 +42,7 @@ class Debt:
     how: str  # local, returned, yielded, stored, factory
     place: str = ""  # where it is stored: "self.server"; of a factory the function's name
     missing: tuple[tuple[str, ...], ...] = ()
+    fails_only: bool = False  # released wherever the body ends well; only a failing assertion skips it
     relative: Obligation | None = None  # the part that is released, or the whole of which this is a part
     teardown: f.Function | None = None  # what would release it and is never run
     blame: Body | ClassValue | f.Function | None = (
@@ -116,6 +117,7 @@ class Lifetimes(Inlining):
                 obligation.started = self._started_by_users(obligation, body, run, ends)
             verdict = judge(obligation, ends)
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
+            debt.fails_only = ends.normal is not None and ends.normal.done(obligation)
             if obligation in run.factories:
                 debt.how, debt.place = "factory", run.factories[obligation]
             elif obligation in run.returned:

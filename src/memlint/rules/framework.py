@@ -93,21 +93,35 @@ def models_made_in_loop(body: Body, ctx: Context) -> Iterator[Draft]:
     """A Keras model in every round of a loop: the framework's global state keeps them all until it is cleared."""
     if body.role not in {"test", "helper", "method", "fixture", "setup"}:
         return
-    if not traverse.says(body.function, "get_weights") or _cleared(body, {"clear_session"}, ctx):
+    if not traverse.says(ctx.module.facts, "get_weights") or _cleared(body, {"clear_session"}, ctx):
         return
     for loop, _ in traverse.statements(f.body_of(body.function)):
         if not isinstance(loop, f.For):
             continue
-        named = set(traverse.names(loop.body))
+        models = _asked_for_weights(loop.body, body, ctx)
         for statement, _ in traverse.statements(loop.body):
             if not isinstance(statement, f.Assign) or not isinstance(statement.value, f.Call):
                 continue
             targets = [target.path for target in statement.targets if isinstance(target, f.Name)]
-            if any(f"{name}.get_weights" in named for name in targets):
+            if not models.isdisjoint(targets):
                 message = "every round makes another Keras model, and no clear_session() drops it from the global state"
                 advice = "Call tf.keras.backend.clear_session() after each round, or in an autouse fixture."
                 yield Draft("MEM604", statement.value.at, message, advice)
                 return
+
+
+def _asked_for_weights(block: tuple[f.Stmt, ...], body: Body, ctx: Context) -> set[str]:
+    """Names whose weights are asked for, here or by a function of the module that they are given to."""
+    found = {
+        name.removesuffix(".get_weights") for name in traverse.names(block) if name.endswith(".get_weights")
+    }
+    own = {
+        b.function.name for b in ctx.suite.of(body.module).bodies if traverse.says(b.function, "get_weights")
+    }
+    for node, _, _ in traverse.calls(block):
+        if isinstance(node.func, f.Name) and node.func.path in own:
+            found |= {arg.value.path for arg in node.args if isinstance(arg.value, f.Name)}
+    return found
 
 
 # --- graphs -----------------------------------------------------------------------------------------------

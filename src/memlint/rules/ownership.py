@@ -162,6 +162,8 @@ def _confidence(debt: Debt, code: str) -> Confidence:
         return Confidence.LOW
     if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
+    if debt.verdict == "unsure" and debt.fails_only and debt.how == "local" and debt.body.role == "test":
+        return _LOWER[confidence]  # only the failure of this very test leaves it open
     if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
         return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
     if code in {"MEM301", "MEM303"} and debt.how != "local" and confidence is Confidence.LOW:
