@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -128,7 +129,10 @@ def test_shards_are_measured_and_joined(repository: Path) -> None:
     done = runner.run(join["steps"], join["env"])
     assert set(codes(done).values()) == {0}, done
     journal = (repository / "memory-diagnostic" / "journal.jsonl").read_text()
-    assert all(f'"unit_end","unit":"tests/test_{name}.py"' in journal for name in ("a", "b", "c"))
+    ends = [record for line in journal.splitlines() if (record := json.loads(line))["kind"] == "unit_end"]
+    assert sorted(member for end in ends for member in end["members"]) == [
+        f"tests/test_{name}.py" for name in ("a", "b", "c")
+    ]
 
 
 def test_gitlab_jobs(repository: Path) -> None:
