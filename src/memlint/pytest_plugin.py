@@ -48,6 +48,7 @@ PEAK_KEY = "memlint_bytes"  # attribute of a test's last report: [bytes above it
 BUDGETS = ("memory_budget", "limit_memory")  # the second is pytest-memray's
 SHOWN = 10
 LEAST_IMPORT = 1 << 20  # bytes that importing a file must add to be told
+SAME_MOMENT = 0.001  # seconds in which memory cannot move by much: one look serves an end and the next start
 MUCH = 8 << 20  # bytes retained from which it is worth asking what holds them
 _LINUX = sys.platform.startswith("linux")
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -71,10 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line("markers", "memory_intensive: the test is known to need much memory")
     orders = _orders(config)
+    measure = Measure()
     if orders:
-        config.pluginmanager.register(Unit(config, orders), "memlint_unit")
+        config.pluginmanager.register(Unit(config, orders, measure), "memlint_unit")
     if orders or config.getoption("memlint"):
-        config.pluginmanager.register(Measure(), "memlint_measure")
+        config.pluginmanager.register(measure, "memlint_measure")
     if config.getoption("memlint"):
         config.pluginmanager.register(Heaviest(config.getoption("memlint_top")), "memlint_heaviest")
 
@@ -192,13 +194,22 @@ class Measure:
     def __init__(self) -> None:
         self.before: int | None = None
         self.gap = 0
+        self.ended: tuple[int, int | None] = (0, None)  # peak and resident when the last test had ended
+        self.ended_at = 0.0
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
         """Open the test's window before everyone else's part of the protocol."""
-        self.gap, self.before = memory()
+        just_now = time.perf_counter() - self.ended_at < SAME_MOMENT
+        self.gap, self.before = self.ended if just_now else memory()
         reset_peak()
         yield
+
+    def end(self) -> tuple[int, int | None]:
+        """Peak and resident memory as the test ends."""
+        self.ended = memory()
+        self.ended_at = time.perf_counter()
+        return self.ended
 
 
 class Reports:
@@ -303,7 +314,7 @@ class Events:
 class Unit:
     """Reports a unit's life to the runner."""
 
-    def __init__(self, config: pytest.Config, orders: dict[str, str]) -> None:
+    def __init__(self, config: pytest.Config, orders: dict[str, str], measure: Measure) -> None:
         self.config = config
         self.orders = orders
         self.events = Events(orders["MEMLINT_EVENTS"])
@@ -313,6 +324,7 @@ class Unit:
         self.baseline = orders.get("MEMLINT_MODE") == "baseline"
         self.rounds = int(orders.get("MEMLINT_ROUNDS", 1))
         self.ran = 0
+        self.measure: Any = measure
         self.outcome = ""
         self.output = 0  # bytes of captured output that the test's reports keep
         self.memory_error = False
@@ -384,7 +396,7 @@ class Unit:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Announce the test before it runs, so that the victim of a SIGKILL is known."""
-        measure: Any = self.config.pluginmanager.get_plugin("memlint_measure")
+        measure = self.measure
         name = self.name(item)
         self.outcome, self.output, self.memory_error = "passed", 0, False
         modules = len(sys.modules)
@@ -392,7 +404,7 @@ class Unit:
         started = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - started, 6)
-        figures = (measure.before, *memory(), seconds, self.memory_error, self.output)
+        figures = (measure.before, *measure.end(), seconds, self.memory_error, self.output)
         self.events.write("end", name, self.worker, self.outcome, *figures, len(sys.modules) - modules)
         self.ran += 1
         if self.rounds > 1 and self.ran * self.rounds % len(item.session.items) == 0:
