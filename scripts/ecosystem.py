@@ -1,9 +1,10 @@
 """Lints the tests of public projects and compares what is found with scripts/ecosystem.json.
 
-    python scripts/ecosystem.py [--update] [--cache DIR] [--suite NAME==VERSION]... [--cpython PYTHON]...
+    python scripts/ecosystem.py [--update] [--cache DIR] [--suite NAME==VERSION]... [--cpython PYTHON]... [--own]
 
 The pinned wheels are fetched with pip into the cache folder, unless they are there, and unpacked there.
---cpython adds the `test` package of an interpreter. Every suite is linted at level ci with default settings.
+--cpython adds the `test` package of an interpreter, --own that of the running one. Every suite is linted at level ci
+with default settings; facts are kept in the cache folder, so that a second run reads only what has changed.
 The difference to the committed summary is printed as a table; --update writes the new summary.
 
 Exit codes: 0 as committed, or updated; 1 different; 2 a suite could not be fetched or linted.
@@ -89,13 +90,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--cpython", action="append", default=[], metavar="PYTHON", help="an interpreter with its tests"
     )
+    parser.add_argument("--own", action="store_true", help="the running interpreter's tests as well")
     options = parser.parse_args(arguments)
     old = read_summary(options.summary)
     try:
         wheels = SUITES if options.suite is None else options.suite
         suites = [wheel_suite(pin, options.cache) for pin in wheels]
-        suites += [cpython_suite(python) for python in options.cpython]
-        new = {suite.title: lint(suite) for suite in suites}
+        interpreters = [*options.cpython, *([sys.executable] if options.own else [])]
+        suites += [cpython_suite(python) for python in interpreters]
+        new = {suite.title: lint(suite, options.cache) for suite in suites}
     except EcosystemError as error:
         print(error, file=sys.stderr)
         return 2
@@ -167,23 +170,18 @@ def cpython_suite(python: str) -> Suite:
     return Suite(f"cpython {version}", Path(folder).parent, "test")
 
 
-def lint(suite: Suite) -> Outcome:
-    """Return what memlint finds in the suite.
+def lint(suite: Suite, cache: Path) -> Outcome:
+    """Return what memlint finds in the suite, with its facts kept below ``cache``.
 
     Raises EcosystemError when memlint ends without a result.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "memlint",
-        "lint",
-        "--isolated",
-        "--no-cache",
-        "--level",
-        "ci",
-        "--format",
-        "json",
-    ]
+    folder = (cache / "facts" / suite.title.replace(" ", "-")).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "memlint.toml"
+    config.write_text(f"cache-dir = {json.dumps(str(folder))}\n", encoding="utf-8")
+    # -I keeps the suite's own folder, which may be another Python's library, from the path of this one
+    command = [sys.executable, "-I", "-m", "memlint", "lint", "--config", str(config)]
+    command += ["--level", "ci", "--format", "json"]
     done = subprocess.run([*command, suite.target], cwd=suite.root, capture_output=True, text=True)
     try:
         result: dict[str, Any] = json.loads(done.stdout)

@@ -57,7 +57,9 @@ class ProductCode:
         if role_of(path, self.settings) is not Role.PRODUCT:
             return True
         stem = posixpath.basename(path).removesuffix(".py")
-        return bool(_SUPPORT_NAMES.search(stem)) or self.glance(path).for_tests
+        if _SUPPORT_NAMES.search(stem):
+            return True
+        return not path.startswith("src/") and self.glance(path).for_tests
 
     def may_matter(self, path: str) -> bool:
         """Whether product code is worth its parse: it acquires, loads or allocates, and the allowance is not spent."""

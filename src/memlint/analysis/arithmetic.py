@@ -153,17 +153,18 @@ def concatenate_text(parts: Items[Value]) -> Value:
     if "://" in first and len(parts) > 1 and isinstance(parts[1], PathValue):
         return PathValue(parts[1].base, None, True)  # "sqlite:///" and a path
     if tail is None:
-        base = (
-            ""
-            if first.endswith("://")
-            else "url"
-            if "://" in first
-            else "absolute"
-            if first.startswith("/")
-            else ""
-        )
+        base = _base(first)
         return PathValue(base, None, True) if base else _text_of_length(parts)
     return Literal((first + tail)[:200], len(first + tail))
+
+
+def _base(beginning: str) -> str:
+    """What is known of a path by its first characters; "" where the host or all is open."""
+    if beginning.startswith(("/proc/", "/sys/")):
+        return "tmp"  # the kernel's files are small
+    if "://" in beginning:
+        return "" if beginning.endswith("://") else "url"
+    return "absolute" if beginning.startswith("/") else ""
 
 
 def _each_choice(parts: Items[Value], varied: list[int]) -> Value:

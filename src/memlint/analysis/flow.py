@@ -21,12 +21,13 @@ from memlint.analysis.expectations import (
 from memlint.analysis.holdings import Holdings, mentioned, named
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.traverse import statements
+from memlint.analysis.traverse import statements, walk
 from memlint.analysis.values import ClassValue, Obj
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
 _STOPPING_METHODS = frozenset({"skipTest", "fail"})
+_RUNNING = ("threading.", "multiprocessing.", "subprocess.")
 _VANISHING = ("os._exit", "os.exec")
 _BUNDLES = frozenset({"types.SimpleNamespace", "argparse.Namespace", "builtins.dict"})
 
@@ -74,6 +75,7 @@ class Run:
     asked: dict[str, f.Call] = field(
         default_factory=dict
     )  # ``code = process.poll()``: the call behind a name
+    off: set[str] = field(default_factory=set)  # names that hold False
     signs: dict[str, frozenset[Obligation]] = field(
         default_factory=dict
     )  # flags that are set once it is held
@@ -181,6 +183,9 @@ class Flow(Holdings):
         for target in node.targets:
             if isinstance(target, f.Name):
                 run.asked.pop(target.path, None)
+                run.off.discard(target.path)
+                if node.value == f.Const(False) and not run.loops and _bound_once(target.path, run.function):
+                    run.off.add(target.path)
                 if isinstance(node.value, f.Call):
                     run.asked[target.path] = node.value
         if isinstance(node.value, f.Const) and node.value.value is True:
@@ -299,9 +304,13 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
+        if _is_off(node.test, run):
+            return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name) and node.test.path in run.flags:
             return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
+        if about and _cannot_be(node.test, about):
+            return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name):
             about |= run.signs.get(node.test.path, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
@@ -395,7 +404,9 @@ class Flow(Holdings):
             exits.take(entering)
             closes = frozenset(o for o in held if o.resource.with_ == "releases" or closing_inside(manager))
             for obligation in closes:
-                obligation.started = obligation.started or "start" in obligation.resource.started_by
+                obligation.started = obligation.started or not {"start", "await"}.isdisjoint(
+                    obligation.resource.started_by
+                )
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)
@@ -444,6 +455,31 @@ def _is_kind(obligation: Obligation, kind: object) -> bool:
     )
 
 
+def _cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
+    """``if inspect.isawaitable(first)``, of a thread or process."""
+    parts = [part for part in walk(test) if isinstance(part, f.Call)]
+    asks = any(last_name(part.func) in {"isawaitable", "iscoroutine", "isfuture"} for part in parts)
+    return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
+
+
+def _is_off(test: f.Expr, run: Run) -> bool:
+    """``if debug and installed:`` where the body sets debug to False and nothing else."""
+    while isinstance(test, f.BoolOp) and test.op == "and":
+        test = test.left
+    return isinstance(test, f.Name) and test.path in run.off
+
+
+def _bound_once(name: str, function: f.Function) -> bool:
+    bound = [
+        target
+        for statement, _ in statements(f.body_of(function))
+        if isinstance(statement, (f.Assign, f.AugAssign, f.Declare))
+        for target in getattr(statement, "targets", (getattr(statement, "target", None),))
+        if target == f.Name(name)
+    ]
+    return len(bound) == 1
+
+
 def _leaves(body: tuple[f.Stmt, ...]) -> bool:
     """Whether a branch ends in a jump."""
     return bool(body) and isinstance(body[-1], (f.Return, f.Raise, f.Jump))
@@ -473,6 +509,8 @@ def _asked_for(test: f.Expr, state: State) -> frozenset[Obligation]:
         first, second = [*(arg.value for arg in test.args), None, None][:2]
         if isinstance(first, f.Name) and isinstance(second, f.Text):
             return state.names.get(f"{first.path}.{second.value}", NOTHING)
+        if isinstance(first, f.Name):  # a name that varies: any of its attributes
+            return NOTHING.union(*(h for name, h in state.names.items() if name.startswith(f"{first.path}.")))
     return NOTHING
 
 
@@ -504,7 +542,7 @@ def _anywhere(node: f.Try, before: State, end: State | None) -> State:
     for name, held in (end.names if end is not None else {}).items():
         names[name] = names.get(name, NOTHING) | held
     masks = {**acquired, **before.masks}
-    if end is not None and _only_releases(node, before):
+    if end is not None and (_only_releases(node, before) or alone):
         masks.update({o: end.masks[o] for o in before.masks if o in end.masks})
     return State(names, masks)
 

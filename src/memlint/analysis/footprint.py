@@ -22,6 +22,9 @@ from memlint.model import ZERO, Estimate
 LEAST = 1_000_000  # bytes; what is smaller decides no peak
 GRANTABLE = 2**47  # bytes; the address space of a process: a larger request fails at once and holds nothing
 _GROWING = frozenset({"append", "add", "extend", "insert", "appendleft", "update", "put", "setdefault"})
+_AFTER_ALLOCATING = frozenset(
+    {"MemoryError", "Exception", "BaseException"}
+)  # other refusals come before the work
 _SAME_DATA = frozenset({"T", "values", "data", "real", "flat"})
 
 
@@ -378,7 +381,7 @@ def _receiver(func: f.Expr) -> f.Expr:
 
 
 def _made(site: Site) -> tuple[Parts, Parts, bool]:
-    if site.mocked:
+    if site.mocked or (site.raises is not None and site.raises not in _AFTER_ALLOCATING):
         return (), (), False
     if isinstance(site.callee, FunctionValue):
         if not site.inner or not any(_matters(inner) for inner in site.inner):

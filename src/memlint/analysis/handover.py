@@ -15,7 +15,7 @@ from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
 from memlint.analysis.types import type_name
-from memlint.analysis.values import ClassValue, FunctionValue, Method, Ref, Value
+from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
 from memlint.knowledge.apis import Resource
 from memlint.knowledge.index import ApiIndex
 
@@ -151,10 +151,14 @@ class Handover(Flow):
         path = _path(node)
         for obligation in base:
             self.release_by(obligation, path, state, node, run.expected)
+        bare = isinstance(node.func, f.Name) and "." not in path and path not in run.nested
+        if base and bare and not isinstance(self.evaluator.quiet_eval(node.func, run.frame), Obj):
+            state.settle(base)  # ``close, port = take_port()``, then ``close()``
         about = mentioned(node, state)
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
         self._function_release(node, name, site, given, about, state)
+        self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
             return given
         if path.rpartition(".")[2].startswith("assert") or run.every_call_fails:
@@ -273,7 +277,7 @@ class Handover(Flow):
                 state.settle(given)
         self._settle_pairs(name, about, state)
         resources = self.index.releasers.get(name, ())
-        for obligation in about:
+        for obligation in about | given:
             if any(obligation.resource is resource for resource in resources):
                 state.discharge(obligation, obligation.full)
             for number, group in enumerate(obligation.resource.release):
@@ -284,6 +288,21 @@ class Handover(Flow):
         for obligation in list(state.masks) if name in {"os.wait", "os.wait3"} else ():
             if any(name in group for group in obligation.resource.release):
                 state.discharge(obligation, obligation.full)
+
+    def _by_any_name(self, node: f.Call, state: State) -> None:
+        """``getattr(self, name).close()`` in a loop over names: all that the object holds."""
+        func = node.func
+        if not isinstance(func, f.Attr) or not isinstance(func.base, f.Call):
+            return
+        args = func.base.args
+        if func.base.func != f.Name("getattr") or len(args) < 2 or isinstance(args[1].value, f.Text):
+            return
+        holder = args[0].value
+        if isinstance(holder, f.Name):
+            for name, held in state.names.items():
+                if name.startswith(f"{holder.path}."):
+                    for obligation in held:
+                        self.release_by(obligation, func.attr, state)
 
     @staticmethod
     def _settle_pairs(name: str, about: frozenset[Obligation], state: State) -> None:
@@ -373,6 +392,8 @@ class Handover(Flow):
         )
         for obligation in base:
             self.release_by(obligation, path, state)
+        if isinstance(node, f.Name) and "." not in path:
+            state.settle(state.names.get(path, NOTHING))  # ``addCleanup(close)``
         self._run_named(node, path, f.Call(node, rest, f.NOWHERE), held, state, run)
 
     def _run_named(
@@ -444,6 +465,9 @@ class Handover(Flow):
         if run.expected or method.startswith("assertRaises"):
             state.keep(given)
             return
+        for arg in node.args if method in _ADDING else ():
+            if isinstance(arg.value, f.Name) and arg.value.path in run.nested:
+                self.run_callable((arg,), state, run)  # a list of what is to be called in the end
         if method in _ADDING and holder and not isinstance(callee, FunctionValue):
             state.hold(holder, given)
             if self.is_outer(holder, run):

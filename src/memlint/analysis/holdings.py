@@ -96,6 +96,8 @@ class Holdings(ABC):
 
     def _await(self, node: f.Await, state: State, run: Run) -> frozenset[Obligation]:
         held = self.visit(node.value, state, run)
+        for obligation in held:
+            obligation.started = obligation.started or "await" in obligation.resource.started_by
         if run.expected and isinstance(node.value, f.Name):
             state.keep(held)  # what is expected to fail on its start has nothing to release
         return held

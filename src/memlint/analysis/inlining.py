@@ -235,11 +235,18 @@ def _flags(node: f.Call, function: f.Function) -> dict[str, bool]:
         return {}
     passed = {arg.keyword: arg.value for arg in node.args}
     values = {p.name: passed.get(p.name, p.default) for p in function.params if p.kind == "keyword"}
-    return {
+    flags = {
         name: value.value
         for name, value in values.items()
         if isinstance(value, f.Const) and isinstance(value.value, bool)
     }
+    request = next(
+        (p.name for p in function.params if p.name == "request" and p.default == f.Const(None)), None
+    )
+    if request is not None:  # pytest's request, handed to a helper that can do without
+        given = [arg.value for arg in node.args if arg.keyword in {None, request}]
+        flags[request] = any(value == f.Name("request") for value in given)
+    return flags
 
 
 def _given(
@@ -250,11 +257,12 @@ def _given(
     if callee.receiver is not None and params:
         params = params[1:]
     positional = iter(params)
+    starred = next((p.name for p in callee.function.params if p.kind == "*"), None)
     out: dict[str, frozenset[Obligation]] = {}
     for arg, obligations in zip(node.args, held, strict=True):
-        param = arg.keyword if arg.keyword is not None else next((p.name for p in positional), None)
+        param = arg.keyword if arg.keyword is not None else next((p.name for p in positional), starred)
         if param is not None and obligations:
-            out[param] = obligations
+            out[param] = out.get(param, NOTHING) | obligations
     return out
 
 

@@ -8,6 +8,7 @@ manager that really closes, or by a new owner.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.analysis.verbs import counterparts
 from memlint.knowledge.apis import Resource
 
+_ASIDE = re.compile(
+    r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
+)  # fakes that leave acquiring alone
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
 
@@ -369,6 +373,8 @@ class Lifetimes(Inlining):
         """The resource that a call acquires itself."""
         if site.mocked or site.raises or any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
             return None
+        if _is_hollow(site):
+            return None
         for entry in site.entries:
             if entry.acquire is not None:
                 return self.index.resources.get(entry.acquire)
@@ -396,6 +402,10 @@ class Lifetimes(Inlining):
             endless = kind == "endless"
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
+        if any(entry.confidence == "medium" for entry in site.entries) and resource.registry:
+            current = frozenset(o for o in state.masks if o.resource is resource and not state.done(o))
+            if current:
+                return current  # it draws on the figure that is there
         key = (id(site), resource.name)
         obligation = self.acquired.get(key)
         if obligation is None:
@@ -462,6 +472,16 @@ class Lifetimes(Inlining):
     def owns_globals(self, run: Run) -> bool:
         """Whether what the body stores in a global is its own to release."""
         return run.is_fixture or (run.depth == 0 and run.function.name.lower().startswith("setup"))
+
+
+def _is_hollow(site: Site) -> bool:
+    """Whether the test has put fakes into the product's module in which the acquiring would happen."""
+    module = site.callee.module if isinstance(site.callee, ClassValue) else site.frame.module
+    if not site.frame.mocked or not module.is_product:
+        return False
+    inside = f".{module.name}."
+    parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]
+    return any(part and not _ASIDE.search(part) for part in parts)
 
 
 def _enters(function: f.Function, name: str) -> bool:

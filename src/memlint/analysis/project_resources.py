@@ -55,6 +55,9 @@ class OwnResource:
     opening: Opening | None = None
 
 
+_HOLDERS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")  # which own only what is put into them
+
+
 class ProjectResources:
     """Finds out which of the project's classes must be released, and by what."""
 
@@ -151,7 +154,7 @@ class ProjectResources:
                 ]
                 call = statement.value.value if isinstance(statement.value, f.Await) else statement.value
                 found = self._opened(call, method) if kept and isinstance(call, f.Call) else None
-                if found is not None and found[0].confidence != "low":
+                if found is not None and found[0].confidence != "low" and found[0].name not in _HOLDERS:
                     yield Opening(*found, kept[0].removeprefix("self."), method, statement.line)
 
     def _opened(self, call: f.Call, method: FunctionValue) -> tuple[Resource, str] | None:

@@ -146,9 +146,13 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("unknown" if path.base == "absolute" else "opaque", "a path that is not known")
     if path.base == "":
         return Source("opaque", "a path that is not known")
-    if path.text.startswith(("/tmp/", "/dev/null", "/proc/")):
+    if path.text.startswith(("/tmp/", "/dev/null", "/proc/", "/sys/")):
         return Source("small" if path.text == "/dev/null" else "opaque", f"'{path.text}'")
     for candidate in _candidates(path, module):
+        if any(sign in candidate for sign in "*?["):
+            found = [disk.size(name) or 0 for name in disk.matches(candidate)]
+            if found:
+                return Source("sized", f"'{posixpath.basename(candidate)}'", sum(found), candidate)
         size = disk.size(candidate)
         if size is not None:
             return Source("sized", f"'{posixpath.basename(candidate)}'", size, candidate)

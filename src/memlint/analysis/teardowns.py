@@ -180,7 +180,7 @@ class Teardowns:
 
     def around(self, body: Body) -> list[Body]:
         """The fixtures, tear-down functions and hooks that run around a body."""
-        around = self._fixtures_around(body)
+        around = self.fixtures_around(body)
         if body.owner is not None:
             around += [method for name in _ANY for method in self.chain(body.owner, name).reached]
         for name in ("teardown_function", "teardown_module", "tearDownModule"):
@@ -191,7 +191,7 @@ class Teardowns:
             around += [x for x in self.suite.of(conftest).bodies if x.function.name in _HOOKS]
         return [other for other in around if other is not body]
 
-    def _fixtures_around(self, body: Body) -> list[Body]:
+    def fixtures_around(self, body: Body) -> list[Body]:
         """The bodies of all fixtures in reach, those too that other fixtures ask for."""
         pending = [*self.suite.autouse(body.module, body.owner), *self.suite.requested(body)]
         out: list[Body] = []

@@ -9,7 +9,9 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from memlint.config import Settings
+from memlint.config.schema import DEFAULT_PYTHON_FILES
 
+_ANY = frozenset({"*", "*.py"})  # patterns that say nothing of a file outside the test folders
 TEST_FOLDER = re.compile(r"(?:.*[-_.])?(?:unit)?tests?|testing")
 
 
@@ -42,7 +44,8 @@ def ancestor_conftests(path: str) -> list[str]:
 @lru_cache(maxsize=8)
 def _patterns(python_files: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[str, ...]]:
     """As in pytest, a pattern without a slash is for the name, one with a slash for the path."""
-    names = [fnmatch.translate(pattern) for pattern in python_files if "/" not in pattern]
+    telling = [pattern for pattern in python_files if pattern not in _ANY]
+    names = [fnmatch.translate(pattern) for pattern in telling or DEFAULT_PYTHON_FILES if "/" not in pattern]
     return re.compile("|".join(names) or r"(?!)"), tuple(p for p in python_files if "/" in p)
 
 

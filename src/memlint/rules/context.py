@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
 from memlint.model import Budget, Confidence, Estimate, Related
 
+_RUNNING = frozenset({"main", "run", "start", "exit", "serve_forever", "run_forever"})
 MAX_BYTES = 2**62  # no machine grants more
 
 
@@ -74,6 +76,22 @@ class Context:
             return None
         own = self.suite.of(self.body.module).fixtures.values()
         return next((fixture for fixture in own if fixture.body is self.body), None)
+
+    @property
+    def is_script(self) -> bool:
+        """Whether the module is run by itself: it is no test module, and its import would start or end a program."""
+        file = posixpath.basename(self.module.path)
+        if file == "conftest.py" or file.startswith("test") or file.endswith("_test.py"):
+            return False
+        for statement in self.module.body:
+            call = statement.value if isinstance(statement, f.ExprStmt) else None
+            if isinstance(call, f.Call) and isinstance(call.func, f.Name):
+                last = call.func.path.rpartition(".")[2]
+                if last in _RUNNING or call.func.path in {"asyncio.run", "sys.exit"}:
+                    return True
+            if isinstance(statement, f.If) and f.Name("__name__") in (getattr(statement.test, "left", None),):
+                return True
+        return False
 
     def at_collection(self, site: Site) -> bool:
         """Whether the site runs when pytest imports the module."""

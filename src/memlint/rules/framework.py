@@ -9,7 +9,7 @@ from memlint.analysis import traverse
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
 from memlint.analysis.values import ClassValue, Literal, Ref, Value
-from memlint.rules.context import Context, Draft
+from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.registry import rule
 
 _SAME_MODULE = frozenset(
@@ -17,6 +17,7 @@ _SAME_MODULE = frozenset(
 )
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
+_TINY = 1_000_000  # bytes on the device
 _LEAST_PASSES = 3  # kept at once
 
 
@@ -37,6 +38,9 @@ def _undo(site: Site) -> tuple[str, ...]:
     for entry in site.entries:
         if entry.retains == "process" and "cache_clear" not in entry.undo:
             return tuple(entry.undo)
+    size = estimate_of(site.result)
+    if size is not None and size.high < _TINY:
+        return ()
     return ("torch.cuda.empty_cache",) if _on_device(site) else ()
 
 

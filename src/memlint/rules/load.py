@@ -32,8 +32,8 @@ _PLACES = {
     "default": "in a default argument",
     "decorator": "in a decorator argument",
 }
-_WORTH_SAYING = 1_000_000  # bytes in memory; below that a load is no risk, whatever reads it
-_CERTAINLY_LARGE = 20_000_000  # bytes in memory
+_WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
+_CERTAINLY_LARGE = 40_000_000  # bytes in memory
 _FAKE_NETWORKS = {
     "requests_mock",
     "responses",
@@ -48,6 +48,12 @@ _FAKE_NETWORKS = {
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
+_SMALL_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".svg", ".bmp", ".webp"),
+    *(".key", ".pem", ".crt", ".cer", ".csr", ".pub"),
+    *(".cfg", ".conf", ".env", ".ini", ".toml", ".yaml", ".yml"),
+    *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
+)
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -78,6 +84,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
         if _writes_itself(site, source):
             return
         sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
+        sure = sure and not _small_by_nature(source) and "storage_options" not in site.args
         confidence = Confidence.MEDIUM if sure else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
@@ -107,8 +114,15 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
         return False
     words = ctx.body.function.mentions.split()
     params = {param.name for param in ctx.body.function.params}
+    for around in ctx.lifetimes.teardowns.fixtures_around(ctx.body):
+        words += around.function.mentions.split()
     changes = any("chdir" in word or "switchdir" in word or word in _OWN_FOLDERS for word in words)
     return changes or not params.isdisjoint(_OWN_FOLDERS)
+
+
+def _small_by_nature(source: Source) -> bool:
+    """A picture, a key, a configuration, a script: what nobody can weigh is small all the same."""
+    return source.path is not None and source.path.lower().endswith(_SMALL_SUFFIXES)
 
 
 def _writes_itself(site: Site, source: Source) -> bool:
@@ -251,7 +265,7 @@ def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
 @rule("MEM104")
 def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
     """A load, or an acquisition, that runs when pytest imports the module."""
-    if not ctx.at_collection(site) or site.mocked:
+    if not ctx.at_collection(site) or site.mocked or ctx.is_script:
         return
     place = _PLACES[site.where]
     load = load_of(site)
@@ -318,9 +332,10 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     if resource.confidence == "low" and resource.bytes is None:
         return
-    if _released_in_module(resource, ctx):
+    if _released_in_module(resource, ctx) or "/dev/null" in map(text_of, site.args.values()):
         return
-    message = f"a {resource.title} is opened {place}: {_PAID}"
+    article = "an" if resource.title[:1].lower() in "aeiou" else "a"
+    message = f"{article} {resource.title} is opened {place}: {_PAID}"
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
 
 

@@ -22,6 +22,7 @@ from memlint.units import format_bytes
 _GUARD = re.compile(
     r"(?i)^_*(?:require|need|check|ensure|skip|big|large|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
 )
+_SIZES = frozenset({"large", "big", "heavy", "huge", "bigmem", "bigmemtest", "large_memory", "high_memory"})
 _GUARD_WORD = re.compile(r"(?i)mem")
 _UNITS = {
     "kb": 10**3,
@@ -134,7 +135,7 @@ def _related(parts: Parts) -> tuple[Related, ...]:
 
 def _announced(body: Body, ctx: Context) -> bool:
     names = _names_of_marks(body, ctx) | set(_decorators(body))
-    if names & set(ctx.markers) or any(_GUARD.search(name) for name in names):
+    if names & set(ctx.markers) or any(_GUARD.search(name) or name in _SIZES for name in names):
         return True
     return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
 
