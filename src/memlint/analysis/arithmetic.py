@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import posixpath
+import re
 from collections.abc import Sequence as Items
 from dataclasses import replace
 
@@ -158,12 +159,17 @@ def concatenate_text(parts: Items[Value]) -> Value:
     return Literal((first + tail)[:200], len(first + tail))
 
 
+_LOCAL = re.compile(
+    r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1?\])"
+)  # a server that the suite runs
+
+
 def _base(beginning: str) -> str:
     """What is known of a path by its first characters; "" where the host or all is open."""
     if beginning.startswith(("/proc/", "/sys/")):
         return "tmp"  # the kernel's files are small
     if "://" in beginning:
-        return "" if beginning.endswith("://") else "url"
+        return "" if beginning.endswith("://") or _LOCAL.match(beginning) else "url"
     return "absolute" if beginning.startswith("/") else ""
 
 

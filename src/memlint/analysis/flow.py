@@ -21,13 +21,14 @@ from memlint.analysis.expectations import (
 from memlint.analysis.holdings import Holdings, mentioned, named
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.traverse import statements, walk
+from memlint.analysis.traverse import says, statements, walk, words
 from memlint.analysis.values import ClassValue, Obj
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
 _STOPPING_METHODS = frozenset({"skipTest", "fail"})
 _RUNNING = ("threading.", "multiprocessing.", "subprocess.")
+_COLLECTING = frozenset({"collect", "gc_collect", "force_gc", "run_gc"})
 _VANISHING = ("os._exit", "os.exec")
 _BUNDLES = frozenset({"types.SimpleNamespace", "argparse.Namespace", "builtins.dict"})
 
@@ -278,9 +279,23 @@ class Flow(Holdings):
 
     def _assert(self, node: f.Assert, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if says_gone(node.test):
+        if says_gone(node.test):  # what fails there is the end itself, not something that skips it
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
         self.fails(without_tested((node.test,), state), run)
+        return state
+
+    def _delete(self, node: f.Del, state: State, exits: Exits, run: Run) -> State | None:
+        """``del pool`` where the body looks whether that collects it: what it tests is the release."""
+        if says(run.function, "ref") and not _COLLECTING.isdisjoint(words(run.function)):
+            state.settle(
+                frozenset(
+                    obligation
+                    for target in node.targets
+                    if isinstance(target, f.Name)
+                    for obligation in state.names.get(target.path, NOTHING)
+                    if not obligation.resource.name.startswith(_RUNNING) and not obligation.resource.registry
+                )
+            )
         return state
 
     def _declare(self, node: f.Declare, state: State, exits: Exits, run: Run) -> State | None:
@@ -562,6 +577,7 @@ _STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] 
     f.Raise: Flow._raise,
     f.Assert: Flow._assert,
     f.Declare: Flow._declare,
+    f.Del: Flow._delete,
     f.Jump: Flow._jump,
     f.FunctionDef: Flow._define,
     f.If: Flow._if,

@@ -16,7 +16,7 @@ from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
 from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
-from memlint.knowledge.apis import Resource
+from memlint.knowledge.apis import ANY_USE, Resource
 from memlint.knowledge.index import ApiIndex
 
 _ADDING = {
@@ -157,6 +157,8 @@ class Handover(Flow):
         about = mentioned(node, state)
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
+        for obligation in given:
+            obligation.started = obligation.started or ANY_USE in obligation.resource.started_by
         self._function_release(node, name, site, given, about, state)
         self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
@@ -245,7 +247,7 @@ class Handover(Flow):
         """``proc.wait()``, ``proc.stdout.close()``; ``session.bind.dispose()`` reaches what the session came from."""
         resource = obligation.resource
         last = method.rpartition(".")[2]
-        if last in resource.started_by and not expected:
+        if (last in resource.started_by or ANY_USE in resource.started_by) and not expected:
             obligation.started = True
         if last in _ENDING:
             obligation.told_to_end = True

@@ -9,6 +9,7 @@ manager that really closes, or by a new owner.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,13 +26,15 @@ from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target
 from memlint.analysis.traverse import names, says, statements, words
+from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.analysis.verbs import counterparts
-from memlint.knowledge.apis import Resource
+from memlint.knowledge.apis import ANY_USE, Resource
 
 _ASIDE = re.compile(
     r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
 )  # fakes that leave acquiring alone
+_OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
 
@@ -117,7 +120,12 @@ class Lifetimes(Inlining):
         debts: list[Debt] = []
         verdicts: dict[Obligation, Verdict] = {}
         for obligation in found:
-            if body.role == "fixture" and not obligation.started:
+            if not obligation.started and ANY_USE in obligation.resource.started_by:
+                given_away = run.yielded | run.returned
+                obligation.started = (
+                    obligation in stored or obligation in given_away or obligation in run.factories
+                )
+            elif body.role == "fixture" and not obligation.started:
                 obligation.started = self._started_by_users(obligation, body, run, ends)
             verdict = judge(obligation, ends)
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
@@ -373,7 +381,7 @@ class Lifetimes(Inlining):
         """The resource that a call acquires itself."""
         if site.mocked or site.raises or any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
             return None
-        if _is_hollow(site):
+        if _is_hollow(site) or _is_hollow_library(site):
             return None
         for entry in site.entries:
             if entry.acquire is not None:
@@ -402,6 +410,8 @@ class Lifetimes(Inlining):
             endless = kind == "endless"
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
+        if resource.owned_by and self._owner_goes_with_its_fixture(site, resource):
+            return NOTHING
         if any(entry.confidence == "medium" for entry in site.entries) and resource.registry:
             current = frozenset(o for o in state.masks if o.resource is resource and not state.done(o))
             if current:
@@ -426,6 +436,15 @@ class Lifetimes(Inlining):
         for other in given:
             _relate(obligation, other)
         return frozenset({obligation})
+
+    def _owner_goes_with_its_fixture(self, site: Site, resource: Resource) -> bool:
+        """``client.pubsub()`` of a client that a fixture of the test's own scope gives: it is that client's to end."""
+        body, node = self._current, site.node
+        if body is None or type_name(site.receiver) not in resource.owned_by or not isinstance(node, f.Call):
+            return False
+        first = node.func.path.partition(".")[0] if isinstance(node.func, f.Name) else ""
+        giver = next((fixture for fixture in self.suite.requested(body) if fixture.name == first), None)
+        return giver is not None and not giver.wide
 
     def mined(
         self, node: f.Call, callee: FunctionValue, site: Site, state: State, run: Run
@@ -482,6 +501,18 @@ def _is_hollow(site: Site) -> bool:
     inside = f".{module.name}."
     parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]
     return any(part and not _ASIDE.search(part) for part in parts)
+
+
+def _is_hollow_library(site: Site) -> bool:
+    """Whether what a library would open with is a fake: ``paramiko.client.Transport`` under ``SSHClient.connect``."""
+    root = site.name.partition(".")[0]
+    if not site.frame.mocked or root in sys.stdlib_module_names:
+        return False
+    inside = [fake.split(".") for fake in site.frame.mocked]
+    return any(
+        parts[0] == root and len(parts) > len("xy") and _OPENING.search(parts[-1]) is not None
+        for parts in inside
+    )
 
 
 def _enters(function: f.Function, name: str) -> bool:

@@ -17,6 +17,7 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 Operand = str | list[str]
+ANY_USE = "*"  # as a starting method: any call of a method, or being handed to a call
 
 
 class Condition(Struct, frozen=True):
@@ -135,7 +136,9 @@ class Resource(Struct, frozen=True, kw_only=True):
     release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
     polled: list[str] = []  # methods that discharge it wholly as the test of a while loop: "poll"
-    started_by: list[str] = []  # it is owed from this method on (Thread.start), not from the constructor
+    started_by: list[
+        str
+    ] = []  # it is owed from this method on (Thread.start), not from the constructor; "*" any
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)

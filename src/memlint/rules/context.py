@@ -14,6 +14,7 @@ from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
+from memlint.analysis.traverse import says
 from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
 from memlint.model import Budget, Confidence, Estimate, Related
@@ -36,6 +37,15 @@ class Draft:
     module: Module | None = None  # where it lies, when not in the module being checked
     symbol: str | None = None
     nodeid: str | None = None
+
+
+def _runs_a_program(statement: f.Stmt) -> bool:
+    """``main()``, ``asyncio.run(...)`` or ``if __name__ == "__main__":`` at module level."""
+    call = statement.value if isinstance(statement, f.ExprStmt) else None
+    if isinstance(call, f.Call) and isinstance(call.func, f.Name):
+        path = call.func.path
+        return path.rpartition(".")[2] in _RUNNING or path in {"asyncio.run", "sys.exit"}
+    return isinstance(statement, f.If) and f.Name("__name__") in (getattr(statement.test, "left", None),)
 
 
 @dataclass(eq=False, slots=True)
@@ -79,19 +89,22 @@ class Context:
 
     @property
     def is_script(self) -> bool:
-        """Whether the module is run by itself: it is no test module, and its import would start or end a program."""
-        file = posixpath.basename(self.module.path)
-        if file == "conftest.py" or file.startswith("test") or file.endswith("_test.py"):
+        """Whether the module is run by itself: its import would start or end a program, and it holds no test."""
+        module, file = self.module, posixpath.basename(self.module.path)
+        if file == "conftest.py" or not any(map(_runs_a_program, module.body)):
             return False
-        for statement in self.module.body:
-            call = statement.value if isinstance(statement, f.ExprStmt) else None
-            if isinstance(call, f.Call) and isinstance(call.func, f.Name):
-                last = call.func.path.rpartition(".")[2]
-                if last in _RUNNING or call.func.path in {"asyncio.run", "sys.exit"}:
-                    return True
-            if isinstance(statement, f.If) and f.Name("__name__") in (getattr(statement.test, "left", None),):
-                return True
-        return False
+        if file.startswith("test") or file.endswith("_test.py"):
+            return not any(body.role in {"test", "fixture", "setup"} for body in self.suite.of(module).bodies)
+        return True
+
+    @property
+    def is_lone_script(self) -> bool:
+        """Whether the module is a script, and no other module so much as names it: its process ends with it."""
+        if not self.is_script:
+            return False
+        stem = posixpath.basename(self.module.path).removesuffix(".py")
+        others = (other for other in self.suite.project.modules.values() if other is not self.module)
+        return not any(says(other.facts, stem) for other in others)
 
     def at_collection(self, site: Site) -> bool:
         """Whether the site runs when pytest imports the module."""

@@ -110,7 +110,7 @@ class Engine:
         symbol = draft.symbol if draft.symbol is not None else body.symbol if body is not None else ""
         nodeid = draft.nodeid or (body.nodeid if body is not None and draft.symbol is None else None)
         line, column, end_line, end_column = draft.at
-        never_runs = (
+        never_runs = context.is_lone_script or (
             body is not None and body.role in {"test", "method", "helper"} and self.suite.never_runs(body)
         )
         return Finding(

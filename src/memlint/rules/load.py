@@ -33,6 +33,7 @@ _PLACES = {
     "decorator": "in a decorator argument",
 }
 _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
+_WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory
 _FAKE_NETWORKS = {
     "requests_mock",
@@ -101,9 +102,9 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
 
 
-def _by_weight(estimate: Estimate) -> Confidence:
+def _by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:
     """How much a weighed load is worth saying."""
-    if estimate.likely < _WORTH_SAYING:
+    if estimate.likely < least:
         return Confidence.LOW
     return Confidence.HIGH if estimate.likely >= _CERTAINLY_LARGE else Confidence.MEDIUM
 
@@ -251,7 +252,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
 
 def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     """Whether the test seems to lay the data out itself: its own folder, a path it computes, a patched download."""
-    if not _HOMES.isdisjoint(site.args) or _network_is_fake(ctx):
+    if not _HOMES.isdisjoint(site.args) or "storage_options" in site.args or _network_is_fake(ctx):
         return True
     if source.known == "opaque" and load.source is not None and load.source in site.args:
         return True
@@ -276,9 +277,8 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
             about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
             read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
             message = f"{_short(site.name)}{read} {place}: {_PAID}"
-            yield Draft(
-                "MEM104", site.at, message, _MOVE, _by_weight(estimate) if estimate else None, estimate
-            )
+            confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else None
+            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
         return
     yield from _own_loader(site, place, ctx)
     yield from _acquired(site, place, ctx)
@@ -298,7 +298,7 @@ def _costly(load: Load, source: Source) -> bool:
     if source.known in {"small", "other"}:
         return False
     if source.bytes is not None:
-        return source.bytes * expansion(load, source.path) >= _WORTH_SAYING
+        return source.bytes * expansion(load, source.path) >= _WORTH_KEEPING_OUT
     return source.known == "unknown" or load.what in {"model", "dataset"}
 
 
@@ -332,11 +332,15 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     if resource.confidence == "low" and resource.bytes is None:
         return
-    if _released_in_module(resource, ctx) or "/dev/null" in map(text_of, site.args.values()):
+    if _released_in_module(resource, ctx) or any(map(_is_null_device, site.args.values())):
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
+
+
+def _is_null_device(value: Value) -> bool:
+    return text_of(value) == "/dev/null" or (isinstance(value, Ref) and value.name == "os.devnull")
 
 
 def _released_in_module(resource: Resource, ctx: Context) -> bool:
