@@ -73,7 +73,10 @@ class Memo(Generic[T]):
     def of(cls, request: Request, found: Discovered, kind: type[T]) -> Memo[T]:
         """The memo of a request that has found these files and asks for a result of this kind."""
         folder = request.cache_folder if request.stdin is None else None
-        key = _key(request, found, kind) if folder is not None else ""
+        try:
+            key = _key(request, found, kind) if folder is not None else ""
+        except UnicodeEncodeError:  # a name that is not UTF-8 cannot be written down
+            folder, key = None, ""
         return cls(folder, request.folder, key, kind)
 
     @property
@@ -97,8 +100,12 @@ class Memo(Generic[T]):
         """Keep a result; of many different requests the latest are kept."""
         if self.folder is None:
             return
-        raw = msgspec.Raw(msgspec.msgpack.encode(result))
-        write_whole(self.folder, self.name, msgspec.msgpack.encode(_Kept(self.key, witness, raw)))
+        try:
+            raw = msgspec.Raw(msgspec.msgpack.encode(result))
+            kept = msgspec.msgpack.encode(_Kept(self.key, witness, raw))
+        except UnicodeEncodeError:  # likewise
+            return
+        write_whole(self.folder, self.name, kept)
         _forget_oldest(self.folder)
 
 
