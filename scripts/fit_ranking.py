@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Fit the weights of rules/ranking.toml to measured suites, leaving each suite out in turn.
 
-    fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl [TRUTH.jsonl ...] [--write] [--no-allocations]
+    fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl [TRUTH.jsonl ...] [--ridge STRENGTH] [--write]
+                   [--no-allocations]
 
 TRUTH.jsonl: one object a line with file (path below --root), peak_bytes and lines; the suite's name is the file's.
 The search changes one weight at a time by fixed factors, as long as the objective falls: it has no randomness.
 The objective of a set of suites is the mean of (1 - rank correlation) + (1 - found at 10 %) / 2 + median
-|log2(predicted / measured)| / 2 over them. Prints a table of suites, each predicted by weights that were fitted
+|log2(predicted / measured)| / 2 over them, and --ridge times the mean of log2(weight / shipped weight)², which keeps
+what the suites do not decide where it is. Prints a table of suites, each predicted by weights that were fitted
 on the others alone, then what each term is worth alone. --write puts weights fitted on all suites into the file.
 """
 
@@ -103,16 +105,33 @@ def figures(rows: list[Row], model: Model, keep: Callable[[Row], Row] = lambda r
     )
 
 
-def objective(suites: list[list[Row]], weights: Weights, interpreter: int) -> float:
+@dataclass(frozen=True)
+class Ridge:
+    """What moving away from some weights costs, a doubling or halving of every one of them costing ``strength``."""
+
+    home: Weights
+    strength: float
+
+    def cost(self, weights: Weights) -> float:
+        """The penalty; weights of zero stay zero and cost nothing."""
+        pairs = [(getattr(weights, name), getattr(self.home, name)) for name in weights.__struct_fields__]
+        return self.strength * statistics.mean(math.log2(a / b) ** 2 if a and b else 0.0 for a, b in pairs)
+
+
+def objective(suites: list[list[Row]], weights: Weights, interpreter: int, ridge: Ridge) -> float:
     """Lower is better."""
     model = Model(weights, interpreter)
     all_figures = [figures(rows, model) for rows in suites]
-    return statistics.mean((1 - f.spearman) + (1 - f.found) / 2 + f.error / 2 for f in all_figures)
+    missed = statistics.mean((1 - f.spearman) + (1 - f.found) / 2 + f.error / 2 for f in all_figures)
+    return missed + ridge.cost(weights)
 
 
-def fit(suites: list[list[Row]], start: Weights, interpreter: int) -> Weights:
-    """Search one weight at a time."""
-    best, weights = objective(suites, start, interpreter), start
+def fit(suites: list[list[Row]], start: Weights, interpreter: int, strength: float) -> Weights:
+    """Search one weight at a time; without suites the weights stay as they are."""
+    if not suites:
+        return start
+    ridge = Ridge(start, strength)
+    best, weights = objective(suites, start, interpreter, ridge), start
     for _ in range(ROUNDS):
         before = best
         for name in start.__struct_fields__:
@@ -123,7 +142,7 @@ def fit(suites: list[list[Row]], start: Weights, interpreter: int) -> Weights:
                 if SHARES_END_AT_ONE.search(name):
                     value = min(value, 1.0)
                 tried = msgspec.structs.replace(weights, **{name: value})
-                reached = objective(suites, tried, interpreter)
+                reached = objective(suites, tried, interpreter, ridge)
                 if reached < best - 1e-4:
                     best, weights = reached, tried
         if before - best < 1e-3:
@@ -178,6 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("truth", nargs="+", type=Path)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--ridge", type=float, default=0.02, metavar="STRENGTH")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--no-allocations", action="store_true")
     options = parser.parse_args()
@@ -190,14 +210,14 @@ def main() -> None:
     left_out = []
     for name, rows in suites.items():
         others = [other for key, other in suites.items() if key != name]
-        left_out.append(figures(rows, Model(fit(others, start, interpreter), interpreter)))
+        left_out.append(figures(rows, Model(fit(others, start, interpreter, options.ridge), interpreter)))
         print(line(name, left_out[-1]))
         by_lines, truth = [row.lines for row in rows], [row.peak for row in rows]
         print(
             f"| … its line count | {spearmanr(by_lines, truth).statistic:.2f} | {found(by_lines, truth):.2f} | | |"
         )
     print(line("**mean**", mean(left_out)))
-    weights = fit(list(suites.values()), start, interpreter)
+    weights = fit(list(suites.values()), start, interpreter, options.ridge)
     model = Model(weights, interpreter)
     terms = ("imports", "workers", "allocations", "cases")
     print("\n| terms | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|")

@@ -118,7 +118,7 @@ class Run:
     def rank(self, judged: Judged) -> RankResult:
         """Every linted test file and its tests, heaviest first."""
         files, tests = tuple(in_order(judged.files)), tuple(in_order(judged.tests))
-        return RankResult(files, tests, self.all_errors(), self.known.basis)
+        return RankResult(files, tests, self.all_errors(), self.ranker.basis(self.known.basis))
 
     def witness(self) -> Witness:
         """Everything that the run has read and asked."""

@@ -180,6 +180,9 @@ def test_the_command_probes_and_the_ranking_says_so(folder, capfd):
     assert ranked["--no-cache"]["imports_from"] == {
         "source": "probe",
         "python": str(Path(sys.executable).absolute()),
+        "environment": None,
+        "missing": [],
+        "unmeasured": [],
     }
     assert ranked["--no-probe"]["imports_from"]["source"] == "shipped"
     with_probe, without = (r["files"][0]["predicted_peak_bytes"]["likely"] for r in ranked.values())

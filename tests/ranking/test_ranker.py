@@ -189,3 +189,11 @@ def test_small_allocations_come_out_of_what_a_session_grows_by(rank):
     text = "import numpy as np\ndef test_a():\n    x = np.ones({})\n"
     found = rank(test_a=text.format(1_000_000), test_b=text.format(1))
     assert abs(likely(found, "test_a.py") - likely(found, "test_b.py")) < MB
+
+
+def test_a_prediction_holds_the_largest_allocation_in_full(rank):
+    text = "def test_a():\n    x = [bytes(4096) for _ in range(100_000)]\n"
+    found = rank(test_a=text, test_b="def test_a(): ...\n")
+    reason = next(reason for reason in found[0].reasons if reason.kind == "allocation")
+    assert reason.bytes > 405_000_000
+    assert likely(found, "test_a.py") > 409_600_000

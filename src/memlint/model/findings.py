@@ -217,6 +217,9 @@ class Basis:
     probed: bool  # measured in the suite's own environment, or as shipped
     python: str = ""  # its interpreter
     note: str = ""  # why a probe that is there was not used
+    environment: str = ""  # the folder beside the suite that shows what is installed, if one was found
+    unmeasured: tuple[str, ...] = ()  # libraries that the suite imports and no table knows, sorted
+    missing: tuple[str, ...] = ()  # those that it cannot do without and that are not installed, sorted
 
 
 @dataclass(frozen=True, slots=True)

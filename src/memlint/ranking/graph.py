@@ -74,6 +74,8 @@ class ImportGraph:
         self._bytes: dict[int, int] = {}
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
+        self.unmeasured = set[str]()  # libraries met that no table knows
+        self.missing = set[str]()  # and those that must be there and are not
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -85,6 +87,20 @@ class ImportGraph:
         node = Node(path, outline)
         self._link(node)
         return node
+
+    def skip(self, node: Node) -> Imported | None:
+        """The ``importorskip`` by which all of a file is skipped; None where it runs, or nobody knows."""
+        for item in node.outline.eager:
+            if item.skips and self.footprints.is_missing(item.module):
+                return item if self._first_party(node.path, item) is None else None
+        return None
+
+    def until(self, node: Node, line: int) -> Node:
+        """A file of which nothing after a line is run."""
+        eager = tuple(item for item in node.outline.eager if item.line < line)
+        cut = Node(node.path, Outline(node.outline.size, eager))
+        self._link(cut)
+        return cut
 
     def node(self, path: str) -> int | None:
         """The number of a product file, which is kept."""
@@ -121,6 +137,15 @@ class ImportGraph:
         files, node.third, node.unknown = self.resolved(node.path, wanted)
         more, node.optional, _ = self.resolved(node.path, tried)
         node.first = frozenset(files | more)
+        self.unmeasured |= node.unknown
+        self.missing.update(self._absent(node.path, [item for item in wanted if not item.optional]))
+
+    def _absent(self, path: str, imports: Iterable[Imported]) -> Iterator[str]:
+        """Libraries among these imports that are not installed."""
+        for item in imports:
+            top = item.module.partition(".")[0]
+            if self._first_party(path, item) is None and self.footprints.is_missing(top):
+                yield top
 
     def resolved(self, path: str, imports: Iterable[Imported]) -> tuple[set[int], int, frozenset[str]]:
         """First-party files and measured modules that some imports of a file name."""
@@ -178,10 +203,11 @@ class ImportGraph:
             top -= 1
         yield folders[:top]
         if top < len(folders):
+            yield [*folders[:top], "src"]
             return  # an installed or rooted package: what lies beside it is reached from its base alone
-        if folders:
-            yield ["src"]
-            yield []
+        for end in range(top - 1, -1, -1):
+            yield [*folders[:end], "src"]
+            yield folders[:end]
 
     # --- closures ---------------------------------------------------------------------------------------------------
 

@@ -23,11 +23,17 @@ def installed(disk: RealDisk) -> Callable[[str], bool] | None:
         return None
 
     def holds(top: str) -> bool:
-        if top in sys.stdlib_module_names or top.startswith("_pytest"):
+        if top in sys.stdlib_module_names or top.startswith("_pytest") or top == "pytest":
             return True
         return any(_holds(disk, f"{folder}{top}") for folder in folders)
 
     return holds
+
+
+def environment_seen(disk: RealDisk) -> str:
+    """The folder of packages that ``installed`` goes by, relative to the working directory; empty where it has none."""
+    folders = _folders(disk)
+    return (folders[0] or "./") if folders else ""
 
 
 def _folders(disk: RealDisk) -> list[str]:
@@ -41,4 +47,7 @@ def _folders(disk: RealDisk) -> list[str]:
 
 
 def _holds(disk: RealDisk, stem: str) -> bool:
-    return disk.is_dir(stem) or disk.size(f"{stem}.py") is not None or bool(disk.matches(f"{stem}.*.so"))
+    if disk.is_dir(stem) or disk.size(f"{stem}.py") is not None or disk.matches(f"{stem}.*.so"):
+        return True
+    folder, _, top = stem.rpartition("/")
+    return bool(disk.matches(f"{folder}/__editable__*{top}*".lstrip("/")))  # it lies elsewhere

@@ -47,8 +47,14 @@ class Model:
         )
 
     def held(self, parts: Parts) -> float:
-        """Bytes that allocations hold at one time, as far as they are resident."""
-        return total(parts).likely * self.weights.allocation_share
+        """Bytes that allocations hold at one time, as far as they are resident.
+
+        The largest counts with what it takes at least, but for what a session has freed by then: that serves a small
+        allocation wholly and a large one hardly, as ``session_bytes`` to its size.
+        """
+        certain = max((part.bytes.low for part in parts), default=0)
+        reused = self.weights.session_bytes**2 / (certain or 1)
+        return max(total(parts).likely * self.weights.allocation_share, certain - reused)
 
     def _joined(
         self,
@@ -62,13 +68,14 @@ class Model:
         reasons = [*self._base(file, held), *self._late(late)]
         rewrite = file.source * self.weights.rewrite_expansion
         growth = cases * self.weights.case_bytes
+        resident = held / (total(parts).likely or 1)
         reasons.append(
             Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end")
         )
         reasons += [
             Reason(
                 "allocation",
-                round(part.bytes.likely * self.weights.allocation_share),
+                round(part.bytes.likely * resident),
                 part.path,
                 part.line,
                 part.text,
@@ -97,10 +104,11 @@ class Model:
         """What every test of the file pays; allocations come first out of what a session grows by anyway."""
         weights = self.weights
         grown = max(0.0, weights.session_bytes - held)
-        named = ", ".join(name for name, _ in file.parts if not name.startswith("pytest"))
+        named = ", ".join([*(name for name, _ in file.parts), "pytest and its plugins"])
         unknown = len(file.unknown) * weights.unknown_module_bytes
+        skipped = f"skipped, as {file.skipped} is missing: " if file.skipped else ""
         return [
-            Reason("base", round(self.interpreter + grown), "", 0, "the interpreter and pytest"),
+            Reason("base", round(self.interpreter + grown), "", 0, f"{skipped}the interpreter and pytest"),
             Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
             Reason(
                 "imports",

@@ -15,9 +15,9 @@ from memlint.cache import FileCache
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, shipped_footprints
 from memlint.knowledge.ranking import Weights, shipped_weights
-from memlint.model import Finding, Suspect
+from memlint.model import Basis, Finding, Suspect
 from memlint.ranking.graph import ImportGraph
-from memlint.ranking.installed import installed
+from memlint.ranking.installed import environment_seen, installed
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.predict import Model
@@ -60,11 +60,25 @@ class Ranker:
                 nodeid = body.nodeid
                 yield Suspect(module.path, 0, part.peak, part.reasons, by_test[nodeid], nodeid)
 
+    def basis(self, known: Basis) -> Basis:
+        """Where the figures of the suspects so far come from, and which imports none stands for."""
+        graph = self.reader.graph
+        seen = "" if known.probed else environment_seen(graph.disk)
+        return replace(
+            known,
+            environment=seen,
+            unmeasured=tuple(sorted(graph.unmeasured)),
+            missing=tuple(sorted(graph.missing)),
+        )
+
     def terms(self, suite: Suite, module: Module) -> tuple[FileTerms, list[tuple[Body, TestTerms]]]:
         """Everything that is known of a file and its tests, before the weights."""
         allocations = _allocations(suite)
         bodies = [body for body in suite.of(module).bodies if body.role == "test"]
-        file = replace(self.reader.of_file(module), inherited=_inherited(suite, module))
+        file = self.reader.of_file(module)
+        if file.skipped:
+            return file, [(body, _never_run(body)) for body in bodies]
+        file = replace(file, inherited=_inherited(suite, module))
         return file, [(body, _test_terms(suite, allocations, body)) for body in bodies]
 
 
@@ -83,6 +97,10 @@ def _inherited(suite: Suite, module: Module) -> float:
                 counts[id(body)] = _cases(suite, body) or 1.0
             total += counts[id(body)]
     return min(total, _MOST_CASES)
+
+
+def _never_run(body: Body) -> TestTerms:
+    return TestTerms(body.function.name, 0.0, (), body.function.first_line, body.function.end_line)
 
 
 def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms:

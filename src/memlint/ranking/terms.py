@@ -10,6 +10,7 @@ from typing import Literal
 from memlint.analysis.footprint import Parts
 from memlint.analysis.project import Module
 from memlint.discovery import ancestor_conftests
+from memlint.knowledge.footprints import SESSION
 from memlint.knowledge.ranking import Weights
 from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
@@ -53,12 +54,13 @@ class FileTerms:
     source: int  # of the test file itself
     imports: int  # measured modules, above a bare interpreter
     optional: int  # what modules add that the files get along without
-    parts: tuple[tuple[str, int], ...]  # the largest of them
+    parts: tuple[tuple[str, int], ...]  # the largest of them, without what pytest loads by itself
     first_party: int  # source of the product's modules that are loaded
     unknown: tuple[str, ...]
     late: tuple[Late, ...]
     workers: tuple[Workers, ...]
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
+    skipped: str = ""  # the missing library without which the whole file is skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,18 @@ class TermReader:
     def __init__(self, graph: ImportGraph, cores: int) -> None:
         self.graph = graph
         self.cores = cores
+        footprints = graph.footprints
+        known = SESSION in footprints.table.module
+        self.session = footprints.closure(SESSION) if known else frozenset[str]()
 
     def of_file(self, module: Module) -> FileTerms:
         """The terms of one file; a file that cannot be read has those of an empty one."""
         node = self.graph.read(module.path) or empty(module.path)
+        skip = self.graph.skip(node)
+        if skip is not None:
+            node = self.graph.until(node, skip.line)
         closure = self._closure(node)
-        names = ["pytest:session", *self.graph.module_names(closure.modules)]
+        names = [SESSION, *self.graph.module_names(closure.modules)]
         loaded = self.graph.footprints.footprint(names)
         reached = self.graph.reached(node.outline.words - node.outline.bases.keys(), closure.files)
         return FileTerms(
@@ -92,11 +100,12 @@ class TermReader:
             loaded.bytes,
             self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes
             - loaded.bytes,
-            loaded.parts[:4],
+            tuple(part for part in loaded.parts if part[0] not in self.session)[:4],
             self.graph.source_bytes(closure.files),
             tuple(sorted(closure.unknown)),
             tuple(self._late(node, closure, reached)),
             tuple(self._workers(module, node, closure, reached)),
+            skipped=skip.module if skip is not None else "",
         )
 
     def imports_of(self, path: str) -> tuple[Closure, int]:

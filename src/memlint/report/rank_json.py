@@ -20,6 +20,9 @@ class JsonRankReporter:
         basis = {
             "source": "probe" if result.basis.probed else "shipped",
             "python": result.basis.python or None,
+            "environment": result.basis.environment or None,
+            "missing": result.basis.missing,
+            "unmeasured": result.basis.unmeasured,
         }
         yield f'{{\n  "schema": {dumps(SCHEMA)},\n  "files": '
         yield from array(map(_suspect_record, result.files[: context.top]), indent="  ")

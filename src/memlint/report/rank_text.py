@@ -35,7 +35,7 @@ class TextRankReporter:
         yield from problems(result.errors, context, paint)
         if not context.quiet:
             if result.files:
-                yield f"{paint(basis_words(result.basis), 'dim')}\n"
+                yield from (f"{paint(words, 'dim')}\n" for words in basis_words(result.basis))
             yield f"{share_words(result.files)}\n"
 
 

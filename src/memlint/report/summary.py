@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from memlint.model import Basis, Confidence, Estimate, Finding, Level, LintResult, Severity, Status, Suspect
 from memlint.report.escape import shown
 from memlint.units import format_bytes
 
+_NAMES_SHOWN = 5
 TOP_SUSPECTS = 5  # named at the end of a lint run
 _CONFIDENCE_ORDER = {Confidence.HIGH: 0, Confidence.MEDIUM: 1, Confidence.LOW: 2}
 
@@ -114,10 +115,28 @@ def share_words(files: Sequence[Suspect], most: int = 10) -> str:
     return f"The {len(top)} heaviest of {len(files):,} files {held}."
 
 
-def basis_words(basis: Basis) -> str:
-    """Return where the import figures of a ranking come from."""
+def basis_words(basis: Basis) -> Iterator[str]:
+    """Yield where the import figures of a ranking come from, and what has none, a sentence a line."""
     if basis.probed:
-        return f"Imports as 'memlint probe' measured them in {shown(basis.python)}."
-    if basis.note:
-        return f"Imports by the shipped figures: {shown(basis.note, 300)}."
-    return "Imports by the shipped figures; 'memlint probe' measures those of your environment."
+        yield f"Imports as 'memlint probe' measured them in {shown(basis.python)}."
+    elif basis.note:
+        yield f"Imports by the shipped figures: {shown(basis.note, 300)}."
+    else:
+        yield "Imports by the shipped figures; 'memlint probe' measures those of your environment."
+        if basis.environment:
+            yield f"What is installed was seen in {_folder(basis.environment)}."
+        else:
+            yield "No environment was seen: imports that a suite gets along without count in part."
+    if basis.missing:
+        yield f"Imported, but not installed: {_some(basis.missing)}. Such imports cost nothing here."
+    if basis.unmeasured:
+        yield f"Imported, but never measured: {_some(basis.unmeasured)}. Each counts as a small library."
+
+
+def _folder(path: str) -> str:
+    return "this folder" if path == "./" else shown(path)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(shown(name) for name in names[:_NAMES_SHOWN]) + more

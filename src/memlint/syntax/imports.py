@@ -25,7 +25,7 @@ _TOKEN = re.compile(
       | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
       | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
     )
-  | \b(?:_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
+  | \b(?P<how>_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -33,6 +33,8 @@ _TOKEN = re.compile(
 _ON_PRESENCE = re.compile(
     r"(?i)has|have|avail|install|found|version|platform|implementation|os\.name|is not None"
 )
+# an assignment or nothing before it: what stands in a condition, a comment or a function does not match
+_AT_TOP = re.compile(r"(?:[A-Za-z_]\w*[ ]*=[ ]*)?(?:\w+\.)*")
 _NAME = re.compile(r"([\w.]+)(?:[ ]+as[ ]+(\w+))?")
 
 
@@ -46,6 +48,7 @@ class Imported(msgspec.Struct, array_like=True, frozen=True, gc=False):
     bound: str = ""
     optional: bool = False  # the file gets along without it
     conditional: bool = False  # it waits for something that the source does not tell
+    skips: bool = False  # where it is missing, the whole file is skipped
 
 
 @dataclass(slots=True)
@@ -97,9 +100,9 @@ class _Reader:
                 continue
             self.line_of(match.start())
             if match["called"]:
-                self.take(
-                    [Imported(self._line, 0, match["called"], optional=True)], self.indent_at(match.start())
-                )
+                skips = match["how"].endswith("importorskip") and self.is_at_top(match.start())
+                called = Imported(self._line, 0, match["called"], optional=True, skips=skips)
+                self.take([called], self.indent_at(match.start()))
                 continue
             indent = len(match["indent"].expandtabs())
             self.close(indent, match.start())
@@ -126,6 +129,11 @@ class _Reader:
         start = self.text.rfind("\n", 0, offset) + 1
         line = self.text[start:offset]
         return len(line) - len(line.lstrip())
+
+    def is_at_top(self, offset: int) -> bool:
+        """Whether a call is a statement of the module itself, which every import of the file runs."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        return _AT_TOP.fullmatch(self.text[start:offset]) is not None
 
     def close(self, indent: int, offset: int) -> None:
         """Leave the blocks that a line of this indentation ends."""
