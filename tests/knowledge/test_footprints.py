@@ -161,3 +161,14 @@ def test_shipped_table_knows_what_tests_import() -> None:
 def test_shipped_grain_tells_submodules_apart() -> None:
     known = shipped_footprints()
     assert known.footprint(["scipy.stats"]).bytes > 1.5 * known.footprint(["scipy.ndimage"]).bytes
+
+
+def test_measured_sets_that_differ_by_chance_cost_the_same():
+    names = ("a", "b", "c")
+    table = FootprintTable("3.11", "test", 0, {name: Module(50_000_000, 50_000_000) for name in names})
+    sizes = (60_000_000, 60_900_000, 64_000_000)
+    probed = Probed(
+        "python", together=tuple(((name,), size) for name, size in zip(names, sizes, strict=True))
+    )
+    known = Footprints(table, probed)
+    assert [known.footprint([name]).bytes for name in names] == [60_000_000, 60_000_000, 64_000_000]

@@ -21,6 +21,8 @@ from memlint.knowledge.toml import read_toml
 # of what further imports need alone, the share that they need on top of the largest: importing makes garbage, and
 # what one import has freed the next uses again (measured over combinations by scripts/measure_footprints.py --check)
 TOGETHER = 0.8
+# measurements of one and the same import differ by so many bytes from process to process
+REPEATABLE = 1_500_000
 LEAST_SCALE = 5_000_000  # bytes: errors of smaller totals are weighed as if they were this large
 # the fit stops after so many rounds, or when none moves a figure by so many bytes
 SWEEPS, PRECISION = 300, 1000.0
@@ -93,11 +95,13 @@ class Footprints:
         self.probed = probed
         self.holds = holds
         self._closures: dict[str, frozenset[str]] = {}
-        self._together = {
-            frozenset().union(*map(self.closure, names)): size
-            for names, size in (probed.together if probed else ())
-            if all(name in table.module for name in names)
-        }
+        self._together = _levelled(
+            {
+                frozenset().union(*map(self.closure, names)): size
+                for names, size in (probed.together if probed else ())
+                if all(name in table.module for name in names)
+            }
+        )
 
     @property
     def interpreter(self) -> int:
@@ -174,6 +178,17 @@ class Footprints:
             for name, module in kept.items()
         }
         return Footprints(msgspec.structs.replace(measured, module={**kept, **own}), probed)
+
+
+def _levelled(sizes: Mapping[frozenset[str], int]) -> dict[frozenset[str], int]:
+    """The sizes, those equal that differ by no more than chance: no order of files is to be read out of it."""
+    out: dict[frozenset[str], int] = {}
+    level = 0
+    for modules, size in sorted(sizes.items(), key=lambda item: (item[1], sorted(item[0]))):
+        if size - level > REPEATABLE:
+            level = size
+        out[modules] = level
+    return out
 
 
 def additive(measured: Iterable[Measured]) -> dict[str, Module]:
