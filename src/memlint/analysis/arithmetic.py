@@ -107,7 +107,7 @@ def _repeat(left: Value, right: Value) -> Value:
     if isinstance(left, Sequence):
         if left.items is not None and times.exact and len(left.items) * times.low <= 64:
             repeated = left.items * int(times.low)
-            return Sequence(left.kind, repeated, Num(len(repeated), len(repeated)), left.element)
+            return Sequence(left.kind, repeated, Num(len(repeated), len(repeated)), left.element, shared=True)
         length = left.length * times if left.length is not None else None
         # the elements are shared, so each further one costs a pointer
         return Sequence(left.kind, None, length, left.element, shared=True)

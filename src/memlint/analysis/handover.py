@@ -492,6 +492,8 @@ class Handover(Flow):
         first, _, _ = name.partition(".")
         if method.startswith("assert") or method in _USING:
             return True
+        if method == "setattr" and name.startswith("pytest."):
+            return False  # ``monkeypatch.setattr(product, "start", lambda: process)``
         if first == "builtins":
             return not name.endswith(_KEEPING_BUILTINS)
         if isinstance(callee, ClassValue) or not first or first == "?":

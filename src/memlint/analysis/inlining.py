@@ -253,10 +253,8 @@ def _given(
     node: f.Call, callee: FunctionValue, held: list[frozenset[Obligation]]
 ) -> dict[str, frozenset[Obligation]]:
     """What each parameter is given."""
-    params = [p for p in callee.function.params if p.kind in {"positional", "keyword"}]
-    if callee.receiver is not None and params:
-        params = params[1:]
-    positional = iter(params)
+    params = [p for p in callee.function.params if p.kind == "positional"]
+    positional = iter(params[1:] if callee.receiver is not None else params)
     starred = next((p.name for p in callee.function.params if p.kind == "*"), None)
     out: dict[str, frozenset[Obligation]] = {}
     for arg, obligations in zip(node.args, held, strict=True):

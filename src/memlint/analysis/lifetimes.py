@@ -416,6 +416,8 @@ class Lifetimes(Inlining):
             current = frozenset(o for o in state.masks if o.resource is resource and not state.done(o))
             if current:
                 return current  # it draws on the figure that is there
+            if self._drawn_on_a_fixtures():
+                return NOTHING
         key = (id(site), resource.name)
         obligation = self.acquired.get(key)
         if obligation is None:
@@ -436,6 +438,12 @@ class Lifetimes(Inlining):
         for other in given:
             _relate(obligation, other)
         return frozenset({obligation})
+
+    def _drawn_on_a_fixtures(self) -> bool:
+        """Whether a fixture around the body makes the figure that is the current one, and closes it."""
+        around = self.teardowns.fixtures_around(self._current) if self._current is not None else []
+        said = [words(body.function) for body in around]
+        return any("close" in one and not one.isdisjoint({"figure", "subplots"}) for one in said)
 
     def _owner_goes_with_its_fixture(self, site: Site, resource: Resource) -> bool:
         """``client.pubsub()`` of a client that a fixture of the test's own scope gives: it is that client's to end."""

@@ -174,7 +174,8 @@ def _sequence_bytes(value: Sequence, seen: set[int]) -> Num | None:
     length = value.length
     if value.items is not None and (length is None or length.high <= len(value.items)):
         keys = value.keys if value.keys is not None else ()
-        items = total(_held(item, seen) for item in (*value.items, *keys))
+        own = () if value.shared else value.items
+        items = total(_held(item, seen) for item in (*own, *keys))
         return (
             None
             if items is None

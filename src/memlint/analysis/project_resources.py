@@ -122,7 +122,7 @@ class ProjectResources:
                 name=f"{cls.module.name}.{cls.cls.name}",
                 title=f"{cls.cls.name} (holds {_article(opening.resource.title)} {opening.resource.title})",
                 rule=opening.resource.rule,
-                release=[[*releases, *sorted(closes)]],
+                release=[[*releases, *sorted(closes), *_entering_itself(own)]],
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
                 confidence="medium" if "__del__" not in own else "low",
@@ -182,6 +182,17 @@ def _own_calls(function: f.Function) -> Iterator[str]:
                     first, _, rest = node.func.path.partition(".")
                     if first == "self" and rest and "." not in rest:
                         yield rest
+
+
+def _entering_itself(own: dict[str, FunctionValue]) -> list[str]:
+    """The methods that run ``with self:`` and so release what it holds."""
+    return sorted(
+        name
+        for name, method in own.items()
+        for statement, _ in statements(f.body_of(method.function))
+        for manager, _ in (statement.items if isinstance(statement, f.With) else ())
+        if f.Name("self") in (manager, getattr(manager, "body", None), getattr(manager, "orelse", None))
+    )
 
 
 def _reaching(name: str, calls: dict[str, frozenset[str]]) -> set[str]:
