@@ -20,7 +20,7 @@ from memlint.units import format_bytes
 
 # a callable that skips or refuses a test on machines with too little memory, by its name
 _GUARD = re.compile(
-    r"(?i)^_*(?:require|need|check|ensure|skip|big|large|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
+    r"(?i)^_*(?:require|need|check|ensure|skip|big|large|huge|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
 )
 _SIZES = frozenset({"large", "big", "heavy", "huge", "bigmem", "bigmemtest", "large_memory", "high_memory"})
 _GUARD_WORD = re.compile(r"(?i)mem")
