@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memlint.config import Settings, load_settings
-from memlint.discovery import Discovered, Role, discover, is_excluded
+from memlint.discovery import Discovered, Role, discover, is_excluded, role_of
 
 needs_fifo = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 needs_permissions = pytest.mark.skipif(
@@ -339,3 +339,12 @@ class TestErrors:
         (suite / "tests" / "test_b.py").symlink_to("nowhere")
         (suite / "tests" / "fixtures").symlink_to("nowhere")
         assert found(".") == ["tests/test_a.py"]
+
+
+def test_files_outside_of_a_lone_suite_are_no_part_of_it(tmp_path: Path) -> None:
+    suite = tmp_path / "site" / "shop" / "tests"
+    suite.mkdir(parents=True)
+    settings = load_settings(suite, isolated=True, working_dir=tmp_path / "site")
+    assert settings.root == suite
+    assert role_of("shop/tests/data.py", settings) is Role.SUPPORT
+    assert role_of("shop/core.py", settings) is Role.PRODUCT

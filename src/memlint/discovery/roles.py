@@ -55,6 +55,6 @@ def _in_test_folder(folder: str, root: Path, working_dir: Path) -> bool:
     absolute = working_dir / folder
     if absolute.is_relative_to(root):
         parts.update(absolute.relative_to(root).parts)
-    if not (root / ".git").exists():
-        parts.add(root.name)  # a suite that lies alone, without its project
+        if not (root / ".git").exists():
+            parts.add(root.name)  # a suite that lies alone, without its project
     return any(TEST_FOLDER.fullmatch(part) for part in parts)
