@@ -121,4 +121,4 @@ def test_uniform_growth_has_its_slope(tmp_path: Path) -> None:
     suite(tmp_path, {f"test_{number:02}.py": keeps for number in range(14)})
     _, statement = bisect(tmp_path)
     assert [cause["kind"] for cause in statement["culprits"]] == ["uniform growth"], statement
-    assert statement["culprits"][0]["bytes_per_test"] == pytest.approx(8 << 20, rel=0.05)
+    assert statement["culprits"][0]["bytes_per_test"] == pytest.approx(8 << 20, rel=0.1)
