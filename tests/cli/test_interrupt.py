@@ -51,6 +51,5 @@ def wait_for_workers(process: subprocess.Popen[str]) -> list[int]:
 
 
 def processor_ticks(pid: int) -> int:
-    # memlint: ignore[MEM103] files of /proc are small
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

@@ -176,6 +176,7 @@ def test_shards_and_merge(folder: Folder) -> None:
 
 def test_live_view_on_a_terminal(folder: Folder) -> None:
     leader, follower = pty.openpty()
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     process = subprocess.Popen(
         folder.command("measure", "tests", "--order", "given"),
         cwd=folder.path,

@@ -117,6 +117,7 @@ def test_every_excerpt_is_expected_and_the_other_causes_are_there():
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_excerpt(name):
+    # memlint: ignore[MEM103] small: the test or the checkout wrote it
     verdict = judged((EXCERPTS / f"{name}.log").read_bytes())
     running = verdict.running and (verdict.running.test or verdict.running.file)
     found = Expected(
@@ -127,6 +128,7 @@ def test_excerpt(name):
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_colours_stamps_and_line_ends_change_nothing(name):
+    # memlint: ignore[MEM103] small: the test or the checkout wrote it
     content = (EXCERPTS / f"{name}.log").read_bytes()
     plain = judged(content)
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
@@ -145,6 +147,7 @@ def test_batches_are_named_with_their_files():
         ("field-summary", "5", ("tests/test_backtest.py", "tests/test_replay.py")),
         ("jenkins-build-timeout", None, ("tests/test_slow.py", "tests/test_slower.py")),
     ):
+        # memlint: ignore[MEM103] small: the test or the checkout wrote it
         batch = judged((EXCERPTS / f"{name}.log").read_bytes()).batch
         assert batch is not None
         assert (batch.name, batch.files) == (number, files)

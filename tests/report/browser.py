@@ -31,6 +31,7 @@ def chromium(profile: Path) -> Iterator[Any]:
     for flag in (*_FLAGS, f"user-data-dir={profile}"):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     started.set_page_load_timeout(120)
     started.set_script_timeout(120)

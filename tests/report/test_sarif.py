@@ -15,7 +15,6 @@ from .samples import BIG_GRID, CLEAN, MIXED, OPEN_DATABASE, OPEN_PROCESS, READ_C
 from .test_formats import HOSTILE, hostile_result
 
 SCHEMA_FILE = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0-rtm.4.json"
-# memlint: ignore[MEM104] the schema is small and read once
 VALIDATOR = jsonschema.Draft4Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 

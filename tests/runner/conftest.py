@@ -111,6 +111,7 @@ class Bench:
         return Ran(process.returncode, out.splitlines(), errors, journal.load(self.journal))
 
     def run(self, *named: str, **options: Any) -> Ran:
+        # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
         return self.finish(self.start(*named, **options))
 
     def run_one(self, code: str, **options: Any) -> UnitEnd:

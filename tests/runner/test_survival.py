@@ -43,6 +43,7 @@ def test_killed_at_twenty_moments_of_forty_units(bench: Bench) -> None:
     names = [bench.write(f"test_{n:02}.py", _UNIT.format(n=n, mark=mark)) for n in range(40)]
     luck = random.Random(5)
     for _ in range(20):
+        # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
         process = bench.start(resume=True)
         target = _size(bench) + luck.randrange(
             400, 2600
@@ -75,6 +76,7 @@ def test_unit_in_flight_is_retried_once_alone_then_quarantined(bench: Bench) -> 
     bench.write("test_a.py", "def test_a(): pass")
     bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(60)")
     bench.write("test_c.py", "def test_c(): pass")
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     end(_start_in_flight(bench))
     # memlint: ignore[MEM305] a failed assertion leaves a supervisor that ends with its units
     second = bench.start(resume=True, jobs=3)
@@ -136,6 +138,7 @@ def test_pieces_of_an_oom_file_are_resumed(bench: Bench) -> None:
         def test_later(): pass
         """,
     )
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     process = bench.start()
     wait_until(lambda: b'"unit_end"' in (bench.journal.read_bytes() if bench.journal.exists() else b""))
     end(process)
@@ -161,6 +164,7 @@ def test_two_runs_do_not_share_a_journal(bench: Bench) -> None:
 def test_guardian_killed_too_units_still_die(bench: Bench) -> None:
     """The kernel's own promise (PR_SET_PDEATHSIG) holds without any helper."""
     bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(60)")
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     process = _start_in_flight(bench)
     run = next(iter(journal.load(bench.journal).runs)).run
     (guardian,) = processes_with(f"MEMLINT_RUN={run}")

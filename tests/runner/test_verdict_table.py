@@ -148,6 +148,7 @@ def test_oom_suspected_when_the_machine_killed_it(bench: Bench) -> None:
         (group / "memory.limit_in_bytes").write_text(str(250 << 20))
         bench.write("test_it.py", "def test_big(): bytearray(400 << 20)\ndef test_after(): pass")
         enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+        # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
         ran = bench.finish(bench.start("test_it.py", prefix=enter, meter="sampling"))
     finally:
         wait_until(lambda: not (group / "cgroup.procs").read_text())
@@ -222,6 +223,7 @@ def test_interrupted(bench: Bench, number: signal.Signals) -> None:
     bench.write("test_a.py", "def test_a(): pass")
     bench.write("test_b.py", "import os, time\ndef test_b(): os.path.exists('calm') or time.sleep(60)")
     bench.write("test_c.py", "def test_c(): pass")
+    # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     process = bench.start()
     wait_until(lambda: bench.journal.exists() and b"test_b.py::test_b" in bench.journal.read_bytes())
     process.send_signal(number)
