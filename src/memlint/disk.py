@@ -54,6 +54,6 @@ class RealDisk:
     def _matches(self, pattern: str) -> list[str]:
         try:
             found = sorted(self.root.glob(pattern))
-        except (ValueError, NotImplementedError, OSError):
-            return []
+        except (ValueError, NotImplementedError, IndexError, OSError):
+            return []  # no pattern that pathlib takes; of '.' it says so by an IndexError
         return [path.relative_to(self.root).as_posix() for path in found[:_MOST_MATCHES]]

@@ -148,3 +148,11 @@ def test_a_fake_without_an_end_is_endless() -> None:
     assert isinstance(value, Sequence)
     assert value.length is not None
     assert math.isinf(value.length.high)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["int(float('nan'))", "f\"{float('nan')}\"", "'x' * int(float('nan'))", "[1, 2][()]", "(1, 2)[()]"],
+)
+def test_what_python_refuses_ends_no_evaluation(expression: str) -> None:
+    value_of(f"value = {expression}")

@@ -201,8 +201,8 @@ def _text_of_length(parts: Items[Value]) -> Value:
 
 def digits(value: Value) -> Num | None:
     """The characters of a number written out."""
-    if not isinstance(value, Num) or abs(value.low) > 1e15 or abs(value.high) > 1e15:
-        return None
+    if not isinstance(value, Num) or not (abs(value.low) <= 1e15 and abs(value.high) <= 1e15):
+        return None  # also of nan, which is neither
     lengths = [len(str(int(number))) for number in (value.low, value.high)]
     return Num(min(lengths), max(lengths))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections.abc import Callable
 from typing import Any
@@ -167,7 +168,7 @@ def _number(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Valu
 
 def _integer(evaluator: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
     value = _number(evaluator, receiver, args, keywords)
-    if isinstance(value, Num) and abs(value.low) != float("inf") and abs(value.high) != float("inf"):
+    if isinstance(value, Num) and math.isfinite(value.low) and math.isfinite(value.high):
         return Num(int(value.low), int(value.high))
     return value
 
