@@ -58,7 +58,7 @@ def test_the_ci_run_takes_the_test_command_from_the_readme() -> None:
         [shell, "-c", f'{line}\nprintf %s "$command"'], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.count("\n") == 0
-    assert done.stdout.endswith("/bin/python -m pytest -q")
+    assert done.stdout.endswith("/bin/python -m pytest -q -n 2")
     assert f"```sh\n{done.stdout}\n```" in README
 
 
