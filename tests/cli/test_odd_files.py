@@ -164,3 +164,10 @@ def test_the_order_of_paths_and_the_number_of_jobs_change_nothing(lint, tmp_path
     ]
     assert len(lines(reports[0][1])) == 8
     assert all(report == reports[0] for report in reports)
+
+
+def test_a_number_of_thousands_of_digits_keeps_no_other_file_from_being_checked(lint, tmp_path):
+    (tmp_path / "test_long.py").write_bytes(b"x = " + b"9" * 5000 + b"\n")
+    (tmp_path / "test_fault.py").write_bytes(FAULT)
+    _, report = lint("test_long.py", "test_fault.py")
+    assert lines(report) == [("test_fault.py", 4)]

@@ -515,7 +515,10 @@ class Lowering:
 
     def _integer(self, node: cst.Integer) -> f.Expr:
         text = node.value
-        value = int(text) if text.isdecimal() else int(text.replace("_", ""), 0)
+        try:
+            value = int(text) if text.isdecimal() else int(text.replace("_", ""), 0)
+        except ValueError:  # more digits than Python converts, which it refuses in source too
+            return f.Other("Integer")
         if value > self.largest:
             self.largest = float(min(value, _LARGEST_INT))
         return f.Const(value if value <= _LARGEST_INT else float(value) if value < 10**300 else float("inf"))
