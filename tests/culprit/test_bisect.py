@@ -19,9 +19,9 @@ pytestmark = pytest.mark.skipif(
     not set(METERS) & {"cgroup2", "cgroup1", "sampling"}, reason="nothing here holds a unit to a limit"
 )
 _LIGHT = "def test_light(): pass\n"
-_LEAKS = "KEPT = []\ndef test_keeps(): KEPT.append(bytearray(b'x') * (30 << 20))\n"
+_LEAKS = "KEPT = []\ndef test_keeps(): KEPT.append(bytearray(b'x') * (24 << 20))\n"
 _HEAVY = "def test_heavy(): assert bytearray(b'x') * (150 << 20)\n"
-_NEEDS = "def test_needs(): assert bytearray(b'x') * (20 << 20)\n"
+_NEEDS = "def test_needs(): assert bytearray(b'x') * (40 << 20)\n"
 _MOVING = """
 from pathlib import Path
 import pytest
@@ -74,17 +74,18 @@ def finished(folder: Path) -> Counter[str]:
     return Counter(record.unit for record in journal.read(path) if isinstance(record, journal.UnitEnd))
 
 
-def test_two_heavy_files_and_three_leakers_are_all_found_across_a_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("meter", [name for name in METERS if name in ("cgroup2", "cgroup1", "sampling")])
+def test_two_heavy_files_and_three_leakers_are_all_found_across_a_kill(tmp_path: Path, meter: str) -> None:
     files = {f"test_{number:02}.py": _LIGHT for number in range(11)}
     files.update(dict.fromkeys(("test_01.py", "test_05.py", "test_09.py"), _LEAKS))
     files.update(dict.fromkeys(("test_03.py", "test_07.py"), _HEAVY))
     suite(tmp_path, {**files, "test_10.py": _NEEDS})
     # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
-    first = start(tmp_path)
+    first = start(tmp_path, "--meter", meter)
     wait_until(lambda: len(finished(tmp_path)) >= 3, 120)
     end(first)
     wait_until(lambda: not processes_with(str(tmp_path)), 30)
-    code, statement = bisect(tmp_path)
+    code, statement = bisect(tmp_path, "--meter", meter)
     assert code == 1
     assert culprits(statement) == {
         "single heavy test": ["test_03.py::test_heavy", "test_07.py::test_heavy"],
@@ -94,7 +95,7 @@ def test_two_heavy_files_and_three_leakers_are_all_found_across_a_kill(tmp_path:
     died = {run["number"]: run["died"] for run in statement["runs"]}
     for cause in statement["culprits"]:
         assert (died[cause["dies_in_run"]], died[cause["lives_in_run"]]) == (True, False)
-    assert bisect(tmp_path) == (code, statement), "the journal alone answers"
+    assert bisect(tmp_path, "--meter", meter) == (code, statement), "the journal alone answers"
 
 
 def test_a_suite_that_fits(tmp_path: Path) -> None:

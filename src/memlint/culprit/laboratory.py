@@ -75,18 +75,20 @@ class LocalLaboratory:
                 f"run {self.runs} ended as {found.verdict}: {'; '.join(found.evidence) or 'see its output'}"
                 + (f" ({found.output})" if found.output else "")
             )
-        return happening(found, self.runs, purpose)
+        return happening(found, self.runs, purpose, self.request.limit or found.peak_bytes or 0)
 
 
-def happening(unit: MeasuredUnit, number: int, purpose: str) -> Happening:
-    """What a search wants to know of a run."""
+def happening(unit: MeasuredUnit, number: int, purpose: str, limit: int) -> Happening:
+    """What a search wants to know of a run under a limit in bytes.
+
+    A run that was over the limit for too short a time to be killed counts as dead: a meter that looks only now
+    and then would else let the same files die in one run and live in the next.
+    """
     stages = unit.stages
     collecting = stages.collecting if stages else None
-    victim = unit.victim or collecting
-    died = unit.verdict in DEADLY
-    run = SearchRun(
-        number, purpose, unit.members, died, victim if died else None, unit.peak_bytes, unit.seconds
-    )
+    died = unit.verdict in DEADLY or (unit.peak_bytes or 0) > limit
+    victim = (unit.victim or collecting or _over(unit, limit)) if died else None
+    run = SearchRun(number, purpose, unit.members, died, victim, unit.peak_bytes, unit.seconds)
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for test in unit.tests:
@@ -96,13 +98,19 @@ def happening(unit: MeasuredUnit, number: int, purpose: str) -> Happening:
             last[file] = test.after_bytes
     return Happening(
         run=run,
-        victim=file_of(victim) if died and victim else None,
+        victim=file_of(victim) if victim else None,
         importing=died and unit.victim is None and collecting is not None,
         base=(stages.collection_bytes if stages else None) or 0,
         kept={file: last[file] - first[file] for file in first},
         imports={each.file: each.bytes for each in stages.imports} if stages else {},
         tests=sum(1 for test in unit.tests if test.after_bytes is not None),
     )
+
+
+def _over(unit: MeasuredUnit, limit: int) -> str | None:
+    """The first test over the limit; of a unit that died between two tests or after all, the last that ended."""
+    over = [test.nodeid for test in unit.tests if (test.peak_bytes or 0) > limit]
+    return next(iter([*over, *(test.nodeid for test in unit.tests[-1:])]), None)
 
 
 @contextmanager

@@ -206,8 +206,9 @@ class Watched:
         leftovers = self._clear_away()
         yield from self._take_events()
         self.spool.close()
-        if self._victim is None and self._finished is None:
-            self._victim = next(iter(self._running.values()), None)
+        if self._finished is None and (self._victim is None or os.WIFSIGNALED(status)):
+            # Many tests may have begun and ended since the look before: what the main process died in counts.
+            self._victim = next(iter(self._running.values()), self._victim)
         ending = self._ending(status)
         judgement = verdicts.judge(ending)
         code, killer = verdicts.status_of(status)
