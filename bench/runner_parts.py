@@ -39,16 +39,15 @@ def own_calls(folder: Path) -> float:
     """Seconds of all that the plugin asks of the system for one test."""
     events = pytest_plugin.Events(str(folder / "own"))
 
-    def one_test() -> None:
-        pytest_plugin.reset_peak()
-        events.write("start", "tests/test_module.py::TestClass::test_name[parameter]", 1 << 26, "")
-        peak, after = pytest_plugin.memory()
-        events.write("end", "tests/test_module.py::t", "", "passed", after, peak, after, 0.1, False, 0, 0)
+    measure = pytest_plugin.Measure()
 
-    try:
-        return best(one_test)
-    finally:
-        os.close(events.fd)
+    def one_test() -> None:
+        measure.begin()
+        events.append('["start","tests/test_module.py::TestClass::test_name[parameter]",67108864,""]')
+        peak, after = measure.end()
+        events.append(f'["end","tests/test_module.py::t","","passed",{after},{peak},{after},0.1,false,0,0]')
+
+    return best(one_test)
 
 
 def record(folder: Path) -> float:

@@ -81,7 +81,8 @@ def _candidates(items: list[pytest.Item], name: Callable[[Path], str]) -> Iterat
     """Caches first, so that they are not charged to the global that names a decorated function."""
     yield from _caches()
     for item in items:
-        yield "property", item.nodeid, [item.user_properties]
+        if item.user_properties:
+            yield "property", item.nodeid, [item.user_properties]
     for item in items:
         instance = getattr(getattr(item, "obj", None), "__self__", None)
         if instance is not None and not isinstance(instance, types.ModuleType):

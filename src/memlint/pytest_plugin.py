@@ -19,7 +19,7 @@ event, in one ``write``:
     ["finish", exit status, peak, retained, rss, garbage, trimmed]   without it, pytest has not finished
 
 Sizes are bytes of resident memory of the process that runs the test. On Linux the peak of each test is exact:
-the kernel's high-water mark is reset before it (about 30 µs a test). Elsewhere it is ``ru_maxrss``, which
+the kernel's high-water mark is reset before it. Elsewhere it is ``ru_maxrss``, which
 never falls.
 """
 
@@ -75,7 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
     measure = Measure()
     if orders:
         config.pluginmanager.register(Unit(config, orders, measure), "memlint_unit")
-    if orders or config.getoption("memlint"):
+        config.pluginmanager.register(measure, "memlint_measure")
+    elif config.getoption("memlint"):
+        config.pluginmanager.register(Opener(measure), "memlint_opener")
         config.pluginmanager.register(measure, "memlint_measure")
     if config.getoption("memlint"):
         config.pluginmanager.register(Heaviest(config.getoption("memlint_top")), "memlint_heaviest")
@@ -94,23 +96,62 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Look at reports only when a collected test has a budget, or the figures are wanted."""
     manager = session.config.pluginmanager
     attach = session.config.getoption("memlint")
-    names = BUDGETS if manager.has_plugin("memlint_measure") else BUDGETS[:1]
-    held = any(item.get_closest_marker(name) for item in session.items for name in names)
-    if held and not manager.has_plugin("memlint_measure"):
-        manager.register(Measure(), "memlint_measure")
+    measured = manager.has_plugin("memlint_measure")
+    held = _is_any_marked(session.items, BUDGETS if measured else BUDGETS[:1])
+    if held and not measured:
+        measure = Measure()
+        manager.register(Opener(measure), "memlint_opener")
+        manager.register(measure, "memlint_measure")
     if held or attach:
         manager.register(Reports(manager.get_plugin("memlint_measure"), attach), "memlint_reports")
+
+
+def _is_any_marked(items: list[pytest.Item], names: tuple[str, ...]) -> bool:
+    """Whether one of the items has such a marker, from itself or from what it lies in: each asked once."""
+    asked: set[object] = set()
+    for item in items:
+        node: Any = item
+        while node is not None and node not in asked:
+            if any(mark.name in names for mark in node.own_markers):
+                return True
+            if node is not item:
+                asked.add(node)
+            node = node.parent
+    return False
 
 
 # ---------------------------------------------------------------------------------------------- memory
 
 
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(fd, 8192)
-    finally:
-        os.close(fd)
+class Descriptor:
+    """A file that stays open, though a test may close every descriptor and open its own under the same number."""
+
+    def __init__(self, path: str, flags: int) -> None:
+        self.path = path
+        self.flags = flags | getattr(os, "O_CLOEXEC", 0)
+        self.pid = 0  # of the process that opened it: /proc/self of another process is another file
+        self.number = -1
+        self.file: tuple[int, int] | None = None  # device and inode
+
+    def get(self) -> int:
+        """The number of the open descriptor. Raises OSError."""
+        if self.pid != os.getpid():
+            return self._open()
+        try:
+            found = os.fstat(self.number)
+        except OSError:
+            return self._open()
+        return self.number if (found.st_dev, found.st_ino) == self.file else self._open()
+
+    def _open(self) -> int:
+        self.number, self.pid = os.open(self.path, self.flags, 0o600), os.getpid()
+        found = os.fstat(self.number)
+        self.file = (found.st_dev, found.st_ino)
+        return self.number
+
+
+_STATUS = Descriptor("/proc/self/status", os.O_RDONLY)
+_CLEAR_REFS = Descriptor("/proc/self/clear_refs", os.O_WRONLY)
 
 
 def memory() -> tuple[int, int | None]:
@@ -120,7 +161,7 @@ def memory() -> tuple[int, int | None]:
     """
     if _LINUX:
         try:
-            status = _read("/proc/self/status")
+            status = os.pread(_STATUS.get(), 8192, 0)
             return _kilobytes(status, b"VmHWM:"), _kilobytes(status, b"VmRSS:")
         except (OSError, ValueError):
             pass
@@ -136,18 +177,9 @@ def _kilobytes(status: bytes, key: bytes) -> int:
 
 def reset_peak() -> None:
     """Let the peak start from the memory in use now. Does nothing where that is not possible."""
-    if not _LINUX:
-        return
-    try:
-        fd = os.open("/proc/self/clear_refs", os.O_WRONLY)
-    except OSError:
-        return
-    try:
-        os.write(fd, b"5")
-    except OSError:
-        pass
-    finally:
-        os.close(fd)
+    if _LINUX:
+        with contextlib.suppress(OSError):
+            os.write(_CLEAR_REFS.get(), b"5")
 
 
 def _settle() -> tuple[int, int] | None:
@@ -189,7 +221,7 @@ def _mebibytes(size: float) -> str:
 
 
 class Measure:
-    """Opens the window of each test."""
+    """The window of each test."""
 
     def __init__(self) -> None:
         self.before: int | None = None
@@ -197,19 +229,30 @@ class Measure:
         self.ended: tuple[int, int | None] = (0, None)  # peak and resident when the last test had ended
         self.ended_at = 0.0
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
-        """Open the test's window before everyone else's part of the protocol."""
+    def begin(self) -> None:
+        """The test begins."""
         just_now = time.perf_counter() - self.ended_at < SAME_MOMENT
         self.gap, self.before = self.ended if just_now else memory()
         reset_peak()
-        yield
 
     def end(self) -> tuple[int, int | None]:
         """Peak and resident memory as the test ends."""
         self.ended = memory()
         self.ended_at = time.perf_counter()
         return self.ended
+
+
+class Opener:
+    """Opens the window of each test, where no unit does."""
+
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
+        """Before everyone else's part of the protocol."""
+        self.measure.begin()
+        yield
 
 
 class Reports:
@@ -285,30 +328,19 @@ class Events:
     """Appends events to the unit's file, through anything a test does to descriptors and folders."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
         self.pid = os.getpid()
-        self.fd = self._open()
-        self.inode = os.fstat(self.fd).st_ino
-
-    def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.file = Descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.file.get()
 
     def write(self, *event: object) -> None:
-        """Append one event. A forked copy of the process stays silent: its tests are not ours."""
-        if os.getpid() != self.pid:
-            return
-        with contextlib.suppress(OSError):  # a full disk is no reason to break the suite
-            if not self._is_ours():
-                self.fd = self._open()
-                self.inode = os.fstat(self.fd).st_ino
-            os.write(self.fd, json.dumps(event).encode("ascii") + b"\n")
+        """Append one event."""
+        self.append(json.dumps(event))
 
-    def _is_ours(self) -> bool:
-        """Whether the descriptor still leads to the file: a test may close it, and open its own in its place."""
-        try:
-            return os.fstat(self.fd).st_ino == self.inode
-        except OSError:
-            return False
+    def append(self, line: str) -> None:
+        """Append an event's line. A forked copy of the process stays silent: its tests are not ours."""
+        if os.getpid() == self.pid:
+            with contextlib.suppress(OSError):  # a full disk is no reason to break the suite
+                os.write(self.file.get(), line.encode("ascii") + b"\n")
 
 
 class Unit:
@@ -396,16 +428,21 @@ class Unit:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Announce the test before it runs, so that the victim of a SIGKILL is known."""
-        measure = self.measure
-        name = self.name(item)
+        measure, append = self.measure, self.events.append
+        measure.begin()
+        name = json.dumps(self.name(item))
         self.outcome, self.output, self.memory_error = "passed", 0, False
         modules = len(sys.modules)
-        self.events.write("start", name, measure.gap, self.worker)
+        append(f'["start",{name},{measure.gap},"{self.worker}"]')
         started = time.perf_counter()
         yield
-        seconds = round(time.perf_counter() - started, 6)
-        figures = (measure.before, *measure.end(), seconds, self.memory_error, self.output)
-        self.events.write("end", name, self.worker, self.outcome, *figures, len(sys.modules) - modules)
+        seconds = time.perf_counter() - started
+        peak, after = measure.end()
+        append(
+            f'["end",{name},"{self.worker}",{json.dumps(self.outcome)},{_number(measure.before)},{peak},'
+            f"{_number(after)},{seconds:.6f},{'true' if self.memory_error else 'false'},{self.output},"
+            f"{len(sys.modules) - modules}]"
+        )
         self.ran += 1
         if self.rounds > 1 and self.ran * self.rounds % len(item.session.items) == 0:
             _settle()
@@ -467,6 +504,10 @@ def _is_wanted(name: str, wanted: set[str]) -> bool:
     """Whether a test, the function without its parameters, or a class or file around it is asked for."""
     parts = name.partition("[")[0].split("::")
     return name in wanted or any("::".join(parts[: depth + 1]) in wanted for depth in range(len(parts)))
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def _outcome(report: pytest.TestReport) -> str:
