@@ -160,7 +160,7 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
-def wait_until(condition: Any, seconds: float = 20) -> None:
+def wait_until(condition: Any, seconds: float = 60) -> None:
     """Look every few milliseconds until ``condition()`` is true; fail when it does not become so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,7 +85,12 @@ def overcalled(rows: Sequence[JoinedRow], findings: Sequence[Finding]) -> tuple[
     below its prediction; or when it measured that much below its low bound.
     """
     heavy = tenth(len(rows))
-    found = [_overcalled(row, findings) for row in rows if _is_overcalled(row, heavy)]
+    lying_in: dict[str, list[Finding]] = defaultdict(list)  # a file, or a test
+    for finding in findings:
+        if finding.status is not Status.HIDDEN:
+            for name in (finding.location.path, finding.nodeid):
+                lying_in[name or ""].append(finding)
+    found = [_overcalled(row, lying_in[row.name]) for row in rows if _is_overcalled(row, heavy)]
     return tuple(sorted(found, key=lambda item: (-item.excess_bytes, item.row.name)))
 
 
@@ -100,18 +106,12 @@ def _is_overcalled(row: JoinedRow, heavy: int) -> bool:
 def _overcalled(row: JoinedRow, findings: Sequence[Finding]) -> Overcalled:
     excess = row.predicted.likely - row.measured
     responsible = tuple(_responsible(row.reasons, excess))
-    inside = tuple(
-        finding
-        for finding in findings
-        if finding.status is not Status.HIDDEN
-        and (finding.nodeid == row.name or (row.name == row.path and finding.location.path == row.path))
-    )
     weight = sum(reason.bytes for reason in responsible)
     text = f"predicted {format_bytes(row.predicted.likely)}, measured {format_bytes(row.measured)}"
     if responsible:
         text += f"; {format_bytes(weight)} of it for {responsible[0].text}"
         text += f" and {len(responsible) - 1} more" if len(responsible) > 1 else ""
-    return Overcalled(row, excess, responsible, inside, text)
+    return Overcalled(row, excess, responsible, tuple(findings), text)
 
 
 def _responsible(reasons: Sequence[Reason], excess: int) -> list[Reason]:

@@ -6,9 +6,11 @@ earlier test freed rises less than it holds. Between the two a claim can be neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import chain
 
 from memlint.crosscheck.join import base_of, children_of, rise_of
 from memlint.knowledge.footprints import shipped_footprints
@@ -172,28 +174,58 @@ def _most(item: Evidence) -> tuple[int, int]:
     return (item.seen, item.possible)
 
 
-def places_of(
-    units: Sequence[MeasuredUnit], file: str, nodeid: str | None, imports: Callable[[str], int | None]
-) -> list[Place]:
-    """Return where a finding in ``file`` can show: in its own tests, or below a conftest in all of them."""
-    inside = (
-        partial(_below, file.rpartition("/")[0]) if file.rpartition("/")[2] == "conftest.py" else file.__eq__
-    )
-    out = []
-    for unit in units:
-        files = dict.fromkeys(file_of(member) for member in unit.members or (unit.name,))
-        reached = [name for name in files if inside(name)]
-        if not reached:
-            continue
-        tests = tuple(
-            test
-            for test in unit.tests
-            if test.outcome != "skipped"
-            and (base_of(test.nodeid) == nodeid if nodeid else file_of(test.nodeid) in reached)
+class Places:
+    """Where findings can show, looked up by file. ``imports`` tells what a file's imports cost, in bytes."""
+
+    def __init__(self, units: Iterable[MeasuredUnit], imports: Callable[[str], int | None]) -> None:
+        self._imports = imports
+        self._of_file: dict[str, dict[int, _Run]] = defaultdict(dict)
+        for number, unit in enumerate(units):
+            run = _run(unit)
+            for file in run.files:
+                self._of_file[file][number] = run
+
+    def of(self, file: str, nodeid: str | None) -> list[Place]:
+        """Return where a finding in ``file`` can show: in its own tests, or below a conftest in all of them."""
+        folder, _, name = file.rpartition("/")
+        if name != "conftest.py":
+            return [self._place(run, [file], nodeid) for run in self._of_file.get(file, {}).values()]
+        runs: dict[int, _Run] = {}
+        for inside, found in self._of_file.items():
+            if _below(folder, inside):
+                runs.update(found)
+        return [
+            self._place(run, [inside for inside in run.files if _below(folder, inside)], nodeid)
+            for _, run in sorted(runs.items())
+        ]
+
+    def _place(self, run: _Run, reached: Sequence[str], nodeid: str | None) -> Place:
+        tests = (
+            run.named.get(nodeid, ()) if nodeid else chain(*(run.inside.get(file, ()) for file in reached))
         )
-        cost = imports(reached[0]) if len(files) == 1 else None
-        out.append(Place(unit, reached[0], tests, cost, nodeid is not None))
-    return out
+        cost = self._imports(reached[0]) if len(run.files) == 1 else None
+        return Place(run.unit, reached[0], tuple(tests), cost, nodeid is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One unit, its files, and the tests that were not skipped, by file and by node id without parameters."""
+
+    unit: MeasuredUnit
+    files: tuple[str, ...]
+    inside: Mapping[str, Sequence[MeasuredTest]]
+    named: Mapping[str, Sequence[MeasuredTest]]
+
+
+def _run(unit: MeasuredUnit) -> _Run:
+    inside: dict[str, list[MeasuredTest]] = defaultdict(list)
+    named: dict[str, list[MeasuredTest]] = defaultdict(list)
+    for test in unit.tests:
+        if test.outcome != "skipped":
+            inside[file_of(test.nodeid)].append(test)
+            named[base_of(test.nodeid)].append(test)
+    files = tuple(dict.fromkeys(file_of(member) for member in unit.members or (unit.name,)))
+    return _Run(unit, files, inside, named)
 
 
 def _below(folder: str, file: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from memlint.crosscheck.claims import Claim, Unsized, claim_of
-from memlint.crosscheck.evidence import Evidence, Place, evidence, imports_of, places_of
+from memlint.crosscheck.evidence import Evidence, Place, Places, evidence, imports_of
 from memlint.model import (
     Finding,
     Judgement,
@@ -30,23 +30,13 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What findings are judged by."""
-
-    units: Sequence[MeasuredUnit]
-    files: dict[str, Suspect]  # ranked files, for what their imports cost
-
-    def imports(self, file: str) -> int | None:
-        return imports_of(self.files.get(file))
-
-
 def judged(
     findings: Iterable[Finding], units: Sequence[MeasuredUnit], files: Iterable[Suspect]
 ) -> tuple[Finding, ...]:
     """Return the findings with their judgements; what says nothing about memory (MEM9) gets none."""
     findings = list(findings)
-    bench = Bench(units, {suspect.path: suspect for suspect in files})
+    ranked = {suspect.path: suspect for suspect in files}
+    places = Places(units, lambda file: imports_of(ranked.get(file)))
     rivals: dict[str, int] = {}
     for finding in findings:
         if claim_of(finding.code).quantity is Quantity.LEFTOVERS:
@@ -54,18 +44,18 @@ def judged(
     return tuple(
         finding
         if finding.family == "meta"
-        else replace(finding, judgement=judge(finding, bench, rivals.get(finding.location.path, 0)))
+        else replace(finding, judgement=_judge(finding, places, rivals.get(finding.location.path, 0)))
         for finding in findings
     )
 
 
-def judge(finding: Finding, bench: Bench, rivals: int = 1) -> Judgement:
+def _judge(finding: Finding, known: Places, rivals: int) -> Judgement:
     """Judge one finding. ``rivals`` is how many findings of its file speak of processes left running."""
     claim = claim_of(finding.code)
     predicted = finding.estimate.likely if finding.estimate else None
     if claim.quantity is Quantity.NONE:
         return _silent(claim, predicted, "no journal can tell")
-    places = places_of(bench.units, finding.location.path, finding.nodeid, bench.imports)
+    places = known.of(finding.location.path, finding.nodeid)
     gap = _unmeasured(finding, places)
     if gap:
         return _silent(claim, predicted, gap)

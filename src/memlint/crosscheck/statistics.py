@@ -10,7 +10,9 @@ import random
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
+from operator import mul
 from statistics import fmean, median
 from typing import TypeVar
 
@@ -47,14 +49,10 @@ def _pearson(first: Sequence[float], second: Sequence[float]) -> float | None:
     middle_first, middle_second = fmean(first), fmean(second)
     left = [value - middle_first for value in first]
     right = [value - middle_second for value in second]
-    spread = math.fsum(a * a for a in left) * math.fsum(b * b for b in right)
+    spread = math.fsum(map(mul, left, left)) * math.fsum(map(mul, right, right))
     if spread <= 0:
         return None
-    return max(-1.0, min(1.0, math.fsum(map(_product, left, right)) / math.sqrt(spread)))
-
-
-def _product(a: float, b: float) -> float:
-    return a * b
+    return max(-1.0, min(1.0, math.fsum(map(mul, left, right)) / math.sqrt(spread)))
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -95,14 +93,20 @@ def ndcg(score: Sequence[float], gain: Sequence[float]) -> float | None:
 
 
 def _dcg(score: Sequence[float], gain: Sequence[float]) -> float:
-    order = sorted(range(len(score)), key=lambda index: -score[index])
-    place, total = 1, 0.0
+    order = sorted(range(len(score)), key=score.__getitem__, reverse=True)
+    discounts = _discounts(len(order))
+    place, total = 0, 0.0
     for _, group in groupby(order, key=score.__getitem__):
         gains = [gain[index] for index in group]
-        weight = math.fsum(1 / math.log2(place + offset + 1) for offset in range(len(gains)))
-        total += fmean(gains) * weight
-        place += len(gains)
+        following = place + len(gains)
+        total += fmean(gains) * math.fsum(discounts[place:following])
+        place = following
     return total
+
+
+@lru_cache(maxsize=4)
+def _discounts(n: int) -> tuple[float, ...]:
+    return tuple(1 / math.log2(place + 1) for place in range(1, n + 1))
 
 
 def tenth(n: int) -> int:
@@ -157,9 +161,13 @@ def bootstrapped(units: Sequence[T], statistic: Callable[[Sequence[T]], float | 
     if value is None:
         return Figure(None, len(units), withheld="the units do not differ, so there is nothing to compare")
     chance = random.Random(_SEED)
-    draws = min(_MOST_DRAWS, max(_LEAST_DRAWS, _DRAWN_UNITS // max(1, len(units))))
-    drawn = (statistic(chance.choices(units, k=len(units))) for _ in range(draws))
+    drawn = (statistic(chance.choices(units, k=len(units))) for _ in range(_draws(len(units))))
     return _with_interval(value, len(units), sorted(item for item in drawn if item is not None))
+
+
+def _draws(n: int) -> int:
+    """How many resamplings of ``n`` units: fewer of many, whose figures vary less."""
+    return min(_MOST_DRAWS, max(_LEAST_DRAWS, _DRAWN_UNITS // max(1, n)))
 
 
 def _with_interval(value: float, n: int, drawn: Sequence[float]) -> Figure:
@@ -200,6 +208,6 @@ def lift(with_it: Sequence[float], without: Sequence[float], least: int = 3) -> 
     draws = (
         median(chance.choices(with_it, k=len(with_it)))
         / (median(chance.choices(without, k=len(without))) or 1)
-        for _ in range(_MOST_DRAWS)
+        for _ in range(_draws(n))
     )
     return _with_interval(median(with_it) / base, n, sorted(draws))
