@@ -117,6 +117,41 @@ def test_cases_add_up(rank):
     assert likely(found, "test_a.py") - likely(found, "test_b.py") > 5 * MB
 
 
+_GROWS = """
+import pytest
+KEPT = []
+@pytest.mark.parametrize("n", range({cases}))
+def test_x(n):
+    KEPT.append(b"." * 30_000_000)
+"""
+
+
+def test_what_cases_leave_in_a_global_adds_up(rank):
+    emptied = _GROWS.format(cases=8) + "def teardown_function():\n    KEPT.clear()\n"
+    found = rank(test_a=_GROWS.format(cases=8), test_b=_GROWS.format(cases=3), test_c=emptied)
+    assert names(found) == ["test_a.py", "test_b.py", "test_c.py"]
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") == pytest.approx(150 * MB, rel=0.1)
+    assert likely(found, "test_c.py") < 80 * MB
+    grown = next(reason for reason in found[0].reasons if reason.kind == "growth" and reason.line == 6)
+    assert grown.text == "kept in KEPT by 7 cases"
+
+
+def test_what_a_fixture_leaves_in_a_class_adds_up(rank):
+    code = """
+import pytest
+class Registry:
+    made = []
+@pytest.fixture
+def row():
+    Registry.made.append(b"." * 40_000_000)
+def test_a(row): pass
+def test_b(row): pass
+def test_c(row): pass
+"""
+    found = rank(test_a=code, test_b=code.replace("(row)", "()"))
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") >= 80 * MB
+
+
 def test_bounds_hold_the_likely_figure(rank):
     for suspect in rank(tests=True, test_a="import large\ndef test_x(): ...\n", test_b="import gone\n"):
         assert suspect.peak.low <= suspect.peak.likely <= suspect.peak.high

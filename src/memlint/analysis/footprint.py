@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis import traverse
+from memlint.analysis.keeping import kept
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame, Site
@@ -138,6 +139,20 @@ def of_frame(frame: Frame, function: f.Function) -> Footprint:
     return run(frame, f.body_of(function))
 
 
+def left_behind(suite: Suite, body: Body) -> Parts:
+    """What each case of a test leaves in containers that live as long as the session."""
+    if suite.never_runs(body):
+        return ()
+    found = []
+    for runs in [body, *(fixture.body for fixture in suite.requested(body) if fixture.scope == "function")]:
+        for filling, size in kept(suite, runs):
+            estimate = _as_estimate(size)
+            if estimate is not None and estimate.likely >= LEAST:
+                name = filling.container.key.name
+                found.append(Part(estimate, runs.module.path, filling.line, f"kept in {name}"))
+    return tuple(found)
+
+
 def _matters(site: Site) -> bool:
     if site.inner:
         return any(_matters(inner) for inner in site.inner)
@@ -157,7 +172,11 @@ def run(frame: Frame, block: tuple[f.Stmt, ...]) -> Footprint:
 
 def _estimate(value: Value) -> Estimate | None:
     size = bytes_of(value)
-    if size is None or not size.high < GRANTABLE:
+    return None if size is None else _as_estimate(size)
+
+
+def _as_estimate(size: Num) -> Estimate | None:
+    if not size.high < GRANTABLE:
         return None
     high = int(size.high)
     return Estimate(int(min(max(size.low, 0), high)), high, high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memlint.culprit.ledger import Ledger
+from memlint.culprit.ledger import Ledger, Line
 from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size
 from memlint.model import Cause, CauseKind
 
@@ -16,16 +16,16 @@ FAILED = frozenset({"failed", "error"})
 
 def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
     """Tests that need much by themselves, whatever ran before them."""
-    needs = {
-        line.nodeid: line.took if line.outcome == "unfinished" else line.took - max(0, line.kept)
-        for line in ledger.lines
-    }
+    freed = ledger.stages.trimmed_bytes or 0
+    needs = {line.nodeid: _need(line, freed) for line in ledger.lines}
     heaviest = max(needs.values(), default=0)
     if heaviest < worth:
         return
     alike = {name: need for name, need in needs.items() if need >= max(worth, ALIKE * heaviest)}
     first = max(alike, key=lambda name: alike[name])
-    evidence = [f"{first} took {size(heaviest)} above its start"]
+    took = max(line.took for line in ledger.lines if line.nodeid == first)
+    beyond = "" if took == heaviest else f", {size(heaviest)} of it beyond what it left behind"
+    evidence = [f"{first} took {size(took)} above its start{beyond}"]
     if ledger.unit.peak_bytes:
         evidence.append(f"the unit's peak was {size(ledger.unit.peak_bytes)}")
     if len(alike) > 1:
@@ -40,6 +40,12 @@ def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
         evidence,
         command=f"memlint measure {quoted(first)} --memray",
     )
+
+
+def _need(line: Line, freed: int) -> int:
+    """What a test takes and gives back. Pages that were free at the end of the unit, unreturned, it gave back too."""
+    left = 0 if line.outcome == "unfinished" else max(0, line.kept - freed)
+    return line.took - left
 
 
 def child_processes(ledger: Ledger, worth: int) -> Iterator[Cause]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memlint.analysis.footprint import Parts, total
+from memlint.analysis.footprint import Part, Parts, total
 from memlint.knowledge.ranking import Weights
 from memlint.model import Estimate, Reason
 from memlint.ranking.terms import FileTerms, Late, TestTerms, Workers, cases_of
@@ -31,19 +31,28 @@ class Model:
 
     def of_file(self, file: FileTerms, tests: Sequence[TestTerms]) -> Prediction:
         """The peak of a file run by itself: its heaviest test, with what the file's other tests leave."""
-        heaviest = max((self.held(test.parts) for test in tests), default=0.0)
-        parts = max((test.parts for test in tests), key=self.held, default=())
-        return self._joined(
-            file, parts, heaviest, cases_of(tests, self.weights) + file.inherited, file.late, file.workers
-        )
+        heaviest = max(tests, key=lambda test: self.held(test.parts), default=None)
+        parts = heaviest.parts if heaviest is not None else ()
+        left = tuple(part for test in tests for part in self._left(test, held=test is heaviest))
+        cases = cases_of(tests, self.weights) + file.inherited
+        return self._joined(file, parts, left, cases, file.late, file.workers)
 
     def of_test(self, file: FileTerms, test: TestTerms) -> Prediction:
         """The peak of one test run by itself."""
         inside = range(test.first_line, test.last_line + 1)
         late = [item for item in file.late if item.depth == 0 and item.line in inside]
         workers = [item for item in file.workers if item.trust != "reached" and item.line in inside]
-        return self._joined(
-            file, test.parts, self.held(test.parts), cases_of([test], self.weights), late, workers
+        left = self._left(test, held=True)
+        return self._joined(file, test.parts, left, cases_of([test], self.weights), late, workers)
+
+    def _left(self, test: TestTerms, *, held: bool) -> Parts:
+        """What the cases of a test leave until the session ends; one of them may be what is held anyway."""
+        cases = round(cases_of([test], self.weights)) - (held and bool(test.parts))
+        by = "1 case" if cases == 1 else f"{cases} cases"
+        return tuple(
+            Part(part.bytes * cases, part.path, part.line, f"{part.text} by {by}")
+            for part in test.left
+            if cases >= 1
         )
 
     def held(self, parts: Parts) -> float:
@@ -60,18 +69,21 @@ class Model:
         self,
         file: FileTerms,
         parts: Parts,
-        held: float,
+        left: Parts,
         cases: float,
         late: Iterable[Late],
         workers: Iterable[Workers],
     ) -> Prediction:
-        reasons = [*self._base(file, held), *self._late(late)]
+        held = self.held(parts)
+        stays = total(left).likely
+        reasons = [*self._base(file, held + stays), *self._late(late)]
         rewrite = file.source * self.weights.rewrite_expansion
         growth = cases * self.weights.case_bytes
         resident = held / (total(parts).likely or 1)
         reasons.append(
             Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end")
         )
+        reasons += [Reason("growth", part.bytes.likely, part.path, part.line, part.text) for part in left]
         reasons += [
             Reason(
                 "allocation",
@@ -85,6 +97,7 @@ class Model:
         own = (
             held
             + growth
+            + stays
             + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
         )
         spare = rewrite - min(rewrite * self.weights.rewrite_reused_share, own)

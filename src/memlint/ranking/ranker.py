@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from memlint.analysis.footprint import Footprints as Allocations
+from memlint.analysis.footprint import left_behind
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
 from memlint.cache import FileCache
@@ -113,7 +114,14 @@ def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms
         parts = allocations.of_module(body.module).kept
     else:
         parts = allocations.of_test(body)
-    return TestTerms(function.name, _cases(suite, body), parts, function.first_line, function.end_line)
+    return TestTerms(
+        function.name,
+        _cases(suite, body),
+        parts,
+        function.first_line,
+        function.end_line,
+        left_behind(suite, body),
+    )
 
 
 def _cases(suite: Suite, body: Body) -> float | None:

@@ -72,6 +72,7 @@ class TestTerms:
     parts: Parts
     first_line: int
     last_line: int
+    left: Parts = ()  # by each case, for the rest of the session
 
 
 class TermReader:

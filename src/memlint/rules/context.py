@@ -116,6 +116,11 @@ def estimate_of(value: Value, times: Num | None = None) -> Estimate | None:
     size = bytes_of(value)
     if size is not None and times is not None:
         size = size * times
+    return as_estimate(size)
+
+
+def as_estimate(size: Num | None) -> Estimate | None:
+    """A number of bytes as an estimate; None when it is not known or not finite."""
     if size is None or size.high == float("inf") or math.isnan(size.high) or math.isnan(size.low):
         return None
     high = int(min(size.high, 2**70))

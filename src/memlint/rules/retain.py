@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from memlint import facts as f
 from memlint.analysis import traverse
-from memlint.analysis.containers import Container, Containers, Filling, scope_of
+from memlint.analysis.containers import Container, Filling
+from memlint.analysis.keeping import containers, is_cache, kept_by_one_run, stored
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.sites import Frame
-from memlint.analysis.suite import Body, ModuleSuite, Suite
-from memlint.analysis.values import Data, FunctionValue, Obj, Ref, Sequence, Value
+from memlint.analysis.suite import Body, ModuleSuite
+from memlint.analysis.values import ONE, Data, FunctionValue, Num, Obj, Ref, Sequence, Value
 from memlint.model import Confidence, Related
-from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.context import Context, Draft, as_estimate, estimate_of
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -24,6 +24,7 @@ _BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image
 _BULKY_TYPES = frozenset(
     {"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"}
 )
+_WORTH_SAYING = 1 << 20  # bytes
 _FIXTURE_ONCE = frozenset({"session", "package"})
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
@@ -33,12 +34,6 @@ _HOOKS_OF_TESTS = (
     "pytest_pyfunc_call",
     "pytest_assertion_pass",
 )
-
-
-@lru_cache(maxsize=1)
-def containers(suite: Suite) -> Containers:
-    """The long-lived containers of a suite."""
-    return Containers(suite)
 
 
 # --- MEM602 -----------------------------------------------------------------------------------------------
@@ -157,48 +152,15 @@ def dict_cache(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             if (
                 container in reported
                 or container.key.path != suite.module.path
-                or not is_cache(filling, body, ctx)
+                or not is_cache(ctx.suite, filling, body)
             ):
                 continue
-            value = _stored(filling, body, ctx)
+            value = stored(ctx.suite, filling, body)
             if not _bulky(value, ctx.option("MEM602", "min-bytes")) or found.emptied(container):
                 continue
             reported.add(container)
             message = f"'{container.key.name}' keeps every result that {body.function.name}() puts into it"
             yield _cache_draft(message, (container.line, 1, container.line, 1), value, ctx)
-
-
-def is_cache(filling: Filling, body: Body, ctx: Context) -> bool:
-    """Whether the function looks into the dict before it stores there."""
-    if filling.container.kind != "dict" or filling.how not in {"[]=", "setdefault"}:
-        return False
-    if filling.how == "setdefault":
-        return True
-    scope, found = scope_of(body), containers(ctx.suite)
-    for statement, enclosing in traverse.statements(f.body_of(body.function)):
-        for expression in traverse.own_expressions(statement):
-            for node in traverse.walk(expression):
-                path = _looked_up(node, bool(enclosing))
-                if path is not None and found.resolve(path, scope) == filling.container:
-                    return True
-    return False
-
-
-def _looked_up(node: f.Node, nested: bool) -> str | None:
-    """The name of a dict in ``key in NAME``, ``NAME.get(key)``, or in ``try: NAME[key]``."""
-    if isinstance(node, f.Compare):
-        for op, right in node.rest:
-            if op in {"in", "not in"} and isinstance(right, f.Name):
-                return right.path
-    if isinstance(node, f.Call) and isinstance(node.func, f.Name) and node.func.path.endswith(".get"):
-        return node.func.path.removesuffix(".get")
-    return None
-
-
-def _stored(filling: Filling, body: Body, ctx: Context) -> Value:
-    if filling.element is None:
-        return Value()
-    return ctx.suite.evaluator.quiet_eval(filling.element, ctx.suite.evaluate(body))
 
 
 # --- MEM603 -----------------------------------------------------------------------------------------------
@@ -214,15 +176,18 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
     lines: set[int] = set()
     for filling in found.fillings(body):
         container = filling.container
-        if filling.line in lines or is_cache(filling, body, ctx) or found.emptied(container):
+        if filling.line in lines or is_cache(ctx.suite, filling, body) or found.emptied(container):
             continue
         lines.add(filling.line)
+        each = kept_by_one_run(ctx.suite, filling, body)
+        cases = ctx.suite.cases(body) if body.role == "test" else ONE
         yield Draft(
             "MEM603",
             filling.at if filling.how != "+=" else (filling.line, 1, filling.line, 1),
-            _message(filling, body),
+            _message(filling, body, each, cases),
             "Let a fixture own the container, or empty it in an autouse fixture.",
             confidence,
+            estimate=as_estimate(each * cases) if each is not None and cases is not None else None,
             related=(
                 Related(
                     container.key.path, container.line, f"'{container.key.name}' is made here, at import"
@@ -231,14 +196,21 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
         )
 
 
-def _message(filling: Filling, body: Body) -> str:
+def _message(filling: Filling, body: Body, each: Num | None, cases: Num | None) -> str:
     key = filling.container.key
     name = f"{key.cls}.{key.name}" if key.cls else key.name
-    element = filling.element
-    item = "every local of the function" if _is_locals(element) else "what it is given"
-    return (
-        f"'{name}' keeps {item} until the session ends: {body.function.name}() adds to it, nothing empties it"
-    )
+    item = "every local of the function" if _is_locals(filling.element) else "what it is given"
+    added = f"{body.function.name}() adds {_added(each, cases)}"
+    return f"'{name}' keeps {item} until the session ends: {added}, nothing empties it"
+
+
+def _added(each: Num | None, cases: Num | None) -> str:
+    """What one run adds, and how often, where both are known and worth a word."""
+    size = as_estimate(each)
+    if size is None or size.likely < _WORTH_SAYING:
+        return "to it"
+    often = f" in each of {cases.high:.0f} cases" if cases is not None and 1 < cases.high < 1e6 else ""
+    return format_bytes(size.likely) + often
 
 
 def _is_locals(element: f.Expr | None) -> bool:
