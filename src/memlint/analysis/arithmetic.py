@@ -159,6 +159,7 @@ def concatenate_text(parts: Items[Value]) -> Value:
     return Literal((first + tail)[:200], len(first + tail))
 
 
+_KERNEL = ("/proc/", "/sys/")
 _LOCAL = re.compile(
     r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1?\])"
 )  # a server that the suite runs
@@ -166,7 +167,7 @@ _LOCAL = re.compile(
 
 def _base(beginning: str) -> str:
     """What is known of a path by its first characters; "" where the host or all is open."""
-    if beginning.startswith(("/proc/", "/sys/")):
+    if beginning.startswith(_KERNEL):
         return "tmp"  # the kernel's files are small
     if "://" in beginning:
         return "" if beginning.endswith("://") or _LOCAL.match(beginning) else "url"
@@ -251,6 +252,8 @@ def join_path(base: Value, *parts: Value) -> Value:
         if more is not None and more.base == "absolute":
             path, text = more, more.text
         elif text is None or more is None or more.text is None:
+            if text is not None and path.base == "absolute" and f"{text}/".startswith(_KERNEL):
+                path = PathValue("tmp", None, path.is_string)  # the kernel's files are small
             text = None
         else:
             text = posixpath.normpath(posixpath.join(text, more.text))

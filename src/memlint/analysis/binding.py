@@ -7,7 +7,7 @@ from collections.abc import Sequence as Items
 from typing import Any
 
 from memlint.analysis import sizes
-from memlint.analysis.values import NONE, Iterator, Literal, Num, PathValue, Ref, Sequence, Value
+from memlint.analysis.values import NONE, Choice, Iterator, Literal, Num, PathValue, Ref, Sequence, Value
 from memlint.knowledge.apis import CallEntry, Condition
 
 
@@ -34,6 +34,8 @@ def bind(
 
 def met(condition: Condition, bound: dict[str, Value]) -> bool:
     value = bound.get(condition.param)
+    if isinstance(value, Choice):  # as parametrize gives them: what holds for each holds for all
+        return all(met(condition, {**bound, condition.param: option}) for option in value.options)
     passed = value is not None and value != NONE
     if condition.given is not None and condition.given != passed:
         return False

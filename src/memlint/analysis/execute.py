@@ -111,6 +111,8 @@ class Execution(Assignment):
             frame.mocked.add(f"{first.name}.{attr}")
         elif isinstance(first, ModuleValue) and attr is not None:
             frame.mocked.add(f"{first.module.name}.{attr}")
+        elif isinstance(first, ClassValue) and attr is not None:
+            frame.mocked.add(f"{first.module.name}.{first.cls.name}.{attr}")
 
     def _return(self, node: f.Return, frame: Frame) -> bool:
         frame.returns.append(self.eval(node.value, frame))

@@ -64,9 +64,16 @@ def _gives_up(statement: f.Stmt) -> bool:
 
 def without_tested(tests: Iterable[f.Expr], state: State) -> State:
     """Where an assertion about the resource itself fails (``is not None``, its type), there is none to release."""
+    tests = tuple(tests)
     parts = [part for test in tests for part in _operands(test)]
     tested = NOTHING.union(
-        *(state.names.get(part.path, NOTHING) for part in parts if isinstance(part, f.Name))
+        *(state.names.get(part.path, NOTHING) for part in parts if isinstance(part, f.Name)),
+        # ``assert process.pid``: no more than a hint to whoever checks the types
+        *(
+            state.names.get(test.path.rpartition(".")[0], NOTHING)
+            for test in tests
+            if isinstance(test, f.Name) and "." in test.path
+        ),
     )
     return State(dict(state.names), {o: masks for o, masks in state.masks.items() if o not in tested})
 

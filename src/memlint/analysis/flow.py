@@ -22,7 +22,7 @@ from memlint.analysis.holdings import Holdings, mentioned, named
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import says, statements, walk, words
-from memlint.analysis.values import ClassValue, Obj
+from memlint.analysis.values import ClassValue, Literal, Obj
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
@@ -76,6 +76,9 @@ class Run:
     asked: dict[str, f.Call] = field(
         default_factory=dict
     )  # ``code = process.poll()``: the call behind a name
+    numbers: dict[str, Obligation] = field(
+        default_factory=dict
+    )  # ``number = client.containers.run(...).id``: what a thing is known by elsewhere
     off: set[str] = field(default_factory=set)  # names that hold False
     signs: dict[str, frozenset[Obligation]] = field(
         default_factory=dict
@@ -181,6 +184,9 @@ class Flow(Holdings):
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
         self._alias(node, held, state, run)
+        if isinstance(node.value, f.Attr) and isinstance(node.value.base, f.Call):
+            made = [o for o in state.masks if o.at == node.value.base.at]
+            run.numbers.update({t.path: o for t in node.targets if isinstance(t, f.Name) for o in made})
         for target in node.targets:
             if isinstance(target, f.Name):
                 run.asked.pop(target.path, None)
@@ -319,7 +325,7 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if _is_off(node.test, run):
+        if _is_off(node.test, run) or self._is_constantly_off(node.test, run):
             return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name) and node.test.path in run.flags:
             return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
@@ -338,6 +344,14 @@ class Flow(Holdings):
         if about and taken is not None and other is not None:
             _prefer_released(about, taken, other)
         return merge(taken, other)
+
+    def _is_constantly_off(self, test: f.Expr, run: Run) -> bool:
+        """``if SHOW:`` where the module says ``SHOW = False``."""
+        if not isinstance(test, f.Name) or "." in test.path or test.path in run.function.binds:
+            return False
+        if any(param.name == test.path for param in run.function.params):
+            return False
+        return self.evaluator.quiet_eval(test, run.frame) == Literal(False)
 
     def _loop(self, node: Any, state: State, exits: Exits, run: Run) -> State | None:
         endless = isinstance(node, f.While) and isinstance(node.test, f.Const) and bool(node.test.value)

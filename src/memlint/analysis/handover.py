@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from memlint import facts as f
 from memlint.analysis.expectations import without_tested
 from memlint.analysis.flow import Flow, Run, closing_inside
-from memlint.analysis.holdings import mentioned, named
+from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
@@ -93,6 +93,11 @@ _TAKING_OVER = (
     "dispose",
     "release",
 )
+_LOOKING = frozenset({"str", "repr", "isinstance", "type", "id", "hash", "hasattr", "getattr", "callable"})
+_KEYED = frozenset(
+    {"get", "values", "items", "copy", "pop", "children"}
+)  # of a container, not of what it holds
+_IDENTITIES = frozenset({"id", "short_id", "name", "pid", "uuid", "ident"})
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
 _ENDING = frozenset({"terminate", "kill", "send_signal"})
 _GROUP_SIGNALS = frozenset({"os.killpg"})
@@ -157,7 +162,7 @@ class Handover(Flow):
         about = mentioned(node, state)
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
-        for obligation in given:
+        for obligation in given if path not in _LOOKING else ():
             obligation.started = obligation.started or ANY_USE in obligation.resource.started_by
         self._function_release(node, name, site, given, about, state)
         self._by_any_name(node, state)
@@ -167,6 +172,7 @@ class Handover(Flow):
             self.fails(without_tested((arg.value for arg in node.args), state), run)
         self.may_fail(state, run)
         self._gives_release(node, path, state)
+        self._note_down(node, path, state, run)
         return self._result(node, site, callee, name, base, held, state, run)
 
     def _result(
@@ -200,7 +206,7 @@ class Handover(Flow):
         if self._is_bundle(callee, name) or self._only_uses(callee, given):
             return given
         self._pass_on(node, callee, name, given, state, run)
-        return self._derived(node, name, base, given, state)
+        return self._derived(node, name, base, given, state, run)
 
     def _gives_release(self, node: f.Call, path: str, state: State) -> None:
         """``loop.call_soon(server.close)``, ``assertRaises(OSError, process.__exit__)``: the callee calls it."""
@@ -219,6 +225,24 @@ class Handover(Flow):
             if method == "pid" and any(word in path.rpartition(".")[2] for word in _ENDING_CHILD):
                 state.settle(state.names.get(holder, NOTHING) if "wait" in path else NOTHING)
 
+    def _note_down(self, node: f.Call, path: str, state: State, run: Run) -> None:
+        """``self.containers.append(container.id)``: a list by which what runs afterwards finds what to remove."""
+        holder, _, method = path.rpartition(".")
+        if method not in _ADDING or not state.masks:
+            return
+        for obligation in state.masks:
+            acquiring = obligation.site.node
+            given = acquiring.args if isinstance(acquiring, f.Call) else ()
+            if any(
+                _names_it(arg.value, obligation, state, run) or any(arg.value == one.value for one in given)
+                for arg in node.args
+            ) and self.is_read_afterwards(holder):
+                state.keep(frozenset({obligation}))
+
+    @abstractmethod
+    def is_read_afterwards(self, holder: str) -> bool:
+        """Whether something that runs around the body reads this container."""
+
     def _receiver(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
         """What the called method belongs to."""
         func = node.func
@@ -227,7 +251,10 @@ class Handover(Flow):
                 run.used.add(func.path)
             prefix = func.path.rpartition(".")[0]
             return named(prefix, state) if prefix else state.names.get(func.path, NOTHING)
-        return self.visit(func.base if isinstance(func, f.Attr) else func, state, run)
+        held = self.visit(func.base if isinstance(func, f.Attr) else func, state, run)
+        if isinstance(func, f.Attr) and func.attr not in _SAME:
+            passed_by(func.base, held, "call")
+        return held
 
     def _callee(self, node: f.Call, site: Site | None, run: Run) -> Value:
         if site is not None and isinstance(site.callee, (FunctionValue, ClassValue)):
@@ -247,7 +274,10 @@ class Handover(Flow):
         """``proc.wait()``, ``proc.stdout.close()``; ``session.bind.dispose()`` reaches what the session came from."""
         resource = obligation.resource
         last = method.rpartition(".")[2]
-        if (last in resource.started_by or ANY_USE in resource.started_by) and not expected:
+        groups = _groups(resource, method)
+        used = ANY_USE in resource.started_by and not groups and _is_own(obligation, method, state)
+        starts = not set(method.split(".")).isdisjoint(resource.started_by)
+        if (starts or used) and not expected:
             obligation.started = True
         if last in _ENDING:
             obligation.told_to_end = True
@@ -255,7 +285,6 @@ class Handover(Flow):
             obligation.endless and node is not None and node.args and last == "join"
         ):
             return
-        groups = _groups(resource, method)
         if groups:
             state.discharge(obligation, groups)
         elif obligation.parent is not None:
@@ -514,13 +543,24 @@ class Handover(Flow):
             self._known_libraries = known
         return known
 
+    def _is_itself(self, node: f.Call, base: frozenset[Obligation], run: Run) -> bool:
+        """Whether the method is one of the resource, not of a container that holds it: ``client.get(key)``."""
+        value = self.evaluator.quiet_eval(f.Name(_path(node).rpartition(".")[0]), run.frame)
+        return any(type_name(value) == obligation.resource.name.partition(":")[0] for obligation in base)
+
     def _derived(
-        self, node: f.Call, name: str, base: frozenset[Obligation], given: frozenset[Obligation], state: State
+        self,
+        node: f.Call,
+        name: str,
+        base: frozenset[Obligation],
+        given: frozenset[Obligation],
+        state: State,
+        run: Run,
     ) -> frozenset[Obligation]:
         """``stack.pop()``, ``list(processes)``, ``sessionmaker(engine)``: the result stands for the same things."""
         last = _path(node).rpartition(".")[2]
         if last in _SAME or (isinstance(node.func, f.Attr) and node.func.attr in _SAME):
-            return base
+            return NOTHING if last in _KEYED and self._is_itself(node, base, run) else base
         if last in _THROUGH or name in _THROUGH_NAMES:
             return given
         if last == "getattr" and len(node.args) > 1:
@@ -529,6 +569,8 @@ class Handover(Flow):
                 return state.names.get(f"{first.path}.{second.value}", NOTHING)
         if name == "psutil.Process":
             return mentioned(node, state)
+        if "." in _path(node) and _path(node).rpartition(".")[0] not in state.names:
+            base = NOTHING  # ``engine.url.render_as_string()``: of a part that is no resource
         return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
 
 
@@ -568,6 +610,22 @@ def _by_its_name(node: f.Call, run: Run) -> f.Call:
         for arg in node.args
     )
     return f.Call(func, args, node.at)
+
+
+def _names_it(node: f.Expr, obligation: Obligation, state: State, run: Run) -> bool:
+    """``container.id``, ``process.pid``, or a name that was given one of these."""
+    if not isinstance(node, f.Name):
+        return False
+    if run.numbers.get(node.path) is obligation:
+        return True
+    holder, _, attr = node.path.rpartition(".")
+    return attr in _IDENTITIES and obligation in state.names.get(holder, NOTHING)
+
+
+def _is_own(obligation: Obligation, method: str, state: State) -> bool:
+    """Whether it is a method of the thing itself: ``client.get``, not ``client.connection_pool.reset``."""
+    holder = method.rpartition(".")[0]
+    return not holder or obligation in state.names.get(holder, NOTHING)
 
 
 def _groups(resource: Resource, method: str) -> int:

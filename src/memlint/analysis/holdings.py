@@ -75,7 +75,7 @@ class Holdings(ABC):
         return found if found is not None else _bound_release(node.path, state)
 
     def _attr(self, node: f.Attr, state: State, run: Run) -> frozenset[Obligation]:
-        self.visit(node.base, state, run)
+        passed_by(node.base, self.visit(node.base, state, run), "attribute")
         return NOTHING
 
     def _seq(self, node: f.Seq, state: State, run: Run) -> frozenset[Obligation]:
@@ -166,6 +166,16 @@ def mentioned(node: Any, state: State) -> frozenset[Obligation]:
         elif isinstance(part, tuple):
             stack.extend(part)
     return out
+
+
+def passed_by(node: f.Expr, held: frozenset[Obligation], how: str) -> None:
+    """Mark what an expression acquires only to look into it: ``File(x).name``, ``open(x).read()``."""
+    if isinstance(node, f.Await):
+        node = node.value
+    if isinstance(node, f.Call):
+        for obligation in held:
+            if obligation.at == node.at:
+                obligation.passing = how
 
 
 def named(path: str, state: State) -> frozenset[Obligation]:

@@ -24,8 +24,8 @@ from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
-from memlint.analysis.threads import is_brief, kind_of_target
-from memlint.analysis.traverse import names, says, statements, words
+from memlint.analysis.threads import is_brief, kind_of_target, told_by
+from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.analysis.verbs import counterparts
@@ -35,6 +35,7 @@ _ASIDE = re.compile(
     r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
 )  # fakes that leave acquiring alone
 _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
+_DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
 
@@ -200,7 +201,8 @@ class Lifetimes(Inlining):
         body = debt.body
         assert body.owner is not None and ends.normal is not None
         fails_first = body.role == "setup" and debt.verdict != "released" and ends.failing is not None
-        own = self._rest(debt, self.teardowns.after(body, body.owner), ends.normal)
+        handed = self._handed_over(body)
+        own = self._rest(debt, self.teardowns.after(body, body.owner) + handed, ends.normal)
         below = self.teardowns.subclasses(body.owner) if own != "released" else []
         for cls in below[:40]:
             if self._rest(debt, self.teardowns.after(body, cls), ends.normal) in {"released", "kept"}:
@@ -218,6 +220,17 @@ class Lifetimes(Inlining):
             debt.missing = _missing(debt.obligation, ends.failing)
         if own in _OPEN:
             self._unreachable(debt, ends.normal)
+
+    def _handed_over(self, body: Body) -> list[Body]:
+        """Methods that a body gives to somebody who runs them: ``Thread(target=self.serve)``."""
+        assert body.owner is not None
+        given = {
+            arg.value.path.removeprefix("self.")
+            for node, _, _ in calls(f.body_of(body.function))
+            for arg in node.args
+            if isinstance(arg.value, f.Name) and arg.value.path.startswith("self.")
+        }
+        return [x for x in self.teardowns.methods(body.owner) if x.function.name in given] if given else []
 
     def _rest(self, debt: Debt, after: list[Body], normal: State) -> Verdict:
         """The verdict once these bodies have run."""
@@ -402,17 +415,20 @@ class Lifetimes(Inlining):
         self, site: Site, resource: Resource, state: State, given: frozenset[Obligation], run: Run
     ) -> frozenset[Obligation]:
         """The obligation that a call makes, related to those it was given."""
-        endless = False
+        endless = told = False
         if resource.name.startswith("threading.Thread"):
             kind = kind_of_target(site, self.evaluator)
             if kind is None or _serves_known(site.node, state):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
+            told = not told_by(site, self.evaluator).isdisjoint(names(f.body_of(run.function)))
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
-        if resource.owned_by and self._owner_goes_with_its_fixture(site, resource):
+        if resource.owned_by and (
+            self._owner_goes_with_its_fixture(site, resource) or self._goes_with_its_class(resource)
+        ):
             return NOTHING
-        if any(entry.confidence == "medium" for entry in site.entries) and resource.registry:
+        if resource.registry and any(entry.confidence in _DRAWING for entry in site.entries):
             current = frozenset(o for o in state.masks if o.resource is resource and not state.done(o))
             if current:
                 return current  # it draws on the figure that is there
@@ -424,6 +440,7 @@ class Lifetimes(Inlining):
             obligation = self.acquired[key] = Obligation(
                 resource, site, site.at, not resource.started_by, endless=endless
             )
+            obligation.doubtful = told and not run.is_fixture  # it ends soon after, joined or not
         former = state.masks.get(obligation)
         if former is not None and run.loops and not state.done(obligation):
             run.again[obligation] = former
@@ -454,6 +471,13 @@ class Lifetimes(Inlining):
         giver = next((fixture for fixture in self.suite.requested(body) if fixture.name == first), None)
         return giver is not None and not giver.wide
 
+    def _goes_with_its_class(self, resource: Resource) -> bool:
+        """Whether the test's own base class ends what it belongs to: AsyncTestCase its loop."""
+        owner = self._current.owner if self._current is not None else None
+        return owner is not None and not set(resource.owned_by).isdisjoint(
+            self.evaluator.external_bases(owner)
+        )
+
     def mined(
         self, node: f.Call, callee: FunctionValue, site: Site, state: State, run: Run
     ) -> frozenset[Obligation]:
@@ -476,6 +500,11 @@ class Lifetimes(Inlining):
         if bound:
             state.hold(receiver, made)
         return made
+
+    def is_read_afterwards(self, holder: str) -> bool:
+        """Whether a fixture or tear-down around the body reads this container."""
+        body, name = self._current, holder.rpartition(".")[2]
+        return body is not None and any(says(other.function, name) for other in self.teardowns.around(body))
 
     def _undone_around(self, release: str, run: Run) -> bool:
         """Whether something else that runs around the body names the release."""

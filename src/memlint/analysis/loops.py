@@ -8,6 +8,8 @@ from memlint import facts as f
 from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.values import UNKNOWN, Data, Literal, Num, Sequence, Value
 
+_LARGE_TEXT = 100_000_000  # bytes
+
 _LEAVING_CALLS = {"exit", "_exit", "fail", "skip", "skipTest", "abort", "xfail"}
 # calls that raise, block or are cancelled when there is nothing more
 ENDING_CALLS = {
@@ -123,6 +125,9 @@ def rounds(node: f.While, value: Callable[[f.Expr], Value]) -> Num | None:
     if not isinstance(limit, Num) or limit.high < 1:
         return None
     if isinstance(test.left, f.Call) and isinstance(test.left.func, f.Name) and test.left.func.path == "len":
+        grown = value(test.left.args[0].value) if test.left.args else UNKNOWN
+        if isinstance(grown, (Literal, Data)) and limit.high < _LARGE_TEXT:
+            return None  # bytes and texts: a round adds as much as it happens to get
         return Num(max(limit.low, 0), limit.high)
     if isinstance(test.left, f.Name) and _steps_by_one(node.body, test.left.path):
         return Num(0, limit.high)

@@ -39,6 +39,9 @@ class Obligation:
     told_to_end: bool = False  # a process that somebody has terminated or killed
     evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource
     misdirected: bool = False  # a signal went to a process group that it does not lead
+    passing: str = (
+        ""  # how a thing without a name is used: "attribute" (``File(x).name``), "call" (``open(x).read()``)
+    )
 
     @property
     def paired(self) -> bool:
@@ -146,7 +149,9 @@ def judge(obligation: Obligation, ends: Ends) -> Verdict:
         return "partial"
     if masks and len(done) == len(masks):
         return _well(obligation, ends, masks, failed)
-    undone = [mask & full for mask in masks if mask not in done] or [mask & full for mask in failed]
+    undone = [mask & full for mask in masks if mask not in done] or [
+        mask & full for mask in failed if not _done(mask, full)
+    ]
     if not undone:
         return "released"
     if done or any(_done(mask, full) for mask in failed):

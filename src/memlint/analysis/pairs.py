@@ -7,6 +7,7 @@ likely wrong (Engler, Chen, Hallem, Chou and Chelf, "Bugs as deviant behavior", 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from memlint.analysis.verbs import counterparts
 from memlint.knowledge.apis import Resource
 
 _ENOUGH = 2  # places where both are called
+_ENDING = re.compile(
+    r"(?:a|async_)?(?:close|stop|shutdown|shut_down|terminate|quit|dispose|kill|disconnect|teardown|destroy|exit)"
+    r"(?:_\w+)?\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,19 @@ class Pairs:
             return None
         together, alone = self._uses(function.name, found)
         place = f"{callee.module.name}." + (f"{owner.cls.name}." if owner is not None else "")
+        others = self._other_forms(found, owner) if owner is not None else []
         if not together or len(together) < alone:
             confidence = "low"
         else:
             confidence = "medium" if found in surely and len(together) >= _ENOUGH else "low"
+        if owner is not None and function.name.lstrip("_") == "acquire":
+            confidence = "low"  # a lock or a token: the object holds no more for it
         return Pair(
             Resource(
                 name=f"{place}{function.name}:pair",
                 title=f"resource of {function.name}()",
                 rule=code,
-                release=[[found if owner is not None else f"{place}{found}"]],
+                release=[[found, *others] if owner is not None else [f"{place}{found}"]],
                 with_="unusable",
                 confidence=confidence,  # type: ignore[arg-type]
                 advice=f"Call {found}() in a finally block or after the fixture's yield, as the other places do.",
@@ -75,6 +83,15 @@ class Pairs:
             found,
             tuple(together[:_ENOUGH]),
         )
+
+    def _other_forms(self, release: str, owner: ClassValue) -> list[str]:
+        """Methods of the class that end things too: ``stop_async`` beside ``close_spider``."""
+        own = {name for cls in self.suite.evaluator.mro(owner) for name in self._functions(cls)}
+        return sorted(name for name in own if name != release and _ENDING.match(name))
+
+    def _functions(self, cls: ClassValue) -> Iterator[str]:
+        env = self.suite.evaluator.class_frame(cls).env
+        return (name for name, value in env.items() if isinstance(value, FunctionValue))
 
     def _defined(self, name: str, callee: FunctionValue, owner: ClassValue | None) -> bool:
         if owner is not None:

@@ -10,7 +10,7 @@ from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import own_expressions, statements, walk
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
-from memlint.knowledge.apis import Resource
+from memlint.knowledge.apis import ANY_USE, Resource
 
 RELEASING = (
     "close",
@@ -105,7 +105,7 @@ class ProjectResources:
         base = self.evaluator.external_base(cls)
         inherited = self.evaluator.index.resources.get(base) if base is not None else None
         if inherited is not None:
-            return OwnResource(inherited)
+            return None if self._answers_itself(cls, inherited) else OwnResource(inherited)
         own = self._methods(cls)
         releases = [name for name in RELEASING if name in own]
         if not releases or len(own) > _MOST_METHODS:
@@ -130,6 +130,13 @@ class ProjectResources:
             ),
             opening,
         )
+
+    def _answers_itself(self, cls: ClassValue, inherited: Resource) -> bool:
+        """Whether test code overrides methods of a client that opens nothing before its first use: a fake."""
+        if ANY_USE not in inherited.started_by or cls.module.is_product:
+            return False
+        own = self._methods(cls)
+        return any(not name.startswith("_") for name in own)
 
     def _methods(self, cls: ClassValue) -> dict[str, FunctionValue]:
         """The methods of the class and its bases in the project, overridden ones left out."""
@@ -174,14 +181,26 @@ class ProjectResources:
 
 
 def _own_calls(function: f.Function) -> Iterator[str]:
-    """The names of methods that a method calls on ``self`` or by ``super()``."""
-    for statement, _ in statements(f.body_of(function)):
+    """The names of methods that a method calls on ``self`` or by ``super()``, unless asked to by an argument alone."""
+    off = {param.name for param in function.params if param.default in (f.Const(False), f.Const(None))}
+    for statement, enclosing in statements(f.body_of(function)):
+        if off and any(isinstance(outer, f.If) and _asks_for(outer.test, off) for outer in enclosing):
+            continue
         for expression in own_expressions(statement):
             for node in walk(expression):
                 if isinstance(node, f.Call) and isinstance(node.func, f.Name):
                     first, _, rest = node.func.path.partition(".")
                     if first == "self" and rest and "." not in rest:
                         yield rest
+
+
+def _asks_for(test: f.Expr, params: set[str]) -> bool:
+    """``if ready and auto_start:``, of a parameter that is off unless it is given."""
+    while isinstance(test, f.BoolOp) and test.op == "and":
+        if isinstance(test.right, f.Name) and test.right.path in params:
+            return True
+        test = test.left
+    return isinstance(test, f.Name) and test.path in params
 
 
 def _entering_itself(own: dict[str, FunctionValue]) -> list[str]:

@@ -149,6 +149,8 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
     if path.text.startswith(("/tmp/", "/dev/null", "/proc/", "/sys/")):
         return Source("small" if path.text == "/dev/null" else "opaque", f"'{path.text}'")
     for candidate in _candidates(path, module):
+        if "?" in candidate and disk.size(candidate.partition("?")[0]) is not None:
+            candidate = candidate.partition("?")[0]  # ``data.txt?format=libsvm``
         if any(sign in candidate for sign in "*?["):
             found = [disk.size(name) or 0 for name in disk.matches(candidate)]
             if found:

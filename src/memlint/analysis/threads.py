@@ -7,7 +7,7 @@ from typing import Literal
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Site
-from memlint.analysis.traverse import statements, walk
+from memlint.analysis.traverse import calls, statements, walk
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Num
 
 Kind = Literal["endless", "told"]
@@ -32,6 +32,32 @@ def kind_of_target(site: Site, evaluator: Evaluator) -> Kind | None:
             if _asks(statement.test):
                 return "told"
     return None
+
+
+def told_by(site: Site, evaluator: Evaluator) -> frozenset[str]:
+    """What makes a thread end at once when its starter calls it: ``stop.set`` for ``while not stop.is_set()``."""
+    target = site.args.get("target")
+    if not isinstance(target, FunctionValue):
+        return frozenset()
+    loops = [s for s, _ in statements(f.body_of(target.function)) if isinstance(s, f.While)]
+    if any(_naps(node) for loop in loops for node, _, _ in calls(loop.body)):
+        return frozenset()
+    asked = (
+        node.func.path.rpartition(".")
+        for loop in loops
+        for node in walk(loop.test)
+        if isinstance(node, f.Call) and isinstance(node.func, f.Name)
+    )
+    return frozenset(f"{event}.set" for event, _, method in asked if method in _ASKING)
+
+
+def _naps(node: f.Call) -> bool:
+    """``time.sleep(5)``: for so long nothing reaches it."""
+    if not isinstance(node.func, f.Name) or node.func.path.rpartition(".")[2] != "sleep" or not node.args:
+        return False
+    seconds = node.args[0].value
+    brief = isinstance(seconds, f.Const) and isinstance(seconds.value, (int, float)) and seconds.value < 1
+    return not brief
 
 
 def is_brief(site: Site) -> bool:

@@ -144,6 +144,8 @@ class Resource(Struct, frozen=True, kw_only=True):
     children: list[str] = []  # types got from it that must be released too (engine → session)
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
     bytes: str | None = None  # what one costs while it lives
+    # what becomes of one that is forgotten: "closed" when CPython closes it with its last reference
+    forgotten: Literal["kept", "closed"] = "kept"
     confidence: Literal["high", "medium", "low"] = "high"  # of the finding when it is never released
     advice: str | None = None  # what to write instead, one sentence
     source: str | None = None

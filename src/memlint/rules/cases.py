@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memlint import facts as f
-from memlint.analysis import arithmetic
+from memlint.analysis import arithmetic, traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite
 from memlint.analysis.values import Num
@@ -94,10 +94,25 @@ def many_parameters(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
     yield Draft("MEM204", at, message, "Sample, or loop inside one test.")
 
 
+def _is_for_a_profile(site: Site, ctx: Context) -> bool:
+    """``settings.register_profile("thorough", max_examples=100_000)``: taken only by who loads that profile."""
+    profiles: dict[str, list[f.Call]] = {"register_profile": [], "load_profile": []}
+    for node, _, _ in traverse.calls(ctx.module.body):
+        last = node.func.path.rpartition(".")[2] if isinstance(node.func, f.Name) else ""
+        if last in profiles:
+            profiles[last].append(node)
+    loaded = [call.args[0].value for call in profiles["load_profile"] if call.args]
+    return any(
+        (call is site.node or any(arg.value is site.node for arg in call.args))
+        and not any(call.args[0].value == name for name in loaded)
+        for call in profiles["register_profile"]
+    )
+
+
 @rule("MEM204")
 def many_examples(site: Site, ctx: Context) -> Iterator[Draft]:
     """A property test that asks for huge examples, or for very many."""
-    if not site.name.startswith("hypothesis."):
+    if not site.name.startswith("hypothesis.") or _is_for_a_profile(site, ctx):
         return
     least = ctx.option("MEM204", "min-examples")
     for name, bound in (("max_examples", least), ("min_size", least), ("max_size", _HUGE)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +15,16 @@ from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
-from memlint.analysis.traverse import says
+from memlint.analysis.traverse import says, statements
 from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
 from memlint.model import Budget, Confidence, Estimate, Related
 
 _RUNNING = frozenset({"main", "run", "start", "exit", "serve_forever", "run_forever"})
 MAX_BYTES = 2**62  # no machine grants more
+_EXAMPLES = re.compile(
+    r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy|pyright)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,20 @@ class Draft:
     module: Module | None = None  # where it lies, when not in the module being checked
     symbol: str | None = None
     nodeid: str | None = None
+
+
+def _imports(module: Module, stem: str, suite: Suite) -> bool:
+    """Whether a module imports another one of this name, at its top or in a function."""
+    blocks = [
+        module.body,
+        *(f.body_of(body.function) for body in suite.of(module).bodies if says(body.function, stem)),
+    ]
+    return any(
+        stem in statement.module.split(".") or any(stem in name.split(".") for _, name in statement.bindings)
+        for block in blocks
+        for statement, _ in statements(block)
+        if isinstance(statement, f.Import)
+    )
 
 
 def _runs_a_program(statement: f.Stmt) -> bool:
@@ -99,12 +117,23 @@ class Context:
 
     @property
     def is_lone_script(self) -> bool:
-        """Whether the module is a script, and no other module so much as names it: its process ends with it."""
-        if not self.is_script:
+        """Whether the module is a script or an example, and no other module imports it: no test session runs it."""
+        if not self.is_script and not self._is_example:
             return False
         stem = posixpath.basename(self.module.path).removesuffix(".py")
-        others = (other for other in self.suite.project.modules.values() if other is not self.module)
-        return not any(says(other.facts, stem) for other in others)
+        others = [
+            o for o in self.suite.project.modules.values() if o is not self.module and says(o.facts, stem)
+        ]
+        return not any(self.is_script or _imports(other, stem, self.suite) for other in others)
+
+    @property
+    def _is_example(self) -> bool:
+        """Whether the module lies among examples, or among what a type checker reads, and holds nothing to collect."""
+        folder, _, file = self.module.path.rpartition("/")
+        if file == "conftest.py" or not any(_EXAMPLES.fullmatch(part) for part in folder.split("/")):
+            return False
+        collected = {"test", "fixture", "setup", "teardown", "hook"}
+        return not any(body.role in collected for body in self.suite.of(self.module).bodies)
 
     def at_collection(self, site: Site) -> bool:
         """Whether the site runs when pytest imports the module."""

@@ -27,6 +27,8 @@ from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
 _TRIFLING = 8_000_000  # bytes; as many objects as a rule forbids may still be this light
+_WIDEST = 8  # bytes of an element, where the dtype is not known
+_LEAST_OBJECT = 36  # bytes: a small integer and its place in a list
 _COMBINATIONS = {
     "product",
     "permutations",
@@ -62,6 +64,10 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW  # its operands are large themselves, and reported where they are made
     if any(entry.confidence == "low" for entry in site.entries):
         return Confidence.LOW
+    if site.args.get("dtype") is UNKNOWN and found.size.likely / _WIDEST < ctx.option(
+        found.code, "min-bytes"
+    ):
+        return Confidence.LOW  # large only if its elements are wide
     if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
         return Confidence.MEDIUM  # large for some of the values that it may be given
     return None
@@ -199,22 +205,27 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
             size,
         )
         return
-    yield from _judged(site.at, what, length, size, filtered, ctx)
+    yield from _judged(site.at, what, length, size, filtered or _is_vague(made.element, length), ctx)
 
 
 def _judged(
-    at: f.Span, what: str, length: Num, size: Estimate | None, filtered: bool, ctx: Context
+    at: f.Span, what: str, length: Num, size: Estimate | None, unsure: bool, ctx: Context
 ) -> Iterator[Draft]:
     many = length.high >= ctx.option("MEM202", "min-objects")
     large = size is not None and size.likely >= ctx.option("MEM202", "min-bytes")
     message = f"{what} builds {length.high:,.0f} objects{_weight(size)}"
     if large or many:
         confidence = None if large else Confidence.MEDIUM
-        if filtered or (size is not None and size.likely < _TRIFLING):
+        if unsure or (size is not None and size.likely < _TRIFLING):
             confidence = Confidence.LOW
         yield Draft("MEM202", at, message, "Build fewer, or consume them one by one.", confidence, size)
     elif size is None and length.high >= ctx.option("MEM202", "note-objects"):
         yield Draft("MEM202", at, f"{message} of unknown size", "Build fewer.", Confidence.LOW)
+
+
+def _is_vague(element: Value, length: Num) -> bool:
+    """Whether nothing is known of the elements, and small ones would be a trifle."""
+    return element is UNKNOWN and length.high * _LEAST_OBJECT < _TRIFLING
 
 
 def _weight(size: Estimate | None) -> str:
@@ -249,7 +260,12 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
     each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
     size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
     for draft in _judged(
-        growth.at, f"the loop fills '{growth.name}' and", growth.count, size, not growth.certain, ctx
+        growth.at,
+        f"the loop fills '{growth.name}' and",
+        growth.count,
+        size,
+        not growth.certain or _is_vague(growth.element, growth.count),
+        ctx,
     ):
         if growth.certain or draft.confidence is Confidence.LOW:
             yield draft

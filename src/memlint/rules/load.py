@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from memlint.analysis import arithmetic
+from memlint import facts as f
+from memlint.analysis import arithmetic, traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
+from memlint.analysis.suite import Body
 from memlint.analysis.values import (
     NONE,
     ClassValue,
@@ -48,6 +50,18 @@ _FAKE_NETWORKS = {
 }
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
+_SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
+_REMOVING = frozenset({"remove", "unlink", "rename", "replace"})
+_COMMANDS = frozenset(
+    {
+        "subprocess.run",
+        "subprocess.check_call",
+        "subprocess.call",
+        "subprocess.check_output",
+        "os.system",
+        "check_call",
+    }
+)
 _WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
 _SMALL_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".svg", ".bmp", ".webp"),
@@ -82,10 +96,11 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = site.name.rpartition(".")[2]
     if source.bytes is None:
-        if _writes_itself(site, source):
+        if _writes_itself(site, source) or _is_passing(source, ctx):
             return
         sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
         sure = sure and not _small_by_nature(source) and "storage_options" not in site.args
+        sure = sure and not (_is_at_home(source) and _sets_environment(ctx))
         confidence = Confidence.MEDIUM if sure else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
@@ -119,6 +134,60 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
         words += around.function.mentions.split()
     changes = any("chdir" in word or "switchdir" in word or word in _OWN_FOLDERS for word in words)
     return changes or not params.isdisjoint(_OWN_FOLDERS)
+
+
+def _is_at_home(source: Source) -> bool:
+    """A path that an environment variable decides: HOME, or one of the suite's own."""
+    return source.text == "a path from the environment" or (source.path or "").startswith("~")
+
+
+def _sets_environment(ctx: Context) -> bool:
+    """Whether the test, or what runs around it, sets variables of the environment."""
+    if ctx.body is None:
+        return False
+    around = ctx.lifetimes.teardowns.fixtures_around(ctx.body)
+    if ctx.body.owner is not None:
+        own = ctx.suite.of(ctx.body.module).bodies
+        around += [
+            b for b in own if b.role == "setup" and b.owner is not None and b.owner.cls is ctx.body.owner.cls
+        ]
+    return any(map(_sets_variables, (ctx.body, *around)))
+
+
+def _sets_variables(body: Body) -> bool:
+    words = traverse.words(body.function)
+    if not _SETTING.isdisjoint(words) or {"environ", "patch"} <= words:
+        return True
+    targets = (
+        target
+        for statement, _ in traverse.statements(f.body_of(body.function))
+        for target in (statement.targets if isinstance(statement, f.Assign) else ())
+    )
+    return any(
+        isinstance(target, f.Subscript)
+        and isinstance(target.base, f.Name)
+        and target.base.path.rpartition(".")[2] == "environ"
+        for target in targets
+    )
+
+
+def _is_passing(source: Source, ctx: Context) -> bool:
+    """A relative path that is not there, and that the body writes, removes, or runs a command to make."""
+    if ctx.body is None or source.path is None or source.path.startswith(("/", "~")) or "://" in source.path:
+        return False
+    for node, _, _ in traverse.calls(f.body_of(ctx.body.function)):
+        callee = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
+        last = callee.rpartition(".")[2]
+        if callee in _COMMANDS:
+            return True
+        if last in _REMOVING or last.startswith(_WRITERS):
+            named = (
+                ctx.suite.evaluator.quiet_eval(arg.value, ctx.suite.evaluate(ctx.body)) for arg in node.args
+            )
+            paths = (arithmetic.as_path(value) for value in named)
+            if any(path is not None and path.text == source.path for path in paths):
+                return True
+    return False
 
 
 def _small_by_nature(source: Source) -> bool:
@@ -332,7 +401,7 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     if resource.confidence == "low" and resource.bytes is None:
         return
-    if _released_in_module(resource, ctx) or any(map(_is_null_device, site.args.values())):
+    if _released_in_module(site, resource, ctx) or any(map(_is_null_device, site.args.values())):
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
@@ -343,13 +412,24 @@ def _is_null_device(value: Value) -> bool:
     return text_of(value) == "/dev/null" or (isinstance(value, Ref) and value.name == "os.devnull")
 
 
-def _released_in_module(resource: Resource, ctx: Context) -> bool:
-    """Whether the same import also closes it: inside ``with``, or by a call at module level."""
+def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
+    """Whether the same import also closes it: by ``with``, by a call, or at once because nothing keeps it."""
     releases = {name for group in resource.release for name in group}
-    frame = ctx.suite.evaluator.module_frame(ctx.module)
-    return any(
-        other.name.rpartition(".")[2] in releases
-        and ctx.at_collection(other)
-        and not isinstance(other.receiver, Ref)
-        for other in frame.sites
-    )
+    names: set[str] = set()
+    for statement, _ in traverse.statements(ctx.module.body):
+        for expression in traverse.own_expressions(statement):
+            for node in traverse.walk(expression):
+                if isinstance(node, f.Attr) and node.base is site.node and resource.forgotten == "closed":
+                    return True
+                if node is site.node and isinstance(statement, f.Assign):
+                    names |= {target.path for target in statement.targets if isinstance(target, f.Name)}
+        if isinstance(statement, f.With) and any(
+            isinstance(manager, f.Name) and manager.path in names for manager, _ in statement.items
+        ):
+            return True
+    called = {
+        node.func.path.rpartition(".")
+        for node, _, _ in traverse.calls(ctx.module.body)
+        if isinstance(node.func, f.Name)
+    }
+    return any(name in names and method in releases for name, _, method in called)

@@ -165,7 +165,19 @@ def _skipped_for_memory(body: Body) -> bool:
             ]
             if any("mem" in text.lower() for text in texts):
                 return True
-    return False
+    return _skips_for_memory(body)
+
+
+def _skips_for_memory(body: Body) -> bool:
+    """``pytest.skip("not enough memory")`` in the test itself."""
+    if not traverse.says(body.function, "skip") and not traverse.says(body.function, "skipTest"):
+        return False
+    return any(
+        isinstance(node.func, f.Name)
+        and node.func.path.rpartition(".")[2] in {"skip", "skipTest"}
+        and any("mem" in part.value.lower() for part in traverse.walk(node) if isinstance(part, f.Text))
+        for node, _, _ in traverse.calls(f.body_of(body.function))
+    )
 
 
 def _marked_by_hook(body: Body, ctx: Context) -> bool:

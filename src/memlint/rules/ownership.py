@@ -9,28 +9,13 @@ from memlint.analysis.lifetimes import Debt
 from memlint.analysis.project import Module
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.suite import Body, ModuleSuite
-from memlint.analysis.traverse import statements, words
+from memlint.analysis.traverse import calls, says, statements, words
 from memlint.analysis.values import ClassValue
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
-_CLOSED_WHEN_FORGOTTEN = frozenset(
-    {
-        "socket.socket",
-        "builtins.file",
-        "zipfile.ZipFile",
-        "tarfile.TarFile",
-        "gzip.GzipFile",
-        "bz2.BZ2File",
-        "lzma.LZMAFile",
-        "mmap.mmap",
-        "selectors.BaseSelector",
-        "tempfile._TemporaryFileWrapper",
-        "tempfile.SpooledTemporaryFile",
-    }
-)
 _LETTING_GO = frozenset(
     {
         *RELEASING,
@@ -66,7 +51,7 @@ def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
         debt.obligation.at,
         _message(debt, code),
         debt.obligation.resource.advice or "",
-        _confidence(debt, code),
+        _confidence(debt, code, ctx),
         related=tuple(_related(debt)),
     )
 
@@ -151,14 +136,14 @@ def _code(debt: Debt) -> str:
     return "MEM301" if debt.body.role == "fixture" else resource.rule
 
 
-def _confidence(debt: Debt, code: str) -> Confidence:
+def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
     confidence = Confidence(debt.obligation.resource.confidence)
     in_script = debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
     if debt.obligation.doubtful and debt.verdict in {"never", "partial"}:
         return Confidence.LOW
     if debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer":
         return Confidence.LOW  # it runs out by itself
-    if _closed_when_forgotten(debt) or _lacks_pipes_only(debt):
+    if _closed_when_forgotten(debt) or _lacks_pipes_only(debt) or _goes_with_its_process(debt, code, ctx):
         return Confidence.LOW
     if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
@@ -166,16 +151,38 @@ def _confidence(debt: Debt, code: str) -> Confidence:
         return _LOWER[confidence]  # only the failure of this very test leaves it open
     if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
         return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
-    if code in {"MEM301", "MEM303"} and debt.how != "local" and confidence is Confidence.LOW:
+    lasting = code in {"MEM301", "MEM303"} and debt.how != "local"
+    if lasting and confidence is Confidence.LOW and debt.obligation.resource.forgotten == "closed":
         return Confidence.MEDIUM  # kept alive beyond the function, so that no reference count closes it
     return confidence
 
 
+def _goes_with_its_process(debt: Debt, code: str, ctx: Context) -> bool:
+    """A handle or connection of a function that a process of its own runs: ``Process(target=work)``."""
+    if not code.startswith("MEM5") or debt.body.role not in {"helper", "test"} or debt.body.owner is not None:
+        return False
+    name = debt.body.function.name
+    for module in list(ctx.project.modules.values()):
+        if not says(module.facts, name) or not says(module.facts, "target"):
+            continue
+        for other in ctx.suite.of(module).bodies:
+            for node, _, _ in calls(f.body_of(other.function)) if says(other.function, name) else ():
+                callee = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
+                targets = [arg.value for arg in node.args if arg.keyword == "target"]
+                if callee.endswith("Process") and f.Name(name) in targets:
+                    return True
+    return False
+
+
 def _closed_when_forgotten(debt: Debt) -> bool:
-    """A local file or socket that only a failing test leaves open: CPython closes it with the last reference."""
-    name = debt.obligation.resource.name.partition(":")[0]
-    local = debt.how == "local" and debt.body.role not in {"fixture", "setup"}
-    return local and debt.verdict == "unsure" and name in _CLOSED_WHEN_FORGOTTEN
+    """A local file or socket that only a failing test leaves open, or one that is gone with its own statement."""
+    obligation = debt.obligation
+    if debt.how != "local" or obligation.resource.forgotten != "closed":
+        return False
+    lasting = debt.body.role in {"fixture", "setup"}  # what is said of these is that they keep something
+    if obligation.passing:
+        return lasting or obligation.passing == "attribute"
+    return not lasting and debt.verdict == "unsure"
 
 
 def _lacks_pipes_only(debt: Debt) -> bool:
