@@ -47,10 +47,10 @@ class Page:
     def __init__(self, browser: Any) -> None:
         self.browser = browser
 
-    def open(self, path: Path, scheme: str = "light", width: int = 1280) -> None:
-        """Open a page in a colour scheme and wait for its script and its plot."""
+    def open(self, path: Path, scheme: str = "light", width: int = 1280, media: str = "screen") -> None:
+        """Open a page in a colour scheme, for a screen or for paper, and wait for its script and its plot."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features, "media": media})
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.browser.get_log("browser"), self.browser.get_log("performance")

@@ -61,6 +61,19 @@ def test_it_opens_without_complaint_and_asks_for_nothing(page: Page, report: Pat
     assert page.run("return document.querySelectorAll('#scatter .mark-symbol path').length") == 3
 
 
+def test_it_fits_on_paper(page: Page, report: Path) -> None:
+    page.open(report, "dark", width=640, media="print")  # A4 between its margins
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert page.texts(".tools, .top") == []
+    inside = (
+        "return [...document.querySelectorAll('.plain, .grid')]"
+        ".every((one) => one.scrollWidth <= one.parentElement.clientWidth)"
+    )
+    assert page.run(inside)
+    assert page.run("return document.querySelector('#file-table td.name').clientWidth") > 180
+    assert page.run("return getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
 def test_dark_is_dark_and_light_is_light(page: Page, report: Path) -> None:
     brightness = (
         "const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);"

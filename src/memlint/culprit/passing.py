@@ -24,7 +24,7 @@ def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
     alike = {name: need for name, need in needs.items() if need >= max(worth, ALIKE * heaviest)}
     first = max(alike, key=lambda name: alike[name])
     took = max(line.took for line in ledger.lines if line.nodeid == first)
-    beyond = "" if took == heaviest else f", {size(heaviest)} of it beyond what it left behind"
+    beyond = "" if size(took) == size(heaviest) else f", {size(heaviest)} of it beyond what it left behind"
     evidence = [f"{first} took {size(took)} above its start{beyond}"]
     if ledger.unit.peak_bytes:
         evidence.append(f"the unit's peak was {size(ledger.unit.peak_bytes)}")
