@@ -2,7 +2,7 @@
 """Fit the weights of rules/ranking.toml to measured suites, leaving each suite out in turn.
 
     fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl [TRUTH.jsonl ...] [--ridge STRENGTH] [--write]
-                   [--no-allocations]
+                   [--no-allocations] [--probes FOLDER]
 
 TRUTH.jsonl: one object a line with file (path below --root), peak_bytes and lines; the suite's name is the file's.
 The search changes one weight at a time by fixed factors, as long as the objective falls: it has no randomness.
@@ -10,6 +10,8 @@ The objective of a set of suites is the mean of (1 - rank correlation) + (1 - fo
 |log2(predicted / measured)| / 2 over them, and --ridge times the mean of log2(weight / shipped weight)², which keeps
 what the suites do not decide where it is. Prints a table of suites, each predicted by weights that were fitted
 on the others alone, then what each term is worth alone. --write puts weights fitted on all suites into the file.
+--probes names a folder with a cache folder of memlint for each suite, by its name, that 'memlint probe' has written to:
+weights are then fitted to predictions with and without a probe, and both are shown.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from memlint.discovery import discover
 from memlint.disk import RealDisk
 from memlint.knowledge.locate import rules_dir
 from memlint.knowledge.ranking import Weights, shipped_weights
+from memlint.probe.store import latest
 from memlint.ranking import Ranker
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TestTerms
@@ -56,6 +59,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Suite:
+    """A measured suite, its terms by the shipped footprints or by those of a probe."""
+
+    name: str
+    probed: bool
+    rows: list[Row]
+    interpreter: int
+
+    @property
+    def label(self) -> str:
+        """How tables name it."""
+        return f"{self.name}, probed" if self.probed else self.name
+
+
+@dataclass(frozen=True)
 class Figures:
     """How well a suite is ranked."""
 
@@ -65,21 +83,30 @@ class Figures:
     inside: float  # share of files whose peak lies within the bounds
 
 
-def rows_of(truth: Path, root: Path, allocations: bool) -> list[Row]:
-    """Read a suite's truth and its files' terms."""
+def read(truth: Path, root: Path, allocations: bool, probes: Path | None) -> list[Suite]:
+    """Read a suite's truth and its files' terms, with a probe too where there is one."""
     measured = [json.loads(line) for line in truth.read_text().splitlines() if line.strip()]
     measured.sort(key=lambda item: item["file"])  # so that equal predictions say nothing
     paths = tuple(item["file"] for item in measured)
     settings = settings_for(paths, None, True, Overrides(cores=2))
     run = Run(Request(paths, settings, jobs=1, cores=2, root=root), discover(paths, settings, root))
     run.relevance.refresh()
-    suite, ranker = run._engine().suite, Ranker(RealDisk(root), 2)
-    modules = {module.path: module for module in run.linted()}
-    out = []
+    suite, modules = run._engine().suite, {module.path: module for module in run.linted()}
+    shipped = Ranker(RealDisk(root), 2)
+    rows = []
     for item in measured:
-        file, own = ranker.terms(suite, modules[item["file"]])
+        file, own = shipped.terms(suite, modules[item["file"]])
         tests = [terms if allocations else replace(terms, parts=()) for _, terms in own]
-        out.append(Row(item["file"], item["peak_bytes"], item["lines"], file, tuple(tests)))
+        rows.append(Row(item["file"], item["peak_bytes"], item["lines"], file, tuple(tests)))
+    out = [Suite(truth.stem, False, rows, shipped.model.interpreter)]
+    probe = latest(probes / truth.stem) if probes is not None else None
+    if probe is not None:
+        ranker = Ranker(RealDisk(root), 2, footprints=probe.footprints())
+        files = [
+            replace(ranker.reader.of_file(modules[row.path]), inherited=row.file.inherited) for row in rows
+        ]
+        again = [replace(row, file=file) for row, file in zip(rows, files, strict=True)]
+        out.append(Suite(truth.stem, True, again, ranker.model.interpreter))
     return out
 
 
@@ -90,8 +117,9 @@ def found(score: Sequence[float], truth: Sequence[float]) -> float:
     return len(heavy & set(sorted(range(len(score)), key=lambda i: (-score[i], i))[:top])) / top
 
 
-def figures(rows: list[Row], model: Model, keep: Callable[[Row], Row] = lambda row: row) -> Figures:
+def figures(suite: Suite, weights: Weights, keep: Callable[[Row], Row] = lambda row: row) -> Figures:
     """Predict a suite and compare."""
+    rows, model = suite.rows, Model(weights, suite.interpreter)
     kept = [keep(row) for row in rows]
     peaks = [model.of_file(row.file, row.tests).peak for row in kept]
     truth = [row.peak for row in rows]
@@ -118,20 +146,19 @@ class Ridge:
         return self.strength * statistics.mean(math.log2(a / b) ** 2 if a and b else 0.0 for a, b in pairs)
 
 
-def objective(suites: list[list[Row]], weights: Weights, interpreter: int, ridge: Ridge) -> float:
+def objective(suites: list[Suite], weights: Weights, ridge: Ridge) -> float:
     """Lower is better."""
-    model = Model(weights, interpreter)
-    all_figures = [figures(rows, model) for rows in suites]
+    all_figures = [figures(suite, weights) for suite in suites]
     missed = statistics.mean((1 - f.spearman) + (1 - f.found) / 2 + f.error / 2 for f in all_figures)
     return missed + ridge.cost(weights)
 
 
-def fit(suites: list[list[Row]], start: Weights, interpreter: int, strength: float) -> Weights:
+def fit(suites: list[Suite], start: Weights, strength: float) -> Weights:
     """Search one weight at a time; without suites the weights stay as they are."""
     if not suites:
         return start
     ridge = Ridge(start, strength)
-    best, weights = objective(suites, start, interpreter, ridge), start
+    best, weights = objective(suites, start, ridge), start
     for _ in range(ROUNDS):
         before = best
         for name in start.__struct_fields__:
@@ -142,7 +169,7 @@ def fit(suites: list[list[Row]], start: Weights, interpreter: int, strength: flo
                 if SHARES_END_AT_ONE.search(name):
                     value = min(value, 1.0)
                 tried = msgspec.structs.replace(weights, **{name: value})
-                reached = objective(suites, tried, interpreter, ridge)
+                reached = objective(suites, tried, ridge)
                 if reached < best - 1e-4:
                     best, weights = reached, tried
         if before - best < 1e-3:
@@ -156,14 +183,14 @@ def without(*terms: str) -> Callable[[Row], Row]:
     def keep(row: Row) -> Row:
         file, tests = row.file, row.tests
         if "imports" in terms:
-            file = replace(file, imports=0, optional=0, first_party=0, unknown=(), late=())
+            file = replace(file, imports=0, optional=0, first_party=0, compiled=0, unknown=(), late=())
         if "workers" in terms:
             file = replace(file, workers=())
         if "allocations" in terms:
             tests = tuple(replace(test, parts=()) for test in tests)
         if "cases" in terms:
             tests = tuple(replace(test, cases=0.0) for test in tests)
-            file = replace(file, source=0, inherited=0.0)
+            file = replace(file, source=0, rewritten=0, inherited=0.0)
         return replace(row, file=file, tests=tests)
 
     return keep
@@ -200,35 +227,40 @@ def main() -> None:
     parser.add_argument("--ridge", type=float, default=0.02, metavar="STRENGTH")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--no-allocations", action="store_true")
+    parser.add_argument("--probes", type=Path)
     options = parser.parse_args()
-    suites = {path.stem: rows_of(path, options.root, not options.no_allocations) for path in options.truth}
-    interpreter = Ranker(RealDisk(options.root), 2).model.interpreter
+    suites = [
+        suite
+        for path in options.truth
+        for suite in read(path, options.root, not options.no_allocations, options.probes)
+    ]
     start = shipped_weights()
-    print(
-        "| suite, left out | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"
-    )
-    left_out = []
-    for name, rows in suites.items():
-        others = [other for key, other in suites.items() if key != name]
-        left_out.append(figures(rows, Model(fit(others, start, interpreter, options.ridge), interpreter)))
-        print(line(name, left_out[-1]))
-        by_lines, truth = [row.lines for row in rows], [row.peak for row in rows]
-        print(
-            f"| … its line count | {spearmanr(by_lines, truth).statistic:.2f} | {found(by_lines, truth):.2f} | | |"
-        )
-    print(line("**mean**", mean(left_out)))
-    weights = fit(list(suites.values()), start, interpreter, options.ridge)
-    model = Model(weights, interpreter)
+    header = "| Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"
+    print(f"| suite, left out {header}")
+    left_out: dict[bool, list[Figures]] = {}
+    for suite in suites:
+        others = [other for other in suites if other.name != suite.name]
+        got = figures(suite, fit(others, start, options.ridge))
+        left_out.setdefault(suite.probed, []).append(got)
+        print(line(suite.label, got))
+        by_lines, truth = [row.lines for row in suite.rows], [row.peak for row in suite.rows]
+        rho = spearmanr(by_lines, truth).statistic
+        print(f"| … its line count | {rho:.2f} | {found(by_lines, truth):.2f} | | |")
+    for probed, got_all in left_out.items():
+        print(line("**mean, probed**" if probed else "**mean**", mean(got_all)))
+    weights = fit(suites, start, options.ridge)
+    shipped = [suite for suite in suites if not suite.probed]
     terms = ("imports", "workers", "allocations", "cases")
-    print("\n| terms | Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|")
-    print(line("all", mean([figures(rows, model) for rows in suites.values()])))
+
+    def shown(name: str, keep: Callable[[Row], Row] = lambda row: row) -> None:
+        print(line(name, mean([figures(suite, weights, keep) for suite in shipped])))
+
+    print(f"\n| terms {header}")
+    shown("all")
     for term in terms:
-        others = without(*(other for other in terms if other != term))
-        print(line(f"{term} alone", mean([figures(rows, model, others) for rows in suites.values()])))
+        shown(f"{term} alone", without(*(other for other in terms if other != term)))
     for term in terms:
-        print(
-            line(f"all but {term}", mean([figures(rows, model, without(term)) for rows in suites.values()]))
-        )
+        shown(f"all but {term}", without(term))
     if options.write:
         write(weights)
 

@@ -38,6 +38,15 @@ class RealDisk:
             self.globbed[pattern] = self._matches(pattern)
         return self.globbed[pattern]
 
+    def text(self, path: str) -> str:
+        """What a small file holds; empty when it is not there. Its size stands for it in later runs."""
+        if self.size(path) is None:
+            return ""
+        try:
+            return (self.root / path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def _size(self, path: str) -> int | None:
         try:
             status = (self.root / path).stat()

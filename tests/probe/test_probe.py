@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,18 @@ def test_nothing_of_the_suite_is_imported(probed, folder):
     result = probed(test_a=trap + "import product")
     assert status(result) == {"plain": "measured"}
     assert not list(folder.rglob("imported"))
+
+
+def test_compiling_counts_for_nothing_where_nothing_compiled_is_kept(probed, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    long = "\n".join(f"def f{number}(): return {number}" for number in range(20_000))
+    (folder.parent / "libraries" / "takes_long.py").write_text(f"if not __name__:\n    pass\n{long}\n")
+    result = probed(test_a="import takes_long")
+    module = next(module for module in result.modules if module.name == "takes_long")
+    assert module.status == "measured"
+    assert module.bytes < 40 * MB  # compiling takes some 80
+    assert not list(tmp_path.glob("memlint-compiled-*"))
+    assert not list((folder.parent / "libraries").rglob("*.pyc"))
 
 
 def test_a_probe_goes_on_where_another_ended(probed, folder, monkeypatch):

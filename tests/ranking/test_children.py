@@ -13,6 +13,7 @@ ROOTS = {
     "psutil": "psutil",
     "subprocess": "subprocess",
     "sys": "sys",
+    "sync_playwright": "playwright",
     "ThreadPoolExecutor": "concurrent",
     "ProcessPoolExecutor": "concurrent",
 }
@@ -35,6 +36,10 @@ def kinds(text: str) -> list[tuple[str, int, str]]:
         ("psutil.Process(1)", []),
         ("subprocess.run([sys.executable, 'x.py'])", [("child", 1, "run")]),
         ("subprocess.run(['ls'])", []),
+        ("cmd = [sys.executable, file]\n" + "x = 1\n" * 150 + "subprocess.run(cmd)", [("child", 1, "run")]),
+        ("context.Pool(2)", [("fork", 2, "Pool")]),
+        ("thread.start()", []),
+        ("playwright_context.start()", []),
         ('@parametrize("n_jobs", [1, 2])', [("pool", 2, "parametrize")]),
         ('grid = {"clf__n_jobs": 4}', [("pool", 4, "parameter")]),
         ("def fit(self, n_jobs=2): ...", []),

@@ -15,7 +15,7 @@ from memlint.knowledge.footprints import Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
 from memlint.model import Suspect
 from memlint.ranking import Ranker, in_order
-from memlint.ranking.installed import installed
+from memlint.ranking.installed import installed, plugins
 from memlint.syntax.source import lower_file
 
 MB = 1_000_000
@@ -220,9 +220,9 @@ def test_a_skipped_test_holds_nothing(rank):
     assert likely(found, "test_b.py") - likely(found, "test_a.py") > 300 * MB
 
 
-def test_small_allocations_come_out_of_what_a_session_grows_by(rank):
+def test_small_allocations_come_out_of_what_a_session_has_freed(rank):
     text = "import numpy as np\ndef test_a():\n    x = np.ones({})\n"
-    found = rank(test_a=text.format(1_000_000), test_b=text.format(1))
+    found = rank(test_a=text.format(500_000), test_b=text.format(1))
     assert abs(likely(found, "test_a.py") - likely(found, "test_b.py")) < MB
 
 
@@ -232,3 +232,62 @@ def test_a_prediction_holds_the_largest_allocation_in_full(rank):
     reason = next(reason for reason in found[0].reasons if reason.kind == "allocation")
     assert reason.bytes > 405_000_000
     assert likely(found, "test_a.py") > 409_600_000
+
+
+def test_a_child_pays_what_its_script_imports(rank):
+    text = "import subprocess, sys\ndef test_a():\n    subprocess.run([sys.executable, '-c', 'import {}'])\n"
+    found = rank(test_a=text.format("large"), test_b=text.format("small"))
+    assert 90 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") < 110 * MB
+
+
+def test_a_helper_that_the_file_names_starts_a_child(rank):
+    helper = (
+        "import subprocess, sys\ndef run_script(code):\n    subprocess.run([sys.executable, '-c', code])\n"
+    )
+    text = "from helpers import run_script\ndef test_a():\n    {}('import large')\n"
+    found = rank(
+        helpers=helper, test_a=text.format("run_script"), test_b=text.format("print").replace("run_", "no_")
+    )
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 100 * MB
+    assert any(reason.kind == "workers" and reason.path == "helpers.py" for reason in found[0].reasons)
+
+
+def test_what_every_container_has_leads_to_no_function_of_the_product(rank):
+    product = "from multiprocessing import Pool\ndef get(): Pool(8)\ndef fetch(): Pool(8)\n"
+    found = rank(
+        product=product,
+        test_a="import product\ndef test_a():\n    {}.get(1)\n",
+        test_b="import product\ndef test_b():\n    product.fetch()\n",
+        test_c="from product import get\ndef test_c():\n    get()\n",
+    )
+    starters = {s.path for s in found if any(reason.kind == "workers" for reason in s.reasons)}
+    assert starters == {"test_b.py", "test_c.py"}
+
+
+def test_test_modules_that_come_along_are_rewritten_too(rank):
+    big = "def helper():\n" + "    assert 1\n" * 20_000
+    found = rank(test_big=big, plain=big, test_a="import test_big", test_b="import plain")
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 10 * MB
+
+
+def test_an_extension_module_of_the_product_costs_its_file(rank, tmp_path):
+    (tmp_path / "own").mkdir()
+    with (tmp_path / "own" / "fast.cpython-311-x86_64-linux-gnu.so").open("wb") as file:
+        file.truncate(30 * MB)
+    found = rank(own__INIT="", test_a="from own import fast", test_b="from own import slow")
+    assert 5 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") <= 31 * MB
+
+
+def test_plugins_of_the_environment_are_loaded_by_every_session(rank, tmp_path):
+    before = likely(rank(test_a=""), "test_a.py")
+    site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    (site / "one-1.dist-info").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    entries = site / "one-1.dist-info" / "entry_points.txt"
+    entries.write_text("[console_scripts]\nx = one:main\n[pytest11]\none = late.plugin\nodd=unheard.of\n")
+    assert plugins(RealDisk(tmp_path)) == ("late.plugin", "unheard.of")
+    found = rank(test_a="", test_b="import late")
+    assert 35 * MB < likely(found, "test_a.py") - before < 55 * MB
+    assert abs(likely(found, "test_b.py") - likely(found, "test_a.py")) < MB
+    entries.write_text("[pytest11\nnonsense")
+    assert plugins(RealDisk(tmp_path)) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from memlint.syntax.imports import scan
+from memlint.syntax.imports import quoted_imports, scan
 
 
 def eager(text: str) -> list[tuple[int, str, tuple[str, ...]]]:
@@ -75,3 +75,22 @@ def test_a_function_ends_where_the_next_statement_of_its_level_begins():
 
 def test_what_is_no_python_gives_no_error():
     assert scan("import (((\n def ]\n\x00").scopes == ()
+
+
+def test_scripts_in_strings_import_and_words_in_them_do_not():
+    text = """\
+        import os  # don't import this
+        one = "import numpy as np; import scipy.stats\\nfrom pandas import DataFrame, Series as S"
+        two = '''
+            from torch import nn
+            >>> import jax
+            what to import where, said from here
+        '''
+        """
+    found = [(item.module, item.names) for item in quoted_imports(dedent(text))]
+    assert found == [
+        ("numpy", ()),
+        ("scipy.stats", ()),
+        ("pandas", ("DataFrame", "Series")),
+        ("torch", ("nn",)),
+    ]

@@ -30,6 +30,8 @@ _STEPS = (1.0, 0.5, 0.25, 0.125)  # of the search, in powers of two
 _MOVES = 0.005  # powers of two that a weight's doubling must move some prediction by, to be fitted
 _COVERED = 0.95  # of the files that each bound should hold
 _BOUNDS = ("low_share", "high_share", "workers_low_share", "workers_high_share")
+# what the allocator does is no project's own; and the bounds are set by what they have to hold
+_NOT_SEARCHED = frozenset({*_BOUNDS, "reused_bytes"})
 _LEAST_SPEARMAN_LOSS = 0.02  # what a fit may cost in order, for what it gains in bytes
 
 
@@ -190,7 +192,7 @@ def _active(rows: Sequence[Row], start: Weights, interpreter: int) -> Iterator[s
     model = Model(start, interpreter)
     plain = [_peak(model, row).likely for row in rows]
     for name in start.__struct_fields__:
-        if name in _BOUNDS:
+        if name in _NOT_SEARCHED:
             continue
         halved = Model(_moved(start, name, 0.5), interpreter)
         moves = (

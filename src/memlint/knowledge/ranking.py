@@ -14,10 +14,12 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Named weights; the file says what each means. Bytes, shares of 1, or factors, as the name tells."""
 
     session_bytes: float
+    reused_bytes: float
     source_expansion: float
+    compiled_share: float
     unknown_module_bytes: float
     rewrite_expansion: float
-    rewrite_reused_share: float
+    run_expansion: float
     case_bytes: float
     unknown_cases: float
     lazy_share: float
@@ -30,7 +32,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     child_import_share: float
     stored_share: float
     optional_share: float
-    reached_share: float
+    called_share: float
     low_share: float
     high_share: float
     workers_low_share: float

@@ -62,12 +62,32 @@ class Bounds:
     timeout: float  # seconds
 
 
+class Compiled:
+    """Keeps what the processes compile, for an environment that keeps nothing itself: not allowed to, or told not to.
+
+    Without it every import would compile, and the memory of that would count as the module's own.
+    """
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+
+    def begin(self) -> None:
+        """Keep from now on."""
+        self.folder = self.folder or Path(tempfile.mkdtemp(prefix="memlint-compiled-"))
+
+    def clear(self) -> None:
+        """Remove what was kept."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class _Running:
     """A process that has begun."""
 
-    def __init__(self, python: str, task: Task, bounds: Bounds) -> None:
+    def __init__(self, python: str, task: Task, bounds: Bounds, kept: Path | None) -> None:
         self.task = task
         self.bounds = bounds
+        self.kept = kept
         self.folder = Path(tempfile.mkdtemp(prefix="memlint-probe-"))
         self.deadline = time.monotonic() + bounds.timeout
         self.process = start(
@@ -75,6 +95,7 @@ class _Running:
             script("child.py"),
             [str(self.answer_file), msgspec.json.encode(task).decode()],
             self.folder,
+            kept,
         )
 
     @property
@@ -103,24 +124,31 @@ class _Running:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def run_all(python: str, tasks: Iterable[Task], bounds: Bounds, jobs: int) -> Iterator[tuple[Task, Answer]]:
+def run_all(
+    python: str, tasks: Iterable[Task], bounds: Bounds, jobs: int, compiled: Compiled
+) -> Iterator[tuple[Task, Answer]]:
     """Run the tasks, ``jobs`` at a time, and yield each with its answer as it ends.
 
-    A process that had to compile modules is run once more, for compiling costs memory the first time alone.
+    A process that had to compile modules is run once more, for compiling costs memory the first time alone; where it
+    compiles again, ``compiled`` keeps what it makes from then on.
     """
-    waiting, running, again = deque(tasks), list[_Running](), set[Task]()
+    waiting, running, again = deque(tasks), list[_Running](), set[tuple[Task, Path | None]]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_Running(python, waiting.popleft(), bounds))
+                running.append(_Running(python, waiting.popleft(), bounds, compiled.folder))
             for item in list(running):
                 answer = item.look()
                 if answer is None:
                     continue
                 running.remove(item)
                 item.clear()
-                if answer.compiled and not answer.kind and item.task not in again:
-                    again.add(item.task)
+                compiles = answer.compiled and not answer.kind
+                if compiles and (item.task, item.kept) not in again:
+                    again.add((item.task, item.kept))
+                    waiting.appendleft(item.task)
+                elif compiles and item.kept is None:
+                    compiled.begin()
                     waiting.appendleft(item.task)
                 else:
                     yield item.task, answer
@@ -130,12 +158,20 @@ def run_all(python: str, tasks: Iterable[Task], bounds: Bounds, jobs: int) -> It
             item.clear()
 
 
-def start(python: str, text: str, arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Start the interpreter on a text, in an empty folder, a session of its own, saying nothing to anybody."""
+def start(
+    python: str, text: str, arguments: list[str], folder: Path, compiled: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start the interpreter on a text, in an empty folder, a session of its own, saying nothing to anybody.
+
+    What it compiles it keeps in ``compiled``, or where it always does.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _UNSET}
     if environment.get("PYTHONPATH"):  # it may count from the working directory, which is another there
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries if entry)
+    if compiled is not None:
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = str(compiled)
     return subprocess.Popen(
         [python, "-c", text, *arguments],
         stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from memlint.knowledge.footprints import SESSION, Footprints, FootprintTable
 from memlint.probe.environment import Environment, Survey
-from memlint.probe.isolated import Answer, Bounds, Task, run_all
+from memlint.probe.isolated import Answer, Bounds, Compiled, Task, run_all
 from memlint.probe.store import Group, Probe, Run, table_of
 from memlint.ranking.suite_imports import SuiteImports
 
@@ -31,7 +31,7 @@ class Measuring:
     runs: dict[str, Run] = field(default_factory=dict)
     groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
     idle: list[int] = field(default_factory=list)
-    done: int = 0
+    compiled: Compiled = field(default_factory=Compiled)
 
     def take(self, known: Probe | None) -> None:
         """Start from what an earlier probe of the same environment found."""
@@ -51,6 +51,10 @@ class Measuring:
         for wave in _waves(sorted(name for name in wanted if name is not None)):
             self._alone([name for name in wave if not self._comes_with_package(name)])
         self._together(imports, modules)
+
+    def close(self) -> None:
+        """Remove what was kept for the processes alone."""
+        self.compiled.clear()
 
     def probe(self) -> Probe:
         """Everything known now."""
@@ -108,9 +112,8 @@ class Measuring:
     # --- processes --------------------------------------------------------------------------------------------------
 
     def _answers(self, tasks: list[Task]) -> Iterator[tuple[Task, Answer]]:
-        for done, (task, answer) in enumerate(
-            run_all(self.environment.python, tasks, self.bounds, self.jobs), 1
-        ):
+        answers = run_all(self.environment.python, tasks, self.bounds, self.jobs, self.compiled)
+        for done, (task, answer) in enumerate(answers, 1):
             if answer.idle:
                 self.idle.append(answer.idle)
             if self.progress is not None:

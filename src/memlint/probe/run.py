@@ -59,6 +59,7 @@ def probe(request: ProbeRequest) -> ProbeResult:
     try:
         measuring.measure(imports)
     finally:
+        measuring.close()
         record = measuring.probe()
         if request.keep:
             try:

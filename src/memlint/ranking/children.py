@@ -43,8 +43,13 @@ _THREADS = re.compile(
     r"""["'](?:threading|threads|sharedmem|sequential)["']|thread_name_prefix|use_threads"""
 )
 _PYTHON = re.compile(r"""sys\.executable|["']python[\d.]*["'\s]|["']-c["']|["']-m["']""")
+# methods of so many things that one of an unknown object says nothing
+_COMMON_METHODS = frozenset(
+    {"call", "create", "execute", "filter", "fit", "map", "pipe", "predict", "run", "spawn", "start"}
+)
 _LOOK_BACK = 2_000
 _LOOK_AHEAD = 600
+_COMMAND_BACK = 1_500  # characters in which the command of a call that starts a process is put together
 
 
 class Started(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -110,9 +115,11 @@ def _counted(text: str, offset: int, count: int, roots: Mapping[str, str]) -> It
 
 def _known(callee: str, roots: Mapping[str, str]) -> list[Workers]:
     """What the tables say of a callee, by its last name and the library that its first name comes from."""
-    library = roots.get(callee.partition(".")[0])
+    library, last = roots.get(callee.partition(".")[0]), callee.rpartition(".")[2]
+    if library is None and last in _COMMON_METHODS:
+        return []
     libraries = {library} if library else set(roots.values())
-    return [workers for root, workers in _tables().get(callee.rpartition(".")[2], ()) if root in libraries]
+    return [workers for root, workers in _tables().get(last, ()) if root in libraries]
 
 
 def starts_processes(name: str) -> bool:
@@ -145,7 +152,8 @@ def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
         workers, line = known[0], _line(text, match.start())
         positional = bool(match[2]) and not match[3]
         if workers.count is None and workers.carries == "bare" and workers.bytes is None:
-            if last in _PYTEST_STARTERS or _PYTHON.search(text, match.start(), match.start() + _LOOK_AHEAD):
+            around = max(0, match.start() - _COMMAND_BACK), match.start() + _LOOK_AHEAD
+            if last in _PYTEST_STARTERS or _PYTHON.search(text, *around):
                 yield Started("child", 1, last, line, True)
         elif workers.bytes is not None and workers.carries == "bare":
             yield Started("child", 1, last, line, True, workers.bytes)

@@ -6,9 +6,11 @@ what they bring. Sets of modules are bits of an int, so that the closures of a l
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import IOBase
 
 import msgspec
 
@@ -20,7 +22,13 @@ from memlint.syntax.imports import Imported
 
 _SESSION = frozenset({"_pytest", "pluggy", "iniconfig"})  # loaded by pytest itself
 _DEPTH = 3  # calls from a test to what imports or starts something
+REWRITTEN = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+_COMPILED = (".so", ".pyd")  # endings of extension modules
 _COMMON = 4  # a method of a name that so many classes have says nothing
+# what containers, strings and files have: ``x.get()`` is no call of a product's function of that name
+_BUILTIN_METHODS = frozenset(
+    name for kind in (dict, list, set, str, bytes, IOBase) for name in dir(kind) if not name.startswith("_")
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +39,7 @@ class Node:
     outline: Outline
     first: frozenset[int] = frozenset()
     third: int = 0
+    compiled: int = 0  # bytes of the file, for an extension module
     optional: int = 0  # measured modules that it gets along without
     unknown: frozenset[str] = frozenset()
 
@@ -74,6 +83,7 @@ class ImportGraph:
         self._bytes: dict[int, int] = {}
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
+        self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
 
@@ -106,12 +116,14 @@ class ImportGraph:
         """The number of a product file, which is kept."""
         if path not in self._index:
             self._index[path] = None
-            if not self._is_file(path):
+            compiled = 0 if self._is_file(path) else self._compiled(path)
+            if compiled is None:
                 return None
             number = len(self.nodes)
             self._index[path] = number
             self.nodes.append(empty(path))
-            node = self.read(path)
+            self.nodes[number].compiled = compiled
+            node = self.read(path) if not compiled else None
             if node is not None:
                 node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
@@ -127,13 +139,27 @@ class ImportGraph:
     def _is_file(self, path: str) -> bool:
         return self.disk.size(path) is not None
 
+    def _compiled(self, path: str) -> int | None:
+        """Bytes of the extension module that lies where a module's source would; None where there is none."""
+        folder, _, name = path.rpartition("/")
+        if not self._is_file(f"{folder}/__init__.py" if folder else "__init__.py"):
+            return None
+        if folder not in self._extensions:
+            files = [file for end in _COMPILED for file in self.disk.matches(f"{folder}/*{end}".lstrip("/"))]
+            self._extensions[folder] = {
+                file.rpartition("/")[2].partition(".")[0]: self.disk.size(file) or 0 for file in files
+            }
+        return self._extensions[folder].get(name.removesuffix(".py"))
+
     # --- links ------------------------------------------------------------------------------------------------------
 
     def _link(self, node: Node) -> None:
-        known = self.footprints.knows_environment  # what is there, and what is not
+        # where it is known what is there, what waits for anything else, such as a variable of the shell, is taken to
+        # wait in vain
+        known = self.footprints.knows_environment
         eager = node.outline.eager
         wanted = [item for item in eager if not item.optional or (known and not item.conditional)]
-        tried = [item for item in eager if item.optional and (not known or item.conditional)]
+        tried = [item for item in eager if item.optional and not known]
         files, node.third, node.unknown = self.resolved(node.path, wanted)
         more, node.optional, _ = self.resolved(node.path, tried)
         node.first = frozenset(files | more)
@@ -256,14 +282,28 @@ class ImportGraph:
         """Bytes of source of a set of first-party files."""
         return sum(node.outline.size for number, node in enumerate(self.nodes) if files >> number & 1)
 
+    def rewritten_bytes(self, files: int) -> int:
+        """Bytes of source of those among them that pytest rewrites: test modules and conftests."""
+        return sum(
+            node.outline.size
+            for number, node in enumerate(self.nodes)
+            if files >> number & 1 and REWRITTEN.search(node.path)
+        )
+
+    def compiled_bytes(self, files: int) -> int:
+        """Bytes of the extension modules among a set of first-party files."""
+        return sum(node.compiled for number, node in enumerate(self.nodes) if files >> number & 1)
+
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def reached(self, words: frozenset[str], files: int) -> list[Reached]:
+    def reached(self, outline: Outline, files: int) -> list[Reached]:
         """Functions of product files that a file's words lead to, as far as they import or start something."""
         found: list[Reached] = []
         seen: set[int] = set()
+        words = outline.words - outline.bases.keys()
         names = set(words)
-        frontier = set(words)
+        bound = frozenset(name for item in outline.eager for name in item.names)
+        frontier = names - (_BUILTIN_METHODS - bound)
         for depth in range(1, _DEPTH + 1):
             following: set[str] = set()
             for name in sorted(frontier & self._by_name.keys()):
@@ -274,7 +314,7 @@ class ImportGraph:
                     following |= function.calls
                     if function.imports or function.started:
                         found.append(Reached(path, function, depth))
-            frontier = following - names
+            frontier = following - names - _BUILTIN_METHODS
             names |= following
         return found
 

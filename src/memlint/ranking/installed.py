@@ -1,15 +1,18 @@
-"""Which libraries an environment beside the suite holds, as its folder shows; nothing of it is started."""
+"""What an environment beside the suite holds, as its folder shows: libraries, plugins of pytest. Nothing is started."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from configparser import ConfigParser, Error
 
 from memlint.disk import RealDisk
 
 _ENVIRONMENTS = (".venv", "venv", "env")
 _LAYOUTS = ("lib/python*/site-packages", "Lib/site-packages")
 _MARK = "*.dist-info"
+_ENTRIES = "*.dist-info/entry_points.txt"
+_PLUGINS = "pytest11"  # the group of entry points that a pytest session loads
 
 
 def installed(disk: RealDisk) -> Callable[[str], bool] | None:
@@ -34,6 +37,28 @@ def environment_seen(disk: RealDisk) -> str:
     """The folder of packages that ``installed`` goes by, relative to the working directory; empty where it has none."""
     folders = _folders(disk)
     return (folders[0] or "./") if folders else ""
+
+
+def plugins(disk: RealDisk) -> tuple[str, ...]:
+    """The modules that the environment's distributions have every pytest session load, sorted."""
+    found = set[str]()
+    for folder in _folders(disk):
+        for path in disk.matches(f"{folder}{_ENTRIES}"):
+            found.update(_entries(disk.text(path)))
+    return tuple(sorted(found))
+
+
+def _entries(text: str) -> list[str]:
+    """The modules that a distribution registers as plugins."""
+    if _PLUGINS not in text:
+        return []
+    parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except Error:
+        return []
+    section = parser[_PLUGINS] if parser.has_section(_PLUGINS) else {}
+    return [value.partition(":")[0].strip() for value in section.values()]
 
 
 def _folders(disk: RealDisk) -> list[str]:

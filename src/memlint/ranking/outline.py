@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from memlint.ranking.children import Started, may_start, started_in
-from memlint.syntax.imports import Imported, Scan, Scope, scan
+from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
@@ -38,6 +38,7 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     threads: bool = False  # whether it asks for threads
     started: tuple[Started, ...] = ()  # in the whole text
     words: frozenset[str] = frozenset()
+    scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
 
 
 def outline(text: str) -> Outline:
@@ -54,6 +55,7 @@ def outline(text: str) -> Outline:
         bool(_THREADS.search(text)),
         tuple(started_in(text, roots)) if starting else (),
         frozenset(_WORD.findall(text)),
+        quoted_imports(text) if "def test" in text else (),
     )
 
 

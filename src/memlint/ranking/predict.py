@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memlint.analysis.footprint import Part, Parts, total
 from memlint.knowledge.ranking import Weights
 from memlint.model import Estimate, Reason
-from memlint.ranking.terms import FileTerms, Late, TestTerms, Workers, cases_of
+from memlint.ranking.terms import FileTerms, Late, Loads, TestTerms, Workers, cases_of
 
 _LEAST_REASON = 500_000  # bytes; what is smaller explains nothing
 _MOST_REASONS = 12
@@ -41,7 +41,7 @@ class Model:
         """The peak of one test run by itself."""
         inside = range(test.first_line, test.last_line + 1)
         late = [item for item in file.late if item.depth == 0 and item.line in inside]
-        workers = [item for item in file.workers if item.trust != "reached" and item.line in inside]
+        workers = [item for item in file.workers if item.path == file.path and item.line in inside]
         left = self._left(test, held=True)
         return self._joined(file, test.parts, left, cases_of([test], self.weights), late, workers)
 
@@ -56,14 +56,15 @@ class Model:
         )
 
     def held(self, parts: Parts) -> float:
-        """Bytes that allocations hold at one time, as far as they are resident.
+        """Bytes that allocations hold at one time, as far as they are resident and new.
 
         The largest counts with what it takes at least, but for what a session has freed by then: that serves a small
-        allocation wholly and a large one hardly, as ``session_bytes`` to its size.
+        allocation wholly and a large one hardly, as ``reused_bytes`` to its size.
         """
         certain = max((part.bytes.low for part in parts), default=0)
-        reused = self.weights.session_bytes**2 / (certain or 1)
-        return max(total(parts).likely * self.weights.allocation_share, certain - reused)
+        reused = self.weights.reused_bytes
+        beyond = total(parts).likely * self.weights.allocation_share - reused
+        return max(0.0, beyond, certain - reused**2 / (certain or 1))
 
     def _joined(
         self,
@@ -74,11 +75,11 @@ class Model:
         late: Iterable[Late],
         workers: Iterable[Workers],
     ) -> Prediction:
-        held = self.held(parts)
-        stays = total(left).likely
-        reasons = [*self._base(file, held + stays), *self._late(late)]
-        rewrite = file.source * self.weights.rewrite_expansion
-        growth = cases * self.weights.case_bytes
+        held, weights = self.held(parts), self.weights
+        reasons = [*self._base(file), *self._late(late)]
+        growth = cases * weights.case_bytes
+        rewrite = (file.source + file.rewritten) * weights.rewrite_expansion
+        ran = file.source * weights.run_expansion
         resident = held / (total(parts).likely or 1)
         reasons.append(
             Reason("growth", round(growth), file.path, 1, f"{cases:.0f} cases, kept until the end")
@@ -94,14 +95,10 @@ class Model:
             )
             for part in parts
         ]
-        own = (
-            held
-            + growth
-            + stays
-            + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
-        )
-        spare = rewrite - min(rewrite * self.weights.rewrite_reused_share, own)
-        reasons.append(Reason("base", round(spare), file.path, 1, "rewriting the file's asserts"))
+        reasons += [
+            Reason("base", round(rewrite), file.path, 1, "rewriting the asserts of its test modules"),
+            Reason("growth", round(ran), file.path, 1, "what its code leaves as it runs"),
+        ]
         alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held
         children = self._children(file, alone, workers)
         reasons += children
@@ -113,15 +110,25 @@ class Model:
         )
         return Prediction(self._bounds(alone, held, maybe, parts, beside), tuple(reasons[:_MOST_REASONS]))
 
-    def _base(self, file: FileTerms, held: float) -> list[Reason]:
-        """What every test of the file pays; allocations come first out of what a session grows by anyway."""
+    def _own(self, loaded: FileTerms | Loads) -> float:
+        """What the project's own modules take."""
         weights = self.weights
-        grown = max(0.0, weights.session_bytes - held)
+        return loaded.first_party * weights.source_expansion + loaded.compiled * weights.compiled_share
+
+    def _base(self, file: FileTerms) -> list[Reason]:
+        """What every test of the file pays."""
+        weights = self.weights
         named = ", ".join([*(name for name, _ in file.parts), "pytest and its plugins"])
         unknown = len(file.unknown) * weights.unknown_module_bytes
         skipped = f"skipped, as {file.skipped} is missing: " if file.skipped else ""
         return [
-            Reason("base", round(self.interpreter + grown), "", 0, f"{skipped}the interpreter and pytest"),
+            Reason(
+                "base",
+                round(self.interpreter + weights.session_bytes),
+                "",
+                0,
+                f"{skipped}the interpreter and pytest",
+            ),
             Reason("imports", file.imports, file.path, 0, f"imports: {named}"),
             Reason(
                 "imports",
@@ -132,7 +139,7 @@ class Model:
             ),
             Reason(
                 "imports",
-                round(file.first_party * weights.source_expansion),
+                round(self._own(file)),
                 file.path,
                 0,
                 "the project's own modules",
@@ -173,15 +180,13 @@ class Model:
 
     def _bytes_of(self, item: Workers, file: FileTerms, alone: float) -> float:
         weights = self.weights
-        product = (
-            file.imports
-            + file.optional * weights.optional_share
-            + file.first_party * weights.source_expansion
-        )
+        product = file.imports + file.optional * weights.optional_share + self._own(file)
         if item.bytes is not None:
             each = float(item.bytes)
         elif item.kind == "fork":
             each = alone * weights.fork_share
+        elif item.loads is not None:
+            each = self.interpreter + item.loads.modules + self._own(item.loads)
         elif item.kind == "child":
             each = self.interpreter + product * weights.child_import_share
         else:
@@ -191,7 +196,7 @@ class Model:
             "sure": 1.0,
             "unsure": weights.unsure_share,
             "stored": weights.stored_share,
-            "reached": weights.reached_share,
+            "called": weights.called_share,
         }
         return number * each * trust[item.trust]
 

@@ -14,12 +14,22 @@ from memlint.knowledge.footprints import SESSION
 from memlint.knowledge.ranking import Weights
 from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
+from memlint.ranking.installed import plugins
 from memlint.units import parse_bytes
 
 # sure: a table knows the callee; unsure: nothing is known of it;
-# stored: it starts nothing itself, it hands the number on; reached: product code starts them, which tests may call
-Trust = Literal["sure", "unsure", "stored", "reached"]
+# stored: it starts nothing itself, it hands the number on; called: a function that the file names starts them
+Trust = Literal["sure", "unsure", "stored", "called"]
 _MOST_WORKERS = 64  # more are never meant to run at once
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """What a process imports. Bytes."""
+
+    modules: int  # measured modules, above a bare interpreter
+    first_party: int  # source of the product's modules
+    compiled: int  # files of its extension modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class Workers:
     path: str
     line: int
     text: str
+    loads: Loads | None = None  # what its script imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ class FileTerms:
     unknown: tuple[str, ...]
     late: tuple[Late, ...]
     workers: tuple[Workers, ...]
+    rewritten: int = 0  # source of other test modules and conftests that come with it
+    compiled: int = 0  # files of the product's extension modules that are loaded
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
     skipped: str = ""  # the missing library without which the whole file is skipped
 
@@ -82,8 +95,11 @@ class TermReader:
         self.graph = graph
         self.cores = cores
         footprints = graph.footprints
-        known = SESSION in footprints.table.module
-        self.session = footprints.closure(SESSION) if known else frozenset[str]()
+        # a probed session has loaded the plugins that are installed there
+        further = () if footprints.probed is not None else plugins(graph.disk)
+        loaded = {footprints.resolve(name): None for name in (SESSION, *further)}
+        self.started = tuple(name for name in loaded if name in footprints.table.module)  # by every session
+        self.session = frozenset[str]().union(*map(footprints.closure, self.started))
 
     def of_file(self, module: Module) -> FileTerms:
         """The terms of one file; a file that cannot be read has those of an empty one."""
@@ -92,9 +108,9 @@ class TermReader:
         if skip is not None:
             node = self.graph.until(node, skip.line)
         closure = self._closure(node)
-        names = [SESSION, *self.graph.module_names(closure.modules)]
+        names = [*self.started, *self.graph.module_names(closure.modules)]
         loaded = self.graph.footprints.footprint(names)
-        reached = self.graph.reached(node.outline.words - node.outline.bases.keys(), closure.files)
+        reached = self.graph.reached(node.outline, closure.files)
         return FileTerms(
             module.path,
             node.outline.size,
@@ -106,6 +122,8 @@ class TermReader:
             tuple(sorted(closure.unknown)),
             tuple(self._late(node, closure, reached)),
             tuple(self._workers(module, node, closure, reached)),
+            rewritten=self.graph.rewritten_bytes(closure.files),
+            compiled=self.graph.compiled_bytes(closure.files),
             skipped=skip.module if skip is not None else "",
         )
 
@@ -114,7 +132,7 @@ class TermReader:
         node = self.graph.read(path) or empty(path)
         closure = self._closure(node)
         outline = node.outline
-        reached = self.graph.reached(outline.words - outline.bases.keys(), closure.files)
+        reached = self.graph.reached(outline, closure.files)
         modules = 0
         for place, function in [
             *((path, function) for function in outline.functions),
@@ -172,14 +190,28 @@ class TermReader:
     def _workers(
         self, module: Module, node: Node, closure: Closure, reached: list[Reached]
     ) -> Iterator[Workers]:
+        loads = self._scripts(node)
         for started in node.outline.started:
             trust = self._trust(started, closure)
             if trust is not None:
-                yield self._one(started, trust, module.path, 0)
+                yield self._one(started, trust, module.path, 0, loads)
         for item in reached:
-            for started in item.function.started:
+            for started in item.function.started if item.depth == 1 and not item.function.owner else ():
                 if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
-                    yield self._one(started, "reached", item.path, item.function.line)
+                    yield self._one(started, "called", item.path, item.function.line, loads)
+
+    def _scripts(self, node: Node) -> Loads | None:
+        """What the code in a file's strings imports; None where it says nothing."""
+        files, modules, _ = self.graph.resolved(node.path, node.outline.scripts)
+        if not files and not modules:
+            return None
+        closure = self.graph.closure(files, Closure(0, modules, 0, frozenset()))
+        graph = self.graph
+        return Loads(
+            graph.module_bytes(closure.modules),
+            graph.source_bytes(closure.files),
+            graph.compiled_bytes(closure.files),
+        )
 
     def _trust(self, started: Started, closure: Closure) -> Trust | None:
         """How far a number of workers given to a callee means processes; None where it means threads."""
@@ -193,7 +225,7 @@ class TermReader:
         inherited = [base for base in home.outline.bases.get(started.callee, ()) if starts_processes(base)]
         return "sure" if inherited else "stored"
 
-    def _one(self, started: Started, trust: Trust, path: str, line: int) -> Workers:
+    def _one(self, started: Started, trust: Trust, path: str, line: int, loads: Loads | None) -> Workers:
         number = started.count if started.count >= 0 else max(1, self.cores + 1 + started.count)
         size = parse_bytes(started.bytes) if started.bytes else None
         noun = "process" if number == 1 else "processes"
@@ -206,6 +238,7 @@ class TermReader:
             path,
             line + started.line - 1 if line else started.line,
             text,
+            loads if started.kind == "child" else None,
         )
 
 

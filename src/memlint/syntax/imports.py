@@ -36,6 +36,17 @@ _ON_PRESENCE = re.compile(
 # an assignment or nothing before it: what stands in a condition, a comment or a function does not match
 _AT_TOP = re.compile(r"(?:[A-Za-z_]\w*[ ]*=[ ]*)?(?:\w+\.)*")
 _NAME = re.compile(r"([\w.]+)(?:[ ]+as[ ]+(\w+))?")
+# import lines in strings, where a string, a line or a statement begins: code for another interpreter
+_QUOTED = re.compile(
+    r"""
+    (?:["']|^[ \t]*|;[ ]*|\\n)
+    (?: from[ ]+(?P<module>[A-Za-z_][\w.]*)[ ]+import[ ]+(?P<names>[\w.,\ ]+)
+      | import[ ]+(?P<plain>[\w.,\ ]+)
+    )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+_STRING = re.compile(r"""(\"{3}|'{3})[\s\S]*?\1|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 
 
 class Imported(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -185,3 +196,22 @@ def _imported(match: re.Match[str], line: int) -> Iterator[Imported]:
 def scan(text: str) -> Scan:
     """Read the imports of a Python text; what is no Python gives whatever lines look like imports."""
     return _Reader(text).read()
+
+
+def quoted_imports(text: str) -> tuple[Imported, ...]:
+    """The imports in a file's strings, as scripts for child processes have them; each once, in order of place."""
+    found: dict[tuple[str, tuple[str, ...]], Imported] = {}
+    for string in _STRING.finditer(text):
+        for match in _QUOTED.finditer(string[0]) if "import " in string[0] else ():
+            for item in _script_imports(match):
+                found.setdefault((item.module, item.names), item)
+    return tuple(found.values())
+
+
+def _script_imports(match: re.Match[str]) -> Iterator[Imported]:
+    if match["plain"] is not None:
+        named = (_NAME.match(part.strip()) for part in match["plain"].split(","))
+        yield from (Imported(0, 0, part[1]) for part in named if part)
+        return
+    parts = (_NAME.match(part.strip()) for part in match["names"].split(","))
+    yield Imported(0, 0, match["module"], tuple(part[1] for part in parts if part))
