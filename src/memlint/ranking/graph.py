@@ -40,6 +40,7 @@ class Node:
     first: frozenset[int] = frozenset()
     third: int = 0
     compiled: int = 0  # bytes of the file, for an extension module
+    top: str = ""  # the top-level module that it is or lies in
     optional: int = 0  # measured modules that it gets along without
     unknown: frozenset[str] = frozenset()
 
@@ -47,6 +48,16 @@ class Node:
 def empty(path: str) -> Node:
     """A file of which nothing is known."""
     return Node(path, Outline())
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a set of first-party files is made of. Bytes."""
+
+    source: int
+    rewritten: int  # of that, test modules and conftests, whose asserts pytest rewrites
+    compiled: int  # files of extension modules
+    tops: frozenset[str]  # top-level modules that they are or lie in
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class ImportGraph:
         self._bytes: dict[int, int] = {}
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
+        self._weighed: dict[int, Own] = {}
         self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
@@ -122,9 +134,10 @@ class ImportGraph:
             number = len(self.nodes)
             self._index[path] = number
             self.nodes.append(empty(path))
-            self.nodes[number].compiled = compiled
+            self.nodes[number].compiled, self.nodes[number].top = compiled, self._top(path)
             node = self.read(path) if not compiled else None
             if node is not None:
+                node.top = self.nodes[number].top
                 node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
                 self._register(number, node)
@@ -135,6 +148,13 @@ class ImportGraph:
             self._by_name.setdefault(function.name, []).append((number, function))
         for name in node.outline.bases:
             self._class_at.setdefault(name, []).append(number)
+
+    def _top(self, path: str) -> str:
+        *folders, name = path.split("/")
+        inside = len(folders)
+        while inside and self._is_file("/".join([*folders[:inside], "__init__.py"])):
+            inside -= 1
+        return folders[inside] if inside < len(folders) else name.removesuffix(".py")
 
     def _is_file(self, path: str) -> bool:
         return self.disk.size(path) is not None
@@ -278,21 +298,19 @@ class ImportGraph:
         """The measured modules of a set."""
         return [name for _, name in self.numbered(modules)]
 
-    def source_bytes(self, files: int) -> int:
-        """Bytes of source of a set of first-party files."""
-        return sum(node.outline.size for number, node in enumerate(self.nodes) if files >> number & 1)
-
-    def rewritten_bytes(self, files: int) -> int:
-        """Bytes of source of those among them that pytest rewrites: test modules and conftests."""
-        return sum(
-            node.outline.size
-            for number, node in enumerate(self.nodes)
-            if files >> number & 1 and REWRITTEN.search(node.path)
-        )
-
-    def compiled_bytes(self, files: int) -> int:
-        """Bytes of the extension modules among a set of first-party files."""
-        return sum(node.compiled for number, node in enumerate(self.nodes) if files >> number & 1)
+    def weigh(self, files: int) -> Own:
+        """What a set of first-party files is made of."""
+        if files not in self._weighed:
+            nodes = [
+                node for node, bit in zip(self.nodes, reversed(f"{files:b}"), strict=False) if bit == "1"
+            ]
+            self._weighed[files] = Own(
+                sum(node.outline.size for node in nodes),
+                sum(node.outline.size for node in nodes if REWRITTEN.search(node.path)),
+                sum(node.compiled for node in nodes),
+                frozenset(node.top for node in nodes),
+            )
+        return self._weighed[files]
 
     # --- calls ------------------------------------------------------------------------------------------------------
 

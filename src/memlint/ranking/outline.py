@@ -12,6 +12,7 @@ from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_QUOTED = re.compile(r"(\"{3}|'{3})[\s\S]*?\1")
 _STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
 _THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
 
@@ -46,10 +47,11 @@ def outline(text: str) -> Outline:
     found = scan(text)
     roots = _roots(found)
     starting = may_start(text, frozenset(_CALLED.findall(text)))
+    code = _QUOTED.sub(_blank, text)
     return Outline(
         len(text),
         found.eager,
-        tuple(_function(text, scope, roots, starting) for scope in found.scopes),
+        tuple(_function(code, scope, roots, starting) for scope in found.scopes),
         found.bases,
         bool(_STARTS.search(text)),
         bool(_THREADS.search(text)),
@@ -57,6 +59,11 @@ def outline(text: str) -> Outline:
         frozenset(_WORD.findall(text)),
         quoted_imports(text) if "def test" in text else (),
     )
+
+
+def _blank(quoted: re.Match[str]) -> str:
+    """As many lines and characters that say nothing: the examples in a docstring call nothing."""
+    return "\n".join(" " * len(line) for line in quoted[0].split("\n"))
 
 
 def _roots(found: Scan) -> Mapping[str, str]:

@@ -110,20 +110,23 @@ class TermReader:
         closure = self._closure(node)
         names = [*self.started, *self.graph.module_names(closure.modules)]
         loaded = self.graph.footprints.footprint(names)
+        own = self.graph.weigh(closure.files)
+        # a library that is the project itself is read file by file: its figure would count it twice
+        parts = tuple(part for part in loaded.parts if part[0].partition(".")[0] not in own.tops)
         reached = self.graph.reached(node.outline, closure.files)
         return FileTerms(
             module.path,
             node.outline.size,
-            loaded.bytes,
+            sum(size for _, size in parts),
             self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes
             - loaded.bytes,
-            tuple(part for part in loaded.parts if part[0] not in self.session)[:4],
-            self.graph.source_bytes(closure.files),
+            tuple(part for part in parts if part[0] not in self.session)[:4],
+            own.source,
             tuple(sorted(closure.unknown)),
             tuple(self._late(node, closure, reached)),
             tuple(self._workers(module, node, closure, reached)),
-            rewritten=self.graph.rewritten_bytes(closure.files),
-            compiled=self.graph.compiled_bytes(closure.files),
+            rewritten=own.rewritten,
+            compiled=own.compiled,
             skipped=skip.module if skip is not None else "",
         )
 
@@ -206,12 +209,8 @@ class TermReader:
         if not files and not modules:
             return None
         closure = self.graph.closure(files, Closure(0, modules, 0, frozenset()))
-        graph = self.graph
-        return Loads(
-            graph.module_bytes(closure.modules),
-            graph.source_bytes(closure.files),
-            graph.compiled_bytes(closure.files),
-        )
+        own = self.graph.weigh(closure.files)
+        return Loads(self.graph.module_bytes(closure.modules), own.source, own.compiled)
 
     def _trust(self, started: Started, closure: Closure) -> Trust | None:
         """How far a number of workers given to a callee means processes; None where it means threads."""
