@@ -129,6 +129,21 @@ class TestPaths:
         (suite / "pytest.ini").write_text("[pytest]\ntestpaths = gone\n")
         assert messages(run()) == {"gone": "no such file or folder"}
 
+    def test_a_testpath_that_is_missing_beside_others_is_passed_over_as_pytest_does(self, suite):
+        touch(suite, "checks/test_a.py")
+        (suite / "pytest.ini").write_text("[pytest]\ntestpaths = gone checks ol*d\n")
+        assert (found(), messages(run())) == (["checks/test_a.py"], {})
+        (suite / "memlint.toml").write_text('testpaths = ["gone", "checks"]\n')
+        assert messages(run()) == {"gone": "no such file or folder"}
+
+    def test_testpaths_may_name_packages(self, suite):
+        touch(suite, "src/shop/cart/test_a.py", "src/other/test_b.py", "tests/test_c.py")
+        ini = "[pytest]\naddopts = {}\ntestpaths = shop.cart tests\n"
+        (suite / "pytest.ini").write_text(ini.format("--pyargs"))
+        assert found() == ["src/shop/cart/test_a.py", "tests/test_c.py"]
+        (suite / "pytest.ini").write_text(ini.format("-ra"))
+        assert found() == ["tests/test_c.py"]
+
     def test_a_bracketed_folder_is_no_glob(self, suite):
         touch(suite, "a[1]/test_a.py")
         assert found("a[1]") == ["a[1]/test_a.py"]

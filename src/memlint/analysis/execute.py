@@ -318,8 +318,14 @@ class Execution(Assignment):
                 self._patched(context, frame)
             if target is not None:
                 self.assign(target, self.entered(value, frame), frame)
-        ends = self.exec_block(node.body, frame)
-        expected = len(frame.raises) > raises
+        expected = frame.raises[raises:]
+        last = len(node.body) - 1 if expected else 0
+        del frame.raises[
+            raises:
+        ]  # what is expected to raise is the last statement: those before it do their work
+        ends = self.exec_block(node.body[:last], frame)
+        frame.raises += expected
+        ends = ends or self.exec_block(node.body[last:], frame)
         del frame.raises[raises:]
         frame.guards = guards
         return ends and not expected

@@ -399,8 +399,15 @@ def _receiver(func: f.Expr) -> f.Expr:
     return func.base if isinstance(func, f.Attr) else func
 
 
+def _refused(site: Site) -> bool:
+    """Whether an enclosing ``pytest.raises`` expects the call itself to fail before it allocates; operators do not."""
+    if site.raises is None or site.raises in _AFTER_ALLOCATING:
+        return False
+    return not site.name.startswith(("operator ", "builtins."))
+
+
 def _made(site: Site) -> tuple[Parts, Parts, bool]:
-    if site.mocked or (site.raises is not None and site.raises not in _AFTER_ALLOCATING):
+    if site.mocked or _refused(site):
         return (), (), False
     if isinstance(site.callee, FunctionValue):
         if not site.inner or not any(_matters(inner) for inner in site.inner):

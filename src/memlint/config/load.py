@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from memlint.config.layers import (
     rule_table,
 )
 from memlint.config.patterns import check
-from memlint.config.pytest_config import PytestConfig, find_pytest_config
+from memlint.config.pytest_config import PytestConfig, find_pytest_config, present_testpaths
 from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
 from memlint.config.settings import ConfigError, OptionValue, Settings, shown
 from memlint.knowledge.calibration import Calibration, read_calibration
@@ -107,7 +107,7 @@ def load_settings(
         markers=markers,
         budgets=_budgets(reading, {*markers, *(suite.markers if suite else ())}, root),
         python_files=_from_suite(reading, "python_files", suite) or DEFAULT_PYTHON_FILES,
-        testpaths=_from_suite(reading, "testpaths", suite),
+        testpaths=_from_suite(reading, "testpaths", suite, present_testpaths),
         testpaths_root=suite.path.parent if suite and not has_own_testpaths else root,
         exclude=reading.take("exclude", ()),
         default_exclude=DEFAULT_EXCLUDE,
@@ -251,11 +251,17 @@ def _option(entry: Entry, book: RuleBook, code: str, name: str, value: object) -
         raise entry.wrong(f"{code}: {error}", None, name) from error
 
 
-def _from_suite(reading: _Reading, name: str, suite: PytestConfig | None) -> tuple[str, ...]:
+def _from_suite(
+    reading: _Reading,
+    name: str,
+    suite: PytestConfig | None,
+    read: Callable[[PytestConfig], tuple[str, ...]] | None = None,
+) -> tuple[str, ...]:
     """memlint's own value, else that of the suite's pytest configuration, else ()."""
     own: tuple[str, ...] = reading.take(name, ())
-    theirs: tuple[str, ...] = getattr(suite, name, ())
-    if own or not suite or not theirs:
+    if own or not suite:
         return own
-    reading.origins[name] = f"{shown(suite.path)}:{getattr(suite, f'{name}_line')}"
+    theirs: tuple[str, ...] = read(suite) if read else getattr(suite, name)
+    if theirs:
+        reading.origins[name] = f"{shown(suite.path)}:{getattr(suite, f'{name}_line')}"
     return theirs

@@ -116,3 +116,34 @@ def _lines(value: object) -> list[str]:
 def _marker_names(lines: list[str]) -> tuple[str, ...]:
     """``slow: needs a minute`` and ``budget(size): …`` name slow and budget."""
     return tuple(re.split(r"[:(\s]", line, maxsplit=1)[0] for line in lines)
+
+
+def present_testpaths(config: PytestConfig) -> tuple[str, ...]:
+    """The ``testpaths`` that are there: pytest passes over one that matches nothing, as long as another does.
+
+    With ``--pyargs`` they may name packages, which are looked for beside the file and in ``src``. Where none is there
+    all are returned, so that each is told of.
+    """
+    root = config.path.parent
+    homes = [root, root / "src"] if "--pyargs" in config.addopts else [root]
+    found = []
+    for pattern in config.testpaths:
+        for home in homes:
+            place = pattern if home == root else f"src/{pattern.replace('.', '/')}"
+            if _matches(root, place):
+                found.append(place)
+                break
+    return tuple(found) or config.testpaths
+
+
+def _matches(root: Path, place: str) -> bool:
+    if (root / place).exists():
+        return True
+    try:
+        return any(c in place for c in "*?[") and any(root.glob(place))
+    except (
+        ValueError,
+        NotImplementedError,
+        IndexError,
+    ):  # no pattern of pathlib's: told of where it is walked
+        return True
