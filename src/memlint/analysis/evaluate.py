@@ -298,6 +298,7 @@ class Evaluator(CallEvaluation):
         if node.value is not None:
             value, keys = self.eval(node.value, inner), (element,)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
+        value = _without_outer(value, frame)
         if node.kind == "generator":
             return Iterator(
                 length,
@@ -307,7 +308,11 @@ class Evaluator(CallEvaluation):
                 "filtered" if filtered else _why(sources),
                 _origin(sources),
             )
-        shared = keys is None and _is_shared(node.element, node.clauses, sources)
+        looked_up = isinstance(node.element, f.Subscript) and isinstance(
+            self.quiet_eval(node.element.base, inner), Sequence
+        )
+        target = node.element.base if looked_up else node.element  # type: ignore[union-attr]
+        shared = keys is None and _is_shared(target, node.clauses, sources)
         result = Sequence(node.kind, None, length, value, keys, shared)
         frame.note(
             node=node,
@@ -413,6 +418,19 @@ def _is_shared(node: f.Expr, clauses: tuple[f.Clause, ...], sources: list[Iterat
         if any(part == node for part in expressions(clause.target)):
             return source.why in {"", "items"} and isinstance(clause.iter, f.Name)
     return "." not in node.path
+
+
+def _without_outer(value: Value, frame: Frame) -> Value:
+    """An element such as ``{"data": array}``: the array lives outside, and every element refers to the same."""
+    if isinstance(value, Sequence) and value.items is not None and not value.shared:
+        return replace(value, items=tuple(_refers(item, frame) for item in value.items))
+    return value
+
+
+def _refers(value: Value, frame: Frame) -> Value:
+    if isinstance(value, Data) and any(value is known for known in frame.env.values()):
+        return replace(value, virtual=True)
+    return _without_outer(value, frame)
 
 
 def _why(sources: list[Iterator]) -> str:

@@ -55,6 +55,13 @@ def expects_failure(node: f.Try) -> bool:
     return any(not any(_gives_up(statement) for statement in handler.body) for handler in node.handlers)
 
 
+def skips(body: tuple[f.Stmt, ...]) -> bool:
+    """``except Exception: pytest.skip("no database here")``: there was nothing to acquire."""
+    last = body[-1] if body else None
+    call = last.value if isinstance(last, f.ExprStmt) else None
+    return isinstance(call, f.Call) and last_name(call.func) in {"skip", "skipTest", "importorskip"}
+
+
 def _gives_up(statement: f.Stmt) -> bool:
     if isinstance(statement, (f.Raise, f.Return)):
         return True

@@ -16,6 +16,7 @@ from memlint.analysis.expectations import (
     first_name,
     last_name,
     says_gone,
+    skips,
     without_tested,
 )
 from memlint.analysis.holdings import Holdings, mentioned, named
@@ -291,7 +292,14 @@ class Flow(Holdings):
         return state
 
     def _delete(self, node: f.Del, state: State, exits: Exits, run: Run) -> State | None:
-        """``del pool`` where the body looks whether that collects it: what it tests is the release."""
+        """``del pool`` where the body looks whether that collects it: that is the release. ``del file`` closes it."""
+        for target in node.targets if not run.loops else ():
+            held = state.names.pop(target.path, NOTHING) if isinstance(target, f.Name) else NOTHING
+            state.settle(
+                frozenset(o for o in held if o.resource.forgotten == "closed" and not state.holders(o))
+            )
+            if isinstance(target, f.Name) and held:
+                state.names[target.path] = held
         if says(run.function, "ref") and not _COLLECTING.isdisjoint(words(run.function)):
             state.settle(
                 frozenset(
@@ -409,7 +417,8 @@ class Flow(Holdings):
             inner.raises = None if any(catches_all(handler) for handler in node.handlers) else inner.raises
             for handler in node.handlers:
                 if caught is not None:
-                    after = merge(after, self.block(handler.body, caught.copy(), inner, run))
+                    start = before if skips(handler.body) else caught
+                    after = merge(after, self.block(handler.body, start.copy(), inner, run))
         if not node.final:
             exits.take(inner)
             return after
@@ -432,10 +441,6 @@ class Flow(Holdings):
                     leaving.settle(closed)
             exits.take(entering)
             closes = frozenset(o for o in held if o.resource.with_ == "releases" or closing_inside(manager))
-            for obligation in closes:
-                obligation.started = obligation.started or not {"start", "await"}.isdisjoint(
-                    obligation.resource.started_by
-                )
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)

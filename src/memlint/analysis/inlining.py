@@ -173,6 +173,9 @@ class Inlining(Handover):
             new.owner = moved.get(obligation.owner, obligation.owner) if obligation.owner else None
             new.parent = moved.get(obligation.parent, obligation.parent) if obligation.parent else None
             state.masks[new] = state.masks.pop(obligation, frozenset({0}))
+        for name, held in state.names.items():
+            if not held.isdisjoint(moved):  # the factory has noted it down, too
+                state.names[name] = frozenset(moved.get(obligation, obligation) for obligation in held)
         return frozenset(moved.values())
 
     def obligation_at(self, site: Site, made: Obligation) -> Obligation:

@@ -333,6 +333,11 @@ class Lifetimes(Inlining):
                 return
             if verdict == "partial" and method.function.name not in {"__repr__", "__str__"}:
                 best, missing = "partial", debt.missing
+        if best == "partial":
+            together = [m for m in self.teardowns.methods(body.owner) if m.function is not body.function]
+            if self._rest(debt, together, normal) in {"released", "kept", "unsure"}:
+                debt.verdict = "kept"  # one method does what another one leaves
+                return
         known = self.evaluator.external_bases(body.owner)
         foreign = any(name not in {"builtins.object", "abc.ABC"} for name in known)
         if best == "never" and (

@@ -136,6 +136,8 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("other", "a text")
     if path.text in {"", ".", "./"}:
         return OPAQUE
+    if path.text is not None and path.text.startswith("memory://"):
+        return Source("small", "a file system in memory")
     if path.base == "url":
         if path.text is not None and _LOCAL.match(path.text):
             return Source("opaque", "a local server")

@@ -22,6 +22,7 @@ from memlint.rules.allocations import (
     within_larger,
 )
 from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.load import is_passing
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -234,7 +235,7 @@ def _weight(size: Estimate | None) -> str:
 
 def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[Draft]:
     source = weigh(origin, site.frame.module, ctx.project.disk) if origin is not UNKNOWN else None
-    if source is None or source.known != "unknown":
+    if source is None or source.known != "unknown" or is_passing(source, ctx):
         return
     message = f"{what} keeps all that {source.text} gives, and nothing bounds it"
     yield Draft(
@@ -275,7 +276,7 @@ def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[
     weighed = (
         weigh(source.origin, growth.frame.module, ctx.project.disk) if source.origin is not UNKNOWN else None
     )
-    if weighed is None or weighed.known != "unknown":
+    if weighed is None or weighed.known != "unknown" or is_passing(weighed, ctx):
         return
     message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
     yield Draft("MEM202", growth.at, message, "Look at the items one by one.", Confidence.MEDIUM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from memlint import facts as f
@@ -49,9 +50,13 @@ _FAKE_NETWORKS = {
     "httpserver",
 }
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
+_IDLE = ("assert", "print", "sleep", "importorskip", "skip", "seed", "simplefilter", "filterwarnings")
+_CHANGING = re.compile(
+    r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
+)
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
-_REMOVING = frozenset({"remove", "unlink", "rename", "replace"})
+_REMOVING = frozenset({"remove", "unlink", "rename", "exists", "isfile", "is_file"})
 _COMMANDS = frozenset(
     {
         "subprocess.run",
@@ -96,11 +101,12 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = site.name.rpartition(".")[2]
     if source.bytes is None:
-        if _writes_itself(site, source) or _is_passing(source, ctx):
+        if _writes_itself(site, source) or is_passing(source, ctx):
             return
         sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
         sure = sure and not _small_by_nature(source) and "storage_options" not in site.args
         sure = sure and not (_is_at_home(source) and _sets_environment(ctx))
+        sure = sure and not (_is_bare(source) and _does_something_before(site, ctx))
         confidence = Confidence.MEDIUM if sure else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
@@ -132,8 +138,32 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
     params = {param.name for param in ctx.body.function.params}
     for around in ctx.lifetimes.teardowns.fixtures_around(ctx.body):
         words += around.function.mentions.split()
-    changes = any("chdir" in word or "switchdir" in word or word in _OWN_FOLDERS for word in words)
+    changes = any(_CHANGING.search(word) is not None or word in _OWN_FOLDERS for word in words)
     return changes or not params.isdisjoint(_OWN_FOLDERS)
+
+
+def _is_bare(source: Source) -> bool:
+    """A name without a folder that is not there: a test's working folder holds what the test has made."""
+    return source.path is not None and source.bytes is None and not re.search(r"[/\\:~]", source.path)
+
+
+def _does_something_before(site: Site, ctx: Context) -> bool:
+    """Whether the body calls something for its effect alone before it reads."""
+    if ctx.body is None:
+        return False
+    for statement, _ in traverse.statements(f.body_of(ctx.body.function)):
+        call = statement.value if isinstance(statement, f.ExprStmt) else None
+        if isinstance(call, f.Await):
+            call = call.value
+        if isinstance(call, f.Call) and call.at[0] < site.line:
+            last = (
+                call.func.path.rpartition(".")[2]
+                if isinstance(call.func, f.Name)
+                else getattr(call.func, "attr", "")
+            )
+            if last != "write" and not last.startswith(_IDLE):
+                return True
+    return False
 
 
 def _is_at_home(source: Source) -> bool:
@@ -145,13 +175,7 @@ def _sets_environment(ctx: Context) -> bool:
     """Whether the test, or what runs around it, sets variables of the environment."""
     if ctx.body is None:
         return False
-    around = ctx.lifetimes.teardowns.fixtures_around(ctx.body)
-    if ctx.body.owner is not None:
-        own = ctx.suite.of(ctx.body.module).bodies
-        around += [
-            b for b in own if b.role == "setup" and b.owner is not None and b.owner.cls is ctx.body.owner.cls
-        ]
-    return any(map(_sets_variables, (ctx.body, *around)))
+    return any(map(_sets_variables, (ctx.body, *_beside(ctx.body, ctx))))
 
 
 def _sets_variables(body: Body) -> bool:
@@ -171,23 +195,47 @@ def _sets_variables(body: Body) -> bool:
     )
 
 
-def _is_passing(source: Source, ctx: Context) -> bool:
-    """A relative path that is not there, and that the body writes, removes, or runs a command to make."""
+def is_passing(source: Source, ctx: Context) -> bool:
+    """A relative path that is not there, and that the test writes, looks for, removes, or runs a command to make."""
     if ctx.body is None or source.path is None or source.path.startswith(("/", "~")) or "://" in source.path:
         return False
+    if any(
+        site.name.rpartition(".")[2] in _REMOVING and _is_path(site.receiver, source.path)
+        for site in ctx.suite.evaluate(ctx.body).sites
+    ):
+        return True
+    frame, names = ctx.suite.evaluate(ctx.body), set()
     for node, _, _ in traverse.calls(f.body_of(ctx.body.function)):
         callee = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
         last = callee.rpartition(".")[2]
         if callee in _COMMANDS:
             return True
-        if last in _REMOVING or last.startswith(_WRITERS):
-            named = (
-                ctx.suite.evaluator.quiet_eval(arg.value, ctx.suite.evaluate(ctx.body)) for arg in node.args
-            )
-            paths = (arithmetic.as_path(value) for value in named)
-            if any(path is not None and path.text == source.path for path in paths):
+        for arg in node.args:
+            path = arithmetic.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
+            if path is None or path.text != source.path:
+                continue
+            if last in _REMOVING or last.startswith(_WRITERS):
                 return True
-    return False
+            if isinstance(arg.value, f.Name):
+                names.add(arg.value.path.rpartition(".")[2])
+    return any(
+        not _REMOVING.isdisjoint(words) and not names.isdisjoint(words)
+        for words in (traverse.words(body.function) for body in _beside(ctx.body, ctx))
+    )
+
+
+def _is_path(value: Value, text: str) -> bool:
+    path = arithmetic.as_path(value)
+    return path is not None and path.text == text
+
+
+def _beside(body: Body, ctx: Context) -> list[Body]:
+    """The fixtures around a body, and the other methods of its class."""
+    around = ctx.lifetimes.teardowns.fixtures_around(body)
+    if body.owner is None:
+        return around
+    bodies = ctx.suite.of(body.module).bodies
+    return around + [x for x in bodies if x.owner is not None and x.owner.cls is body.owner.cls]
 
 
 def _small_by_nature(source: Source) -> bool:
@@ -256,10 +304,20 @@ def _network_is_fake(ctx: Context) -> bool:
     """Whether the body answers its requests itself (requests_mock, responses, respx …)."""
     if ctx.body is None:
         return False
+    if any(part.startswith("mock_") for part in _decorators(ctx.body)):
+        return True  # moto's, around a test or its class
     names = {param.name for param in ctx.body.function.params}
     return bool(names & _FAKE_NETWORKS) or any(
         name in ctx.body.function.mentions.split() for name in _FAKE_NETWORKS
     )
+
+
+def _decorators(body: Body) -> Iterator[str]:
+    """The last names of the decorators of a test and its class."""
+    for decorator, _ in [*body.function.decorators, *(body.owner.cls.decorators if body.owner else ())]:
+        target = decorator.func if isinstance(decorator, f.Call) else decorator
+        if isinstance(target, f.Name):
+            yield target.path.rpartition(".")[2]
 
 
 def _advice(load: Load) -> str:
@@ -412,6 +470,14 @@ def _is_null_device(value: Value) -> bool:
     return text_of(value) == "/dev/null" or (isinstance(value, Ref) and value.name == "os.devnull")
 
 
+def _is_given(site: Site, node: f.Node) -> bool:
+    """Whether it is an argument of a function, which keeps what it reads, not what it reads from."""
+    if not isinstance(node, f.Call) or not isinstance(node.func, f.Name):
+        return False
+    makes_object = node.func.path.rpartition(".")[2][:1].isupper()
+    return not makes_object and any(arg.value is site.node for arg in node.args)
+
+
 def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
     """Whether the same import also closes it: by ``with``, by a call, or at once because nothing keeps it."""
     releases = {name for group in resource.release for name in group}
@@ -419,7 +485,8 @@ def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
     for statement, _ in traverse.statements(ctx.module.body):
         for expression in traverse.own_expressions(statement):
             for node in traverse.walk(expression):
-                if isinstance(node, f.Attr) and node.base is site.node and resource.forgotten == "closed":
+                passing = node.base is site.node if isinstance(node, f.Attr) else _is_given(site, node)
+                if passing and resource.forgotten == "closed":
                     return True
                 if node is site.node and isinstance(statement, f.Assign):
                     names |= {target.path for target in statement.targets if isinstance(target, f.Name)}

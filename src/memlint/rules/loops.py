@@ -48,7 +48,7 @@ def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
         return
     plain = found.how in {"tuple", "bytes", "list"}
     confidence = None
-    if plain and (count is None or count.high < _MANY_ROUNDS):
+    if plain and (count is None or count.high <= _MANY_ROUNDS):
         confidence = Confidence.LOW
     many = (
         f"{count.high:,.0f} rounds copy"

@@ -23,6 +23,7 @@ _GUARD = re.compile(
     r"(?i)^_*(?:require|need|check|ensure|skip|big|large|huge|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
 )
 _SIZES = frozenset({"large", "big", "heavy", "huge", "bigmem", "bigmemtest", "large_memory", "high_memory"})
+_OTHERS = ("pytest.", "mark.", "mock.", "patch", "unittest.")  # decorators whose texts mean something else
 _GUARD_WORD = re.compile(r"(?i)mem")
 _UNITS = {
     "kb": 10**3,
@@ -135,6 +136,7 @@ def _related(parts: Parts) -> tuple[Related, ...]:
 
 def _announced(body: Body, ctx: Context) -> bool:
     names = _names_of_marks(body, ctx) | set(_decorators(body))
+    names |= set(_texts_of_decorators(body))
     if names & set(ctx.markers) or any(_GUARD.search(name) or name in _SIZES for name in names):
         return True
     return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
@@ -147,6 +149,14 @@ def _decorators(body: Body) -> Iterator[str]:
         target = decorator.func if isinstance(decorator, f.Call) else decorator
         if isinstance(target, f.Name):
             yield target.path.rpartition(".")[2]
+
+
+def _texts_of_decorators(body: Body) -> Iterator[str]:
+    """What decorators other than pytest's are told: ``@runs_if_extra("slow")``."""
+    for decorator, _ in body.function.decorators:
+        func = decorator.func if isinstance(decorator, f.Call) else None
+        if isinstance(decorator, f.Call) and isinstance(func, f.Name) and not func.path.startswith(_OTHERS):
+            yield from (arg.value.value for arg in decorator.args if isinstance(arg.value, f.Text))
 
 
 def _skipped_for_memory(body: Body) -> bool:

@@ -179,6 +179,8 @@ def _closed_when_forgotten(debt: Debt) -> bool:
     obligation = debt.obligation
     if debt.how != "local" or obligation.resource.forgotten != "closed":
         return False
+    if obligation.via is not None and obligation.via.frame.module.is_product:
+        return True  # who made it keeps no hold of it either
     lasting = debt.body.role in {"fixture", "setup"}  # what is said of these is that they keep something
     if obligation.passing:
         return lasting or obligation.passing == "attribute"
