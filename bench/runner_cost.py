@@ -6,7 +6,8 @@
 
 Every contender runs the same files, in the same session, one after the other; where one is not installed it is left
 out. Prints a line each: seconds by the clock and of the processor, processor milliseconds more a file and microseconds
-more a test than plain pytest a file, and the peak memory of the process that drives the run.
+more a test than plain pytest a file, the peak memory of the process that drives the run, and the share of the run's
+seconds that its journal took: the same records written once more, each unit's end brought to the disk.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from memlint.runner import journal
+
 _TESTS = "import pytest\n@pytest.mark.parametrize('n', range({tests}))\ndef test_n(n): assert n >= 0\n"
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 _MEMLINT = [sys.executable, "-m", "memlint", "measure", "--order", "given", "-q"]
@@ -37,6 +40,7 @@ class Cost:
     seconds: float
     cpu_seconds: float  # of all processes: says more than the clock on a busy machine
     driver_bytes: int  # peak of the process that was started, without its children
+    journal_seconds: float | None = None
 
 
 def make_suite(folder: Path, files: int, tests: int) -> list[str]:
@@ -114,7 +118,21 @@ def measure(only: list[str], files: int, tests: int) -> Iterator[Cost]:
             except subprocess.CalledProcessError as error:
                 print(f"contender {name}  does not work here: exit code {error.returncode}")
                 continue
-            yield Cost(name, time.perf_counter() - started, _cpu_seconds() - cpu, peak)
+            seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu
+            yield Cost(name, seconds, cpu, peak, _journal_seconds(Path(folder)))
+
+
+def _journal_seconds(folder: Path) -> float | None:
+    """What writing the run's journal takes, on the same disk; None where there is none."""
+    written = folder / ".memlint" / "journal.jsonl"
+    if not written.exists():
+        return None
+    records = list(journal.read(written))
+    with journal.Writer(folder / "again.jsonl", append=False) as writer:
+        started = time.perf_counter()
+        for record in records:
+            writer.write(record)
+        return time.perf_counter() - started
 
 
 def _cpu_seconds() -> float:
@@ -137,7 +155,7 @@ def main() -> None:
     for cost in measure(options.only, options.files, options.tests):
         base = cost.cpu_seconds if cost.name == "plain" else base
         more = cost.cpu_seconds - base if base is not None else 0.0
-        row = {
+        row: dict[str, object] = {
             "contender": cost.name,
             "seconds": round(cost.seconds, 2),
             "cpu_seconds": round(cost.cpu_seconds, 2),
@@ -145,6 +163,8 @@ def main() -> None:
             "us_more_a_test": round(more / options.files / options.tests * 1e6, 1),
             "driver_mib": round(cost.driver_bytes / 2**20, 1),
         }
+        if cost.journal_seconds is not None:
+            row["journal_percent"] = round(100 * cost.journal_seconds / cost.seconds, 2)
         print(
             json.dumps(row) if options.json else "  ".join(f"{key} {value}" for key, value in row.items()),
             flush=True,
