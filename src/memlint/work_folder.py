@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 WORK_FOLDER = Path(".memlint")
+JOURNAL = WORK_FOLDER / "journal.jsonl"  # of 'memlint measure'
+BISECT_JOURNAL = WORK_FOLDER / "bisect.jsonl"
 _IGNORE = "*\n!calibration.toml\n"  # calibration is meant to be reviewed and committed
 
 

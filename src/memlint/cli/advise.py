@@ -6,15 +6,24 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from memlint.cli import measure
-from memlint.cli.measure import Duration, Size, TroubleError
-from memlint.cli.options import LIST_HELP, config_options, say
+from memlint.cli.measuring import (
+    METERS,
+    limit_option,
+    meter_option,
+    need_posix,
+    request,
+    suite_options,
+    timeout_option,
+)
+from memlint.cli.options import Size, config_options, list_option, paths_argument, say
 from memlint.cli.output import write_output
+from memlint.cli.survey import survey
+from memlint.cli.trouble import TroubleError
 from memlint.units import format_bytes
 
 if TYPE_CHECKING:
@@ -35,15 +44,8 @@ Exit codes:
 
 
 @click.command("advise", epilog=_EPILOG)
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
-@click.option(
-    "--test-file",
-    "lists",
-    type=click.File("rb"),
-    multiple=True,
-    metavar="LIST",
-    help=LIST_HELP,
-)
+@paths_argument
+@list_option
 @click.option(
     "-o",
     "--output",
@@ -62,29 +64,13 @@ Exit codes:
 @click.option(
     "--memory", type=Size(), metavar="SIZE", help="Of the machine that will run the suite; default: this one."
 )
-@click.option("--limit", type=Size(), metavar="SIZE", help="Memory of a run's whole process tree.")
-@click.option("--timeout", type=Duration(), metavar="TIME", help="Of a run: seconds, or 10m.")
+@limit_option("Memory of a run's whole process tree.")
+@timeout_option
 @click.option(
     "--plugins/--no-plugins", default=True, help="Try each installed plugin switched off, one by one."
 )
-@click.option("--pytest-args", default="", metavar="ARGS", help="Passed on to pytest in every run.")
-@click.option(
-    "--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own."
-)
-@click.option(
-    "--env",
-    "environment",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set in the runs' environment. Repeatable.",
-)
-@click.option(
-    "--meter",
-    type=click.Choice(["auto", "cgroup2", "cgroup1", "sampling", "psutil"]),
-    default="auto",
-    show_default=True,
-    help="How memory is measured; see 'memlint doctor'.",
-)
+@suite_options
+@meter_option(*METERS)
 @click.option("-q", "--quiet", is_flag=True, help="Write the configuration alone.")
 @config_options
 def command(**options: Any) -> int:
@@ -105,8 +91,7 @@ def _advise(options: dict[str, Any]) -> int:
     from memlint.runner.journal import JournalError
     from memlint.runner.meters.choose import MeterUnavailableError, memory_bytes
 
-    if os.name != "posix":
-        raise TroubleError("measuring needs a POSIX system: process groups, signals, file locks")
+    need_posix()
     runs = _Runs(options)
     plugins = installed_plugins(options["python"], dict(runs.request.environment))
     tried = _options(options, plugins)
@@ -152,16 +137,14 @@ class _Runs:
         self._count = 0
 
     def __call__(self, args: tuple[str, ...]) -> Sample:
-        from dataclasses import replace
-
         from memlint.advice import Sample
         from memlint.runner.display import Lines
         from memlint.runner.run import carry_out
 
         self._count += 1
         journal = self._folder / f"{self._count:03}.jsonl"
-        request = replace(self.request, journal=journal, pytest_args=(*self.request.pytest_args, *args))
-        outcome = carry_out(request, Lines(lambda line: None))
+        wanted = replace(self.request, journal=journal, pytest_args=(*self.request.pytest_args, *args))
+        outcome = carry_out(wanted, Lines(lambda line: None))
         if outcome.interrupted:
             raise KeyboardInterrupt
         unit = outcome.summary.heaviest_units[0]
@@ -177,26 +160,8 @@ class _Runs:
 
 def _request(options: dict[str, Any]) -> Request:
     """One unit of all files, in the order pytest itself would take them."""
-    from memlint.runner.run import Request
-
-    question = {**options, "order": "given", "jobs": 1}
-    surveyed = measure._survey(question)
-    return Request(
-        named=surveyed.named,
-        predictions={},
-        root=Path.cwd(),
-        python=options["python"],
-        journal=Path(),
-        argv=tuple(sys.argv[1:]),
-        batch_size=max(1, len(surveyed.named)),
-        fail_fast=True,
-        limit=options["limit"],
-        timeout=options["timeout"],
-        pytest_args=measure._pytest_args(options["pytest_args"]),
-        environment=tuple(measure._variables(options["environment"])),
-        keep_output="never",
-        meter=options["meter"],
-    )
+    common = request(options, survey(options, ranked=False))
+    return replace(common, batch_size=max(1, len(common.named)), fail_fast=True, keep_output="never")
 
 
 def _config(advice: Advice, options: dict[str, Any]) -> Iterator[str]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from memlint import work_folder
-from memlint.cli import measure
-from memlint.cli.options import LIST_HELP, config_options
+from memlint.cli.measuring import (
+    METERS,
+    display,
+    limit_option,
+    meter_option,
+    request,
+    suite_options,
+    timeout_option,
+    write_line,
+)
+from memlint.cli.options import config_options, list_option, paths_argument
+from memlint.cli.survey import survey
+from memlint.cli.trouble import TroubleError
 
 if TYPE_CHECKING:
     from memlint.model import CulpritSearch
     from memlint.runner.run import Request
 
-DEFAULT_JOURNAL = work_folder.WORK_FOLDER / "bisect.jsonl"
 _EPILOG = """\b
 Examples:
   memlint bisect tests/ --limit 2GiB             the limit of the job that dies
@@ -30,23 +39,17 @@ Exit codes:
 
 
 @click.command("bisect", epilog=_EPILOG)
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
-@click.option("--test-file", "lists", type=click.File("rb"), multiple=True, metavar="LIST", help=LIST_HELP)
-@click.option(
-    "--limit",
-    type=measure.Size(),
-    required=True,
-    metavar="SIZE",
-    help="Memory under which the suite dies, e.g. 2GiB.",
-)
+@paths_argument
+@list_option
+@limit_option("Memory under which the suite dies, e.g. 2GiB.", required=True)
 @click.option(
     "--max-runs", type=click.IntRange(min=1), default=30, show_default=True, help="Most runs of a search."
 )
-@click.option("--timeout", type=measure.Duration(), metavar="TIME", help="Of a run: seconds, or 10m.")
+@timeout_option
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_JOURNAL,
+    default=work_folder.BISECT_JOURNAL,
     show_default=True,
     metavar="FILE",
     help="Where every run is recorded; a search goes on from it.",
@@ -60,20 +63,8 @@ Exit codes:
     show_default=True,
     help="Of the statement at the end.",
 )
-@click.option("--pytest-args", default="", metavar="ARGS", help="Passed on to pytest.")
-@click.option(
-    "--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own."
-)
-@click.option(
-    "--env", "environment", multiple=True, metavar="NAME=VALUE", help="Set in the runs' environment."
-)
-@click.option(
-    "--meter",
-    type=click.Choice(["auto", "cgroup2", "cgroup1", "sampling", "psutil"]),
-    default="auto",
-    show_default=True,
-    help="How memory is measured; see 'memlint doctor'.",
-)
+@suite_options
+@meter_option(*METERS)
 @click.option("--heartbeat", is_flag=True, help="Plain lines, also while a run is going on.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the statement.")
 @config_options
@@ -102,18 +93,18 @@ def _search(options: dict[str, Any]) -> CulpritSearch:
     from memlint.runner.journal import JournalError
     from memlint.runner.meters.choose import MeterUnavailableError
 
-    request = _request(options)
-    if len(request.named) == 0:
-        raise measure.TroubleError("no test files found")
-    if options["journal"] == DEFAULT_JOURNAL:
+    wanted = _request(options)
+    if not wanted.named:
+        raise TroubleError("no test files found")
+    if options["journal"] == work_folder.BISECT_JOURNAL:
         work_folder.prepare()
     try:
         with local_laboratory(
-            request, options["max_runs"], _display(options), restart=options["restart"]
+            wanted, options["max_runs"], _display(options), restart=options["restart"]
         ) as laboratory:
-            return search(request.named, options["limit"], laboratory)
+            return search(wanted.named, options["limit"], laboratory)
     except (ExecutorError, JournalError, MeterUnavailableError) as error:
-        raise measure.TroubleError(str(error)) from error
+        raise TroubleError(str(error)) from error
 
 
 def _display(options: dict[str, Any]) -> Any:
@@ -122,26 +113,12 @@ def _display(options: dict[str, Any]) -> Any:
 
     if options["quiet"] or options["form"] == "json":
         return Lines(lambda line: None)
-    return measure._display(options, measure._write)
+    return display(options, write_line)
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from memlint.runner.run import Request
-
-    surveyed = measure._survey({**options, "order": "given", "jobs": 1})
+    surveyed = survey(options, ranked=False)
     by_id = [name for name in surveyed.named if "::" in name]
     if by_id:
-        raise measure.TroubleError(f"a search goes over files: name the file of {by_id[0]}")
-    return Request(
-        named=surveyed.named,
-        predictions={},
-        root=Path.cwd(),
-        python=options["python"],
-        journal=options["journal"],
-        argv=tuple(sys.argv[1:]),
-        limit=options["limit"],
-        timeout=options["timeout"],
-        pytest_args=measure._pytest_args(options["pytest_args"]),
-        environment=tuple(measure._variables(options["environment"])),
-        meter=options["meter"],
-    )
+        raise TroubleError(f"a search goes over files: name the file of {by_id[0]}")
+    return request(options, surveyed)

@@ -19,8 +19,9 @@ from memlint.cli.options import (
     targets,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, write_output
+from memlint.cli.output import write_output
 from memlint.cli.progress import shown_progress
+from memlint.cli.trouble import TroubleError
 
 if TYPE_CHECKING:
     from memlint.config import Settings

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from memlint.cli.options import config_options, settings_for
-from memlint.cli.output import TroubleError, write_output
+from memlint.cli.output import write_output
+from memlint.cli.trouble import TroubleError
 
 if TYPE_CHECKING:
     from io import BufferedReader

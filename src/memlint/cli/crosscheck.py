@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memlint.cli.measure import DEFAULT_JOURNAL
 from memlint.cli.options import (
     config_options,
     output_option,
@@ -19,9 +18,11 @@ from memlint.cli.options import (
     targets,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
+from memlint.cli.trouble import TroubleError
 from memlint.report import AGREEMENT_FORMATS, get_agreement_reporter
+from memlint.work_folder import JOURNAL
 
 if TYPE_CHECKING:
     from memlint.crosscheck import Measured
@@ -46,7 +47,7 @@ journal_options = stacked(
         type=click.Path(dir_okay=False, path_type=Path),
         multiple=True,
         metavar="FILE",
-        help=f"What was measured; repeatable. Default: {DEFAULT_JOURNAL}.",
+        help=f"What was measured; repeatable. Default: {JOURNAL}.",
     ),
     click.option(
         "--context",
@@ -147,10 +148,10 @@ def read_journals(journals: tuple[Path, ...], context: str | None) -> Measured:
     from memlint.crosscheck import gather
     from memlint.runner.journal import JournalError
 
-    if not journals and not DEFAULT_JOURNAL.exists():
-        raise TroubleError(f"there is no {DEFAULT_JOURNAL}: run 'memlint measure' first, or name a --journal")
+    if not journals and not JOURNAL.exists():
+        raise TroubleError(f"there is no {JOURNAL}: run 'memlint measure' first, or name a --journal")
     try:
-        return gather(journals or (DEFAULT_JOURNAL,), context)
+        return gather(journals or (JOURNAL,), context)
     except JournalError as error:
         raise TroubleError(f"nothing was measured that can be used: {error}") from error
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from memlint.cli.options import config_options, output_option, settings_for, terminal_options
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
+from memlint.cli.trouble import TroubleError
 from memlint.report import COMPARISON_FORMATS, get_comparison_reporter
 
 _EPILOG = """\b

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memlint.cli.options import config_options, settings_for
-from memlint.cli.output import TroubleError, terminal_width, wants_color, write_output
+from memlint.cli.output import terminal_width, wants_color, write_output
+from memlint.cli.trouble import TroubleError
 
 if TYPE_CHECKING:
     from memlint.knowledge.rulebook import Case, Rule

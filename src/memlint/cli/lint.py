@@ -23,8 +23,9 @@ from memlint.cli.options import (
     targets,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import Progress, shown_progress
+from memlint.cli.trouble import TroubleError
 from memlint.model import Level, LintResult, Severity, Summary
 from memlint.report import FORMATS, get_reporter
 

@@ -1,36 +1,41 @@
-"""``memlint measure``: run the suite in isolated processes and measure it.
-
-The supervisor stays small, so what needs the configuration, the file walk and the analysis happens in a short
-process of its own, the survey, that prints files and predictions.
-"""
+"""``memlint measure``: run the suite in isolated processes and measure it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import pickle
 import random
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from memlint import work_folder
-from memlint.cli.options import LIST_HELP, Jobs, ParamType, config_options, say
+from memlint.cli.measuring import (
+    METERS,
+    display,
+    limit_option,
+    meter_option,
+    need_posix,
+    request,
+    suite_options,
+    timeout_option,
+    write_line,
+)
+from memlint.cli.options import Jobs, ParamType, config_options, list_option, paths_argument, say
 from memlint.cli.profiling import missing_memray, profile_lines
+from memlint.cli.survey import survey
+from memlint.cli.trouble import TroubleError
 from memlint.model import Cause
-from memlint.units import parse_bytes
 
-DEFAULT_JOURNAL = work_folder.WORK_FOLDER / "journal.jsonl"
+if TYPE_CHECKING:
+    from memlint.runner.run import Outcome, Request
+
 _DIAGNOSIS = "from memlint.cli.measure import diagnosis; diagnosis()"
-_SURVEY = "from memlint.cli.measure import survey; survey()"
 _EPILOG = """\b
 Examples:
   memlint measure tests/ --limit 2GiB            each file in its own process, heaviest suspects first
@@ -43,33 +48,6 @@ Examples:
 Exit codes:
   0  every unit passed    1  a unit failed or broke its limit    2  the job could not be done
 """
-
-
-class Size(ParamType):
-    """Bytes, as ``2GiB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            size = parse_bytes(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size <= 0:
-            self.fail("must be more than nothing", param, ctx)
-        return size
-
-
-class Duration(ParamType):
-    """Seconds: ``90``, ``90s``, ``10m``, ``1h``."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
-        if match is None or float(match[1]) == 0:
-            self.fail(f"{value!r} is no duration: write seconds, or 90s, 10m, 1h", param, ctx)
-        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 class Shard(ParamType):
@@ -88,22 +66,9 @@ class Shard(ParamType):
         return int(match[1]), int(match[2])
 
 
-class TroubleError(click.ClickException):
-    """The job could not be done."""
-
-    exit_code = 2
-
-
 @click.command("measure", epilog=_EPILOG)
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATHS]...")
-@click.option(
-    "--test-file",
-    "lists",
-    type=click.File("rb"),
-    multiple=True,
-    metavar="LIST",
-    help=LIST_HELP,
-)
+@paths_argument
+@list_option
 @click.option(
     "--failed-in",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -121,14 +86,12 @@ class TroubleError(click.ClickException):
     "--batch-size", type=click.IntRange(min=1), default=1, metavar="N", help="So many files in one process."
 )
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a unit is not fine.")
-@click.option(
-    "--limit", type=Size(), metavar="SIZE", help="Memory of a unit's whole process tree, e.g. 2GiB."
-)
-@click.option("--timeout", type=Duration(), metavar="TIME", help="Of a unit: seconds, or 10m.")
+@limit_option("Memory of a unit's whole process tree, e.g. 2GiB.")
+@timeout_option
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_JOURNAL,
+    default=work_folder.JOURNAL,
     show_default=True,
     metavar="FILE",
     help="Where everything is recorded.",
@@ -159,17 +122,7 @@ class TroubleError(click.ClickException):
     is_flag=True,
     help="Repeat the tests of a unit in one process: what grows every time after the warm-ups leaks.",
 )
-@click.option("--pytest-args", default="", metavar="ARGS", help="Passed on to pytest.")
-@click.option(
-    "--python", default=sys.executable, metavar="EXE", help="Interpreter of the suite, if not memlint's own."
-)
-@click.option(
-    "--env",
-    "environment",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set in the units' environment. Repeatable.",
-)
+@suite_options
 @click.option(
     "--keep-output",
     type=click.Choice(["always", "failed", "never"]),
@@ -177,13 +130,7 @@ class TroubleError(click.ClickException):
     show_default=True,
     help="Of which units to keep what they printed.",
 )
-@click.option(
-    "--meter",
-    type=click.Choice(["auto", "cgroup2", "cgroup1", "sampling", "psutil", "rusage"]),
-    default="auto",
-    show_default=True,
-    help="How memory is measured; see 'memlint doctor'.",
-)
+@meter_option(*METERS, "rusage")
 @click.option(
     "--heartbeat",
     is_flag=True,
@@ -203,8 +150,7 @@ def command(**options: Any) -> int:
 
 
 def _measure(options: dict[str, Any]) -> int:
-    if os.name != "posix":
-        raise TroubleError("measuring needs a POSIX system: process groups, signals, file locks")
+    need_posix()
     from memlint.runner.executor import ExecutorError
     from memlint.runner.journal import JournalError
     from memlint.runner.meters.choose import MeterUnavailableError
@@ -215,21 +161,21 @@ def _measure(options: dict[str, Any]) -> int:
         if not options["paths"]:
             say(f"every unit of {options['failed_in']} was fine: nothing to run again")
             return 0
-    request = _request(options)
-    if not request.named:
+    wanted = _request(options)
+    if not wanted.named:
         raise TroubleError("no test files found")
     if options["memray"] and (missing := missing_memray(options["python"])):
         raise TroubleError(missing)
-    if options["journal"] == DEFAULT_JOURNAL:
+    if options["journal"] == work_folder.JOURNAL:
         work_folder.prepare()
-    write = _quiet_writer if options["quiet"] else _write
+    write = _quiet_writer if options["quiet"] else write_line
     try:
-        outcome = carry_out(request, _display(options, write))
+        outcome = carry_out(wanted, display(options, write))
     except (ExecutorError, JournalError, MeterUnavailableError) as error:
         raise TroubleError(str(error)) from error
     if not options["quiet"]:
-        for line in _closing(request, outcome, options):
-            _write(line)
+        for line in _closing(wanted, outcome, options):
+            write_line(line)
     if outcome.interrupted:
         say(f"stopped by {outcome.interrupted}; go on with --resume")
         return 2
@@ -253,19 +199,19 @@ def _failed_in(options: dict[str, Any]) -> tuple[str, ...]:
         raise TroubleError(str(error)) from error
 
 
-def _closing(request: Any, outcome: Any, options: dict[str, Any]) -> Iterator[str]:
+def _closing(wanted: Request, outcome: Outcome, options: dict[str, Any]) -> Iterator[str]:
     """The end of a run: totals, causes, profiles, and as the last line the one command to run next."""
     from memlint.report.cause_text import cause_lines
     from memlint.report.cause_text import next_command as from_causes
     from memlint.runner.closing import closing_lines, next_command
 
     summary = outcome.summary
-    causes = _diagnosed(request.journal)
-    yield from closing_lines(summary, str(request.journal))
+    causes = _diagnosed(wanted.journal)
+    yield from closing_lines(summary, str(wanted.journal))
     yield from cause_lines(causes)
     if options["memray"] and not outcome.interrupted:
         yield from profile_lines(
-            request, summary, causes, _display({**options, "heartbeat": True}, _write), options
+            wanted, summary, causes, display({**options, "heartbeat": True}, write_line), options
         )
     command = (None if options["memray"] else from_causes(causes)) or next_command(summary)
     if command:
@@ -289,10 +235,9 @@ def diagnosis() -> None:
     sys.stdout.buffer.write(pickle.dumps(diagnose(load_measurement(Path(sys.argv[1])))))
 
 
-def _request(options: dict[str, Any]) -> Any:
-    from memlint.runner.run import Request
-
-    surveyed = _survey(options)
+def _request(options: dict[str, Any]) -> Request:
+    ranked = options["order"] == "suspects" or options["jobs"] is None
+    common = request(options, survey(options, ranked=ranked))
     seed = options["seed"] if options["seed"] is not None else random.randrange(10**6)
     if options["order"] == "random" and options["seed"] is None:
         say(f"order is random with --seed {seed}")
@@ -300,13 +245,8 @@ def _request(options: dict[str, Any]) -> Any:
         raise click.UsageError("--unit test and --batch-size exclude each other")
     if options["in_process"] and options["repeat"] < 3:
         raise click.UsageError("--in-process needs --repeat 3 or more: the first round warms up")
-    return Request(
-        named=surveyed.named,
-        predictions=surveyed.predictions,
-        root=Path.cwd(),
-        python=options["python"],
-        journal=options["journal"],
-        argv=tuple(sys.argv[1:]),
+    return replace(
+        common,
         order=options["order"],
         seed=seed,
         shard=options["shard"],
@@ -315,162 +255,12 @@ def _request(options: dict[str, Any]) -> Any:
         in_process=options["in_process"],
         by_test=options["unit"] == "test",
         fail_fast=options["fail_fast"],
-        limit=options["limit"],
-        timeout=options["timeout"],
         jobs=options["jobs"],
         resume=options["resume"],
-        pytest_args=_pytest_args(options["pytest_args"]),
-        environment=tuple(_variables(options["environment"])),
         keep_output=options["keep_output"],
-        meter=options["meter"],
     )
-
-
-def _pytest_args(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--pytest-args") from error
-
-
-def _variables(pairs: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
-        yield name, value
-
-
-def _display(options: dict[str, Any], write: Callable[[str], None]) -> Any:
-    from memlint.runner.display import Lines
-
-    if (
-        options["heartbeat"]
-        or options["quiet"]
-        or not sys.stdout.isatty()
-        or os.environ.get("TERM") == "dumb"
-    ):
-        return Lines(write, heartbeat=options["heartbeat"])
-    from rich.console import Console
-
-    from memlint.runner.live import LiveView
-
-    return LiveView(Console())
-
-
-def _write(line: str) -> None:
-    """One line now: a log may be all that survives. A reader that went away does not stop the run."""
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
 
 def _quiet_writer(line: str) -> None:
     if " PASSED " not in line and " NO_TESTS " not in line:
-        _write(line)
-
-
-# ---------------------------------------------------------------------------------------------- survey
-
-
-@dataclass(frozen=True, slots=True)
-class Surveyed:
-    """What there is to run, and what the static ranking expects of it."""
-
-    named: tuple[str, ...]
-    predictions: dict[str, int]  # file → likely peak in bytes
-
-
-def _survey(options: dict[str, Any]) -> Surveyed:
-    """Ask a short process for the files and their predictions.
-
-    Raises TroubleError when a path does not exist or the configuration cannot be obeyed.
-    """
-    question = {
-        "paths": list(options["paths"]),
-        "lists": [
-            (file.name, file.read().decode("latin-1")) for file in options["lists"]
-        ],  # bytes, as JSON takes them
-        "config": str(options["config"]) if options["config"] else None,
-        "isolated": options["isolated"],
-        "rank": options["order"] == "suspects" or options["jobs"] is None,
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", _SURVEY],
-        input=json.dumps(question).encode(),
-        stdout=subprocess.PIPE,
-        check=False,
-    )
-    if answer.returncode:
-        raise TroubleError("the files could not be surveyed (see above)")
-    found = json.loads(answer.stdout)
-    if found["errors"]:
-        raise TroubleError("; ".join(found["errors"]))
-    if found["unranked"]:
-        say(f"no static ranking ({found['unranked']}): files run in the order given")
-    return Surveyed(tuple(found["named"]), found["predictions"])
-
-
-def survey() -> None:
-    """The survey's own process: a question on standard input, an answer on standard output, both JSON."""
-    question = json.load(sys.stdin)
-    json.dump(_answer(question), sys.stdout)
-
-
-def _answer(question: dict[str, Any]) -> dict[str, Any]:
-    from memlint.cli.options import settings_for
-    from memlint.config import ConfigError, Overrides
-    from memlint.discovery import ListError, read_test_list
-
-    paths = list(question["paths"])
-    for name, text in question["lists"]:
-        try:
-            paths += read_test_list(text.encode("latin-1"))
-        except ListError as error:
-            return {"errors": [f"--test-file: {name}: {error}"]}
-    if question["lists"] and not paths:
-        return {"errors": ["the list names no test"]}
-    try:
-        config = Path(question["config"]) if question["config"] else None
-        settings = settings_for(paths, config, question["isolated"], Overrides())
-    except ConfigError as error:
-        return {"errors": [str(error)]}
-    named, errors = _files(paths, settings)
-    predictions: dict[str, int] = {}
-    unranked = ""
-    if question["rank"] and named and not errors:
-        try:
-            predictions = _predictions(named, settings)
-        except Exception as error:  # the ranking is a convenience: measuring must not depend on it
-            unranked = f"{type(error).__name__}: {error}"
-    return {"named": named, "errors": errors, "predictions": predictions, "unranked": unranked}
-
-
-def _files(paths: list[str], settings: Any) -> tuple[list[str], list[str]]:
-    """Test files in the order given, folders walked; node ids stay as they are."""
-    from memlint.discovery import Role, discover
-
-    named: dict[str, None] = {}
-    errors: list[str] = []
-    everything: list[str | None] = [None]  # the suite's own testpaths
-    for path in paths or everything:
-        found = discover([path] if path else [], settings)
-        errors += [f"{error.path}: {error.message}" for error in found.errors]
-        if path and "::" in path and not os.path.lexists(path):
-            file = found.files[0].path if found.files else path.partition("::")[0]
-            named["::".join([file, path.partition("::")[2]])] = None
-            continue
-        is_file = path is not None and Path(path).is_file()
-        named.update((file.path, None) for file in found.files if is_file or file.role is Role.TEST)
-        if is_file and not found.files:
-            named[Path(os.path.relpath(path or "")).as_posix()] = None  # named by hand: excludes do not count
-    return list(named), errors
-
-
-def _predictions(named: list[str], settings: Any) -> dict[str, int]:
-    from memlint import pipeline
-    from memlint.runner.units import file_of
-
-    files = tuple(dict.fromkeys(file_of(name) for name in named))
-    result = pipeline.rank(pipeline.Request(paths=files, settings=settings, root=settings.working_dir))
-    return {suspect.path: suspect.peak.likely for suspect in result.files}
+        write_line(line)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from memlint.cli.measure import TroubleError
 from memlint.cli.options import say
+from memlint.cli.trouble import TroubleError
 
 _EPILOG = """\b
 Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from memlint.units import parse_bytes
 
 if TYPE_CHECKING:
     from memlint.config import Overrides, Settings
@@ -45,6 +48,33 @@ class Jobs(ParamType):
         if not str(value).isdigit() or int(value) < 1:
             self.fail(f"{value!r} is neither 'auto' nor a number from 1", param, ctx)
         return int(value)
+
+
+class Size(ParamType):
+    """Bytes, as ``2GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            size = parse_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if size <= 0:
+            self.fail("must be more than nothing", param, ctx)
+        return size
+
+
+class Duration(ParamType):
+    """Seconds: ``90``, ``90s``, ``10m``, ``1h``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is no duration: write seconds, or 90s, 10m, 1h", param, ctx)
+        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:

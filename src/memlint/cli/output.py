@@ -13,8 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
+from memlint.cli.trouble import TroubleError
 from memlint.model import Level
 from memlint.report import RenderContext
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 _PLAIN_WIDTH = 100  # columns where there is no terminal to ask
 _LINE_END = re.compile(r"\r\n|\r|\n")  # as Python sees lines; str.splitlines knows more kinds
 _LINKING_TERMINALS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "rio")
-
-
-class TroubleError(click.ClickException):
-    """Ends memlint with its message and exit code 2."""
-
-    exit_code = 2
 
 
 def write_output(chunks: Iterable[str], target: str | None) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from memlint.cli.measure import DEFAULT_JOURNAL, Size
 from memlint.cli.options import (
+    Size,
     config_options,
     counted,
     output_option,
@@ -17,8 +17,10 @@ from memlint.cli.options import (
     say,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
 from memlint.cli.report import gathered, read_journal
+from memlint.cli.trouble import TroubleError
+from memlint.work_folder import JOURNAL
 
 DEFAULT_PLAN = "memlint-plan.md"
 _EPILOG = """\b
@@ -39,7 +41,7 @@ Exit codes:
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_JOURNAL,
+    default=JOURNAL,
     show_default=True,
     metavar="FILE",
     help="What 'memlint measure' recorded.",

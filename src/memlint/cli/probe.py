@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from memlint.cli.measure import Duration, Size
 from memlint.cli.options import (
+    Duration,
     Jobs,
+    Size,
     config_options,
     list_option,
     output_option,
@@ -19,8 +20,9 @@ from memlint.cli.options import (
     targets,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
+from memlint.cli.trouble import TroubleError
 from memlint.report import PROBE_FORMATS, get_probe_reporter
 
 _MOST_JOBS = 4

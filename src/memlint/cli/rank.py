@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from memlint.cli.measure import Size
 from memlint.cli.options import (
+    Size,
     Targets,
     config_options,
     output_option,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memlint.cli.measure import DEFAULT_JOURNAL
 from memlint.cli.options import (
     Targets,
     config_options,
@@ -23,10 +22,12 @@ from memlint.cli.options import (
     targets,
     terminal_options,
 )
-from memlint.cli.output import TroubleError, render_context, write_output
+from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
+from memlint.cli.trouble import TroubleError
 from memlint.model import LintResult, Measurement, RankResult, ReportData, Summary
 from memlint.report import REPORT_FORMATS, MissingExtraError, get_report_reporter
+from memlint.work_folder import JOURNAL
 
 if TYPE_CHECKING:
     from memlint.config import Settings
@@ -50,7 +51,7 @@ Exit codes:
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_JOURNAL,
+    default=JOURNAL,
     show_default=True,
     metavar="FILE",
     help="What 'memlint measure' recorded.",

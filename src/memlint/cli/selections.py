@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memlint.cli.options import counted, say
-from memlint.cli.output import TroubleError
+from memlint.cli.trouble import TroubleError
 from memlint.units import format_bytes
 
 if TYPE_CHECKING:
