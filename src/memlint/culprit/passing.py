@@ -10,6 +10,7 @@ from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size
 from memlint.model import Cause, CauseKind
 
 ALIKE = 0.5  # of the heaviest: tests above it are culprits beside it
+NEARLY_ALL = 0.8  # of what a test took
 MATCH = 0.3  # by so much may what is given back differ from what was kept
 FAILED = frozenset({"failed", "error"})
 
@@ -43,9 +44,13 @@ def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
 
 
 def _need(line: Line, freed: int) -> int:
-    """What a test takes and gives back. Pages that were free at the end of the unit, unreturned, it gave back too."""
-    left = 0 if line.outcome == "unfinished" else max(0, line.kept - freed)
-    return line.took - left
+    """What a test takes and gives back. Pages that were free at the end of the unit, unreturned, it gave back too.
+
+    Where they are nearly all that it took, what is of interest is that they stayed: fragmentation, not the test.
+    """
+    kept = 0 if line.outcome == "unfinished" else max(0, line.kept)
+    unreturned = min(kept, freed)
+    return line.took - kept if unreturned >= NEARLY_ALL * line.took else line.took - kept + unreturned
 
 
 def child_processes(ledger: Ledger, worth: int) -> Iterator[Cause]:
