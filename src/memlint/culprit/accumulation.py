@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from memlint.culprit.growth import fewest, spread
+from memlint.culprit.growth import EXPLAINED, fewest, spread
 from memlint.culprit.lasting import MANY_MODULES
 from memlint.culprit.ledger import Ledger, Line
 from memlint.culprit.passing import FAILED, collected_failures, loans
-from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size
+from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size, tests_of
 from memlint.model import Cause, CauseKind
 
-EXPLAINED = 0.8  # of the growth, by the tests that are named
 CACHED = 0.6  # of the growth, held by caches, makes them its cause
 WAVER = 64 << 10  # bytes by which resident memory differs between rounds that keep nothing
 FEWEST_ROUNDS = 3
@@ -37,7 +36,7 @@ def accumulated(ledger: Ledger, worth: int) -> Iterator[Cause]:
     caches = [holder for holder in ledger.stages.holders if holder.kind == "cache"]
     once = sum(holder.bytes for holder in caches) >= CACHED * lasting
     evidence = [
-        f"{len(chosen)} of {len(kept)} tests kept {size(sum(kept[i] for i in chosen))} of the {size(positive)} "
+        f"{len(chosen)} of {tests_of(len(kept))} kept {size(sum(kept[i] for i in chosen))} of the {size(positive)} "
         "that tests kept",
         *_held(ledger),
     ]

@@ -9,6 +9,9 @@ from statistics import median
 MOST_POINTS = 400  # of a series that are compared in pairs; longer ones are thinned evenly
 FEWEST = 8  # tests below which growth is not called uniform
 EVEN = 0.5  # of the growth, at most, may come from the top tenth of the tests
+FEW = 5  # tests that are few in any series
+FEW_SHARE = 0.25  # of the tests, the same in a long one
+EXPLAINED = 0.8  # of the growth, by those that are to explain it
 
 
 def theil_sen(series: Sequence[float]) -> float:
@@ -38,11 +41,12 @@ class Spread:
     slope: float  # Theil–Sen, a step
     total: float
     top_share: float  # of the total that the heaviest tenth makes
+    few: bool  # whether few of them make nearly all of it
 
     @property
     def uniform(self) -> bool:
         """Whether no few of them explain it."""
-        return self.slope > 0 and self.top_share <= EVEN
+        return self.slope > 0 and self.top_share <= EVEN and not self.few
 
 
 def spread(steps: Sequence[float]) -> Spread:
@@ -51,7 +55,8 @@ def spread(steps: Sequence[float]) -> Spread:
     top = sum(sorted(steps, reverse=True)[: -(-len(steps) // 10) or 1])
     enough = len(steps) >= FEWEST
     share = top / total if enough and total > 0 else 1.0
-    return Spread(theil_sen(running_total(steps)), total, share)
+    few = len(fewest(steps, EXPLAINED * total)) <= max(FEW, FEW_SHARE * len(steps))
+    return Spread(theil_sen(running_total(steps)), total, share, few)
 
 
 def fewest(sizes: Sequence[float], target: float) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memlint.culprit.ledger import Ledger, Line
-from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size
+from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size, tests_of
 from memlint.model import Cause, CauseKind
 
 ALIKE = 0.5  # of the heaviest: tests above it are culprits beside it
@@ -30,7 +30,7 @@ def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
     if ledger.unit.peak_bytes:
         evidence.append(f"the unit's peak was {size(ledger.unit.peak_bytes)}")
     if len(alike) > 1:
-        evidence.append(f"{len(alike)} of {len(needs)} tests took at least {size(min(alike.values()))}")
+        evidence.append(f"{len(alike)} of {tests_of(len(needs))} took at least {size(min(alike.values()))}")
     yield cause(
         CauseKind.SINGLE_HEAVY,
         ledger.unit.name,
@@ -155,7 +155,7 @@ def long_fixtures(ledger: Ledger, worth: int) -> Iterator[Cause]:
         ][:SHOWN],
         [
             f"{lines[row.taken].nodeid} kept {size(row.bytes)}; "
-            f"{lines[row.returned].nodeid} gave it back {row.returned - row.taken} tests later"
+            f"{lines[row.returned].nodeid} gave it back {tests_of(row.returned - row.taken)} later"
             for row in sorted(rows, key=lambda row: -row.bytes)[:3]
         ],
         command=f"memlint lint {quoted(file_of(lines[rows[0].taken].nodeid))}",

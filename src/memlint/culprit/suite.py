@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memlint.culprit.growth import fewest, spread
+from memlint.culprit.growth import EXPLAINED, fewest, spread
 from memlint.culprit.ledger import Ledger
 from memlint.culprit.wording import SHOWN, cause, quoted, size
 from memlint.model import Cause, CauseKind
@@ -60,7 +60,7 @@ def _together(units: Sequence[Ledger], floor: int) -> Iterator[Cause]:
         slope = total / tests if tests else None
         yield cause(CauseKind.UNIFORM_GROWTH, "", total, _rows(units, kept)[:3], evidence, slope=slope)
         return
-    chosen = fewest(kept, 0.8 * total)
+    chosen = fewest(kept, EXPLAINED * total)
     named = _rows([units[i] for i in chosen], [kept[i] for i in chosen])[:SHOWN]
     evidence = (said, f"{len(chosen)} of them keep {size(sum(kept[i] for i in chosen))}")
     yield cause(CauseKind.LEAKERS, "", total, named, evidence)

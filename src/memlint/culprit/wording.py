@@ -47,3 +47,8 @@ def file_of(nodeid: str) -> str:
 def size(value: float) -> str:
     """Bytes, signed where they fell."""
     return format_bytes(value) if value >= 0 else f"-{format_bytes(-value)}"
+
+
+def tests_of(number: int) -> str:
+    """``1 test``, ``2 tests``."""
+    return f"{number} test" if number == 1 else f"{number} tests"

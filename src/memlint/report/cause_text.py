@@ -39,19 +39,23 @@ def _place(where: str, causes: Sequence[Cause]) -> Iterator[str]:
     if causes:
         yield f"  {shown(where) if where else 'the suite as a whole'}"
     for cause in causes:
-        yield from one_cause(cause, "    ")
+        yield from one_cause(cause, "    ", where)
 
 
-def one_cause(cause: Cause, lead: str) -> Iterator[str]:
-    """A cause with its evidence and its culprits."""
+def one_cause(cause: Cause, lead: str, where: str = "") -> Iterator[str]:
+    """A cause with its evidence and its culprits. Node ids are long: below ``where`` they begin with ``::``."""
     slope = f", {format_bytes(cause.bytes_per_test)} a test" if cause.bytes_per_test else ""
     yield f"{lead}{cause.kind.value.upper()}: {format_bytes(cause.bytes)}{slope}"
     for fact in cause.evidence:
-        yield f"{lead}  {shown(fact)}"
+        yield f"{lead}  {shown(_below(where, fact))}"
     for culprit in cause.culprits[:SHOWN]:
-        yield f"{lead}  · {shown(culprit.name)}  {shown(culprit.text)}"
+        yield f"{lead}  · {shown(_below(where, culprit.name))}  {shown(culprit.text)}"
     if len(cause.culprits) > SHOWN:
         yield f"{lead}  · and {len(cause.culprits) - SHOWN} more"
+
+
+def _below(where: str, text: str) -> str:
+    return text.replace(f"{where}::", "::") if where else text
 
 
 def next_command(causes: Sequence[Cause]) -> str | None:

@@ -11,6 +11,7 @@ from memlint.runner.summary import Summary
 from memlint.runner.verdicts import FIELD_WORDS, exit_number
 from memlint.units import format_bytes
 
+_WORTH = 1 << 20  # bytes beside a peak that are worth a word
 _ADVICE = {
     "oom": "lint the victim's file for what fills its memory; a higher --limit tells whether it fits at all",
     "oom_suspected": "run again with --limit below the machine's memory, so that memlint decides who dies",
@@ -97,11 +98,12 @@ def _heaviest(title: str, rows: list[str]) -> Iterator[str]:
 def _unit_row(unit: UnitEnd) -> str:
     above = unit.peak_bytes - unit.baseline_bytes if unit.peak_bytes and unit.baseline_bytes else None
     beside = [f"+{format_bytes(max(0, above))} over an empty test"] if above is not None else []
-    if unit.retained_bytes:
-        beside.append(f"{format_bytes(unit.retained_bytes)} retained")
-    if unit.cache_bytes:
-        beside.append(f"{format_bytes(unit.cache_bytes)} page cache beside it")
-    return f"  {format_bytes(unit.peak_bytes or 0):>9}  {printable(unit.unit)}  ({', '.join(beside)})"
+    if (unit.retained_bytes or 0) >= _WORTH:
+        beside.append(f"{format_bytes(unit.retained_bytes or 0)} retained")
+    if (unit.cache_bytes or 0) >= _WORTH:
+        beside.append(f"{format_bytes(unit.cache_bytes or 0)} page cache beside it")
+    more = f"  ({', '.join(beside)})" if beside else ""
+    return f"  {format_bytes(unit.peak_bytes or 0):>9}  {printable(unit.unit)}{more}"
 
 
 def _test_row(test: TestEnd) -> str:

@@ -85,4 +85,5 @@ class LiveView:
         if not done:
             return "time left unknown"
         left = (time.monotonic() - self._began) / done * (total - done)
-        return f"about {left // 60:.0f} min {left % 60:.0f} s left"
+        minutes, seconds = divmod(round(left), 60)
+        return f"about {minutes} min {seconds} s left" if minutes else f"about {seconds} s left"
