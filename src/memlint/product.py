@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from memlint.analysis.verbs import counterparts
+from memlint.analysis.verbs import CLOSING, counterparts
 from memlint.cache import FileCache
 from memlint.config import Settings
 from memlint.discovery import Role, role_of
@@ -23,6 +23,8 @@ _TESTING_IMPORT = re.compile(
     rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
 )
 _ALLOCATES = re.compile(rb"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\(")
+_DRAWING = r"\b(?:plt|pyplot)\.(?:figure|subplots?)\("
+_CLOSES = re.compile(rf"^\s+def (?:{'|'.join(CLOSING)})\(self".encode(), re.MULTILINE)
 _DEFINITION = re.compile(rb"^\s*(?:async\s+)?def\s+([A-Za-z_]\w*)", re.MULTILINE)
 _LOOKED_AT = 1_000_000  # bytes of a file
 _SMALL_PACKAGE = 20_000  # bytes
@@ -38,7 +40,7 @@ class Glance(msgspec.Struct, array_like=True, frozen=True):
     size: int = 0  # bytes
     for_tests: bool = False  # it imports a testing library
     acquires: bool = False  # it names calls that acquire or load
-    allocates: bool = False  # it names calls that allocate, or defines functions that undo each other
+    allocates: bool = False  # it names calls that allocate, or defines what can be closed or undone
 
 
 class ProductCode:
@@ -94,7 +96,7 @@ class ProductCode:
             len(content),
             bool(_TESTING_IMPORT.search(content)),
             bool(self.acquires.search(content)),
-            bool(_ALLOCATES.search(content)) or _defines_pair(content),
+            bool(_ALLOCATES.search(content) or _CLOSES.search(content)) or _defines_pair(content),
         )
 
 
@@ -114,5 +116,6 @@ def _acquiring(index: ApiIndex) -> re.Pattern[bytes]:
         if any(entry.load for entry in entries) and name.count(".") == 1:
             readers.add(name.rpartition(".")[2])
     modules -= {"builtins", "os", "io", "pathlib", "numpy", "pandas", "matplotlib"}
-    names = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b|\b(?:{'|'.join(sorted(readers))})\("
-    return re.compile(names.encode(), re.MULTILINE)
+    imports = rf"^\s*(?:import|from)\s+(?:{'|'.join(sorted(modules))})\b"
+    calls = rf"\b(?:{'|'.join(sorted(readers))})\(|{_DRAWING}"
+    return re.compile(f"{imports}|{calls}".encode(), re.MULTILINE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from memlint import facts as f
-from memlint.analysis.obligations import NOTHING, State
+from memlint.analysis.obligations import NOTHING, Obligation, State
+from memlint.analysis.traverse import walk
 
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
 
@@ -83,6 +84,19 @@ def without_tested(tests: Iterable[f.Expr], state: State) -> State:
         ),
     )
     return State(dict(state.names), {o: masks for o, masks in state.masks.items() if o not in tested})
+
+
+def used_in(tests: Iterable[f.Expr], state: State) -> frozenset[Obligation]:
+    """``assert solve(browser) == 7``: what an assertion gives to a call: it judges the use of that very thing."""
+    calls = [part for test in tests for part in walk(test) if isinstance(part, f.Call)]
+    return NOTHING.union(
+        *(
+            state.names.get(arg.value.path, NOTHING)
+            for call in calls
+            for arg in call.args
+            if isinstance(arg.value, f.Name)
+        )
+    )
 
 
 def _operands(test: f.Expr) -> tuple[f.Expr, ...]:

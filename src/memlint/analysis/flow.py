@@ -17,6 +17,7 @@ from memlint.analysis.expectations import (
     last_name,
     says_gone,
     skips,
+    used_in,
     without_tested,
 )
 from memlint.analysis.holdings import Holdings, mentioned, named
@@ -73,6 +74,7 @@ class Run:
     flags: dict[str, bool] = field(
         default_factory=dict
     )  # parameters that this call leaves at, or sets to, a constant
+    nones: dict[str, bool] = field(default_factory=dict)  # parameters that this call leaves None, or does not
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
     asked: dict[str, f.Call] = field(
         default_factory=dict
@@ -113,8 +115,12 @@ class Flow(Holdings):
         run.exits = outer
         return current
 
-    def fails(self, state: State, run: Run) -> None:
+    def fails(self, state: State, run: Run, judged: frozenset[Obligation] = NOTHING) -> None:
         """Control may leave here by an exception that the suite itself raises."""
+        for obligation in state.masks:
+            obligation.skippable = obligation.skippable or not (
+                obligation in judged or state.done(obligation)
+            )
         run.exits.raises = merge(run.exits.raises, state.copy())
 
     def may_fail(self, state: State, run: Run) -> None:
@@ -149,6 +155,7 @@ class Flow(Holdings):
         state.names[path] = held
         run.aliases.pop(path, None)
         run.flags.pop(path, None)
+        run.nones.pop(path, None)
         for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
             del state.names[name]
         first, _, rest = path.partition(".")
@@ -281,6 +288,8 @@ class Flow(Holdings):
 
     def _raise(self, node: f.Raise, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.value, state, run)
+        for obligation in state.masks:
+            obligation.skippable = True
         exits.raises = merge(exits.raises, state)
         return None
 
@@ -288,7 +297,7 @@ class Flow(Holdings):
         self.visit(node.test, state, run)
         if says_gone(node.test):  # what fails there is the end itself, not something that skips it
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
-        self.fails(without_tested((node.test,), state), run)
+        self.fails(without_tested((node.test,), state), run, used_in((node.test,), state))
         return state
 
     def _delete(self, node: f.Del, state: State, exits: Exits, run: Run) -> State | None:
@@ -337,6 +346,9 @@ class Flow(Holdings):
             return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name) and node.test.path in run.flags:
             return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
+        none = _asks_for_none(node.test, run)
+        if none is not None:
+            return self.block(node.body if none else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
         if about and _cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
@@ -417,7 +429,7 @@ class Flow(Holdings):
             inner.raises = None if any(catches_all(handler) for handler in node.handlers) else inner.raises
             for handler in node.handlers:
                 if caught is not None:
-                    start = before if skips(handler.body) else caught
+                    start = before if _gives_up_waiting(handler) or skips(handler.body) else caught
                     after = merge(after, self.block(handler.body, start.copy(), inner, run))
         if not node.final:
             exits.take(inner)
@@ -503,6 +515,22 @@ def _is_off(test: f.Expr, run: Run) -> bool:
     return isinstance(test, f.Name) and test.path in run.off
 
 
+def _asks_for_none(test: f.Expr, run: Run) -> bool | None:
+    """What ``ax is None``, ``ax is not None`` and ``not ax`` say of a parameter; None when that is not known."""
+    negated = isinstance(test, f.Unary) and test.op == "not"
+    if isinstance(test, f.Unary) and negated and isinstance(test.value, f.Name):
+        return True if run.nones.get(test.value.path) else None
+    if isinstance(test, f.Name):
+        return False if run.nones.get(test.path) else None
+    if not isinstance(test, f.Compare) or not isinstance(test.left, f.Name) or len(test.rest) != 1:
+        return None
+    op, right = test.rest[0]
+    known = run.nones.get(test.left.path)
+    if known is None or right != f.Const(None) or op not in {"is", "is not"}:
+        return None
+    return known if op == "is" else not known
+
+
 def _bound_once(name: str, function: f.Function) -> bool:
     bound = [
         target
@@ -579,6 +607,13 @@ def _anywhere(node: f.Try, before: State, end: State | None) -> State:
     if end is not None and (_only_releases(node, before) or alone):
         masks.update({o: end.masks[o] for o in before.masks if o in end.masks})
     return State(names, masks)
+
+
+def _gives_up_waiting(handler: f.Handler) -> bool:
+    """``except TimeoutExpired: process.kill(); raise``: there the wait has not ended the process."""
+    return (
+        "Timeout" in last_name(handler.type) and bool(handler.body) and isinstance(handler.body[-1], f.Raise)
+    )
 
 
 def _only_releases(node: f.Try, before: State) -> bool:

@@ -8,12 +8,13 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from memlint import facts as f
-from memlint.analysis.expectations import without_tested
+from memlint.analysis.expectations import used_in, without_tested
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
+from memlint.analysis.traverse import own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
 from memlint.knowledge.apis import ANY_USE, Resource
@@ -82,6 +83,8 @@ _CLOSE_ALL = re.compile(
 _PLAIN_BASES = frozenset(
     {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol", "builtins.Exception", "builtins.dict"}
 )
+_KEEPING_FORMS = (f.Name, f.Mapping, f.Seq, f.BoolOp, f.IfExp)
+_COLLECTIONS = tuple(f.Name(name) for name in ("dict", "list", "tuple", "set", "frozenset"))
 _TAKING_OVER = (
     "exit",
     "atexit",
@@ -98,6 +101,7 @@ _KEYED = frozenset(
     {"get", "values", "items", "copy", "pop", "children"}
 )  # of a container, not of what it holds
 _IDENTITIES = frozenset({"id", "short_id", "name", "pid", "uuid", "ident"})
+PIPES = frozenset({"stdin", "stdout", "stderr"})
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
 _ENDING = frozenset({"terminate", "kill", "send_signal"})
 _GROUP_SIGNALS = frozenset({"os.killpg"})
@@ -139,6 +143,10 @@ class Handover(Flow):
         """What a function of the project acquires by the evidence of its name and its other callers alone."""
 
     @abstractmethod
+    def mined_class(self, cls: ClassValue, site: Site, state: State, run: Run) -> frozenset[Obligation]:
+        """An instance of a class of the project that nearly everybody else closes."""
+
+    @abstractmethod
     def run_function(
         self, callee: FunctionValue, given: list[frozenset[Obligation]], state: State, run: Run
     ) -> None:
@@ -168,8 +176,10 @@ class Handover(Flow):
         self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
             return given
-        if path.rpartition(".")[2].startswith("assert") or run.every_call_fails:
-            self.fails(without_tested((arg.value for arg in node.args), state), run)
+        asserts = path.rpartition(".")[2].startswith("assert")
+        if asserts or (run.every_call_fails and not any(_groups(o.resource, path) for o in base)):
+            tested = tuple(arg.value for arg in node.args)
+            self.fails(without_tested(tested, state), run, used_in(tested, state) if asserts else NOTHING)
         self.may_fail(state, run)
         self._gives_release(node, path, state)
         self._note_down(node, path, state, run)
@@ -203,7 +213,11 @@ class Handover(Flow):
             if site is not None and state.masks.keys() <= known:
                 returned |= self.mined(node, callee, site, state, run)
             return returned
-        if self._is_bundle(callee, name) or self._only_uses(callee, given):
+        if isinstance(callee, ClassValue) and site is not None and not given:
+            made = self.mined_class(callee, site, state, run)
+            if made:
+                return made
+        if self._is_bundle(callee, name) or self._only_uses(node, callee, held):
             return given
         self._pass_on(node, callee, name, given, state, run)
         return self._derived(node, name, base, given, state, run)
@@ -281,6 +295,9 @@ class Handover(Flow):
             obligation.started = True
         if last in _ENDING:
             obligation.told_to_end = True
+        pipe = method.rpartition(".")[0].rpartition(".")[2]
+        if last == "communicate" or (last == "close" and pipe in PIPES):
+            obligation.closed_pipes |= {pipe} if last == "close" else PIPES
         if "Timeout" in expected or (
             obligation.endless and node is not None and node.args and last == "join"
         ):
@@ -460,10 +477,11 @@ class Handover(Flow):
         if isinstance(callee, ClassValue):
             methods = ("__init__", "__exit__", *RELEASING)
             return not any(self.evaluator.class_member(callee, method, None) for method in methods)
-        return name in _BUNDLES
+        return name in _BUNDLES or (isinstance(callee, Obj) and callee.type == "collections.namedtuple")
 
-    def _only_uses(self, callee: Value, given: frozenset[Obligation]) -> bool:
+    def _only_uses(self, node: f.Call, callee: Value, held: list[frozenset[Obligation]]) -> bool:
         """Whether a class of the project is given something that none of its methods can release."""
+        given = NOTHING.union(*held)
         if not isinstance(callee, ClassValue) or not given:
             return False
         releases = {
@@ -475,23 +493,29 @@ class Handover(Flow):
         with self.evaluator.project.following_product():
             if any(base not in _PLAIN_BASES for base in self.evaluator.external_bases(callee)):
                 return False
-            for cls in self.evaluator.mro(callee):
-                for value in self.evaluator.class_frame(cls).env.values():
-                    function = value.function if isinstance(value, FunctionValue) else None
-                    if function is not None and _may_release(function, releases):
-                        return False
-        return True
+            methods = [
+                value.function
+                for cls in self.evaluator.mro(callee)
+                for value in self.evaluator.class_frame(cls).env.values()
+                if isinstance(value, FunctionValue)
+            ]
+            kept = _kept_as(node, held, methods)
+            return not any(
+                _may_release(function, releases)
+                for function in methods
+                if kept is None or not kept.isdisjoint(words(function))
+            )
 
     def _pass_on(
         self, node: f.Call, callee: Value, name: str, given: frozenset[Obligation], state: State, run: Run
     ) -> None:
         """Arguments given to something that may keep them."""
         given = given.union(*(self._closed_over(arg.value, state, run) for arg in node.args))
-        if not node.args and _CLOSE_ALL.match(_path(node).rpartition(".")[2]):
+        holder, _, method = _path(node).rpartition(".")
+        if not node.args and _CLOSE_ALL.match(method) and not named(holder, state):
             given = given | state.masks.keys()
         if not given:
             return
-        holder, _, method = _path(node).rpartition(".")
         state.keep(_adopted(node, method, state))
         if run.expected or method.startswith("assertRaises"):
             state.keep(given)
@@ -519,7 +543,8 @@ class Handover(Flow):
     def _uses_only(self, callee: Value, name: str, method: str) -> bool:
         """Whether the callee only looks at what it is given: a library's function that releases nothing."""
         first, _, _ = name.partition(".")
-        if method.startswith("assert") or method in _USING:
+        borrows = any(entry.borrows for entry in self.index.calls.get(name, ()))
+        if borrows or method.startswith("assert") or method in _USING:
             return True
         if method == "setattr" and name.startswith("pytest."):
             return False  # ``monkeypatch.setattr(product, "start", lambda: process)``
@@ -567,11 +592,34 @@ class Handover(Flow):
             first, second = node.args[0].value, node.args[1].value
             if isinstance(first, f.Name) and isinstance(second, f.Text):
                 return state.names.get(f"{first.path}.{second.value}", NOTHING)
+        if name == "asyncio.get_event_loop":
+            return frozenset(o for o in state.masks if o.resource.name == "asyncio.AbstractEventLoop")
         if name == "psutil.Process":
             return mentioned(node, state)
         if "." in _path(node) and _path(node).rpartition(".")[0] not in state.names:
             base = NOTHING  # ``engine.url.render_as_string()``: of a part that is no resource
         return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+
+
+def _kept_as(node: f.Call, held: list[frozenset[Obligation]], methods: list[f.Function]) -> set[str] | None:
+    """The attributes in which a class keeps what its constructor is given; None when that cannot be told."""
+    init = next((function for function in methods if function.name == "__init__"), None)
+    if init is None:
+        return None
+    positional = iter([param.name for param in init.params if param.kind == "positional"][1:])
+    passed = [(arg.keyword or next(positional, ""), mine) for arg, mine in zip(node.args, held, strict=True)]
+    params = {name for name, mine in passed if mine}
+    kept: set[str] = set()
+    for statement, _ in statements(f.body_of(init)):
+        said = {n.path for e in own_expressions(statement) for n in walk(e) if isinstance(n, f.Name)}
+        if params.isdisjoint(said) or isinstance(statement, (f.If, f.Raise, f.Assert)):
+            continue
+        value = statement.value if isinstance(statement, f.Assign) else None
+        collects = isinstance(value, f.Call) and value.func in _COLLECTIONS
+        if not isinstance(statement, f.Assign) or not (collects or isinstance(value, _KEEPING_FORMS)):
+            return None  # made into something else, or handed on
+        kept |= {t.path.rpartition(".")[2] for t in statement.targets if isinstance(t, f.Name)}
+    return kept
 
 
 def _may_release(function: f.Function, releases: set[str]) -> bool:

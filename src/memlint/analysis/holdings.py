@@ -32,8 +32,8 @@ class Holdings(ABC):
         """A fixture gives a value to tests: a function among them acquires on the fixture's account."""
 
     @abstractmethod
-    def fails(self, state: State, run: Run) -> None:
-        """Control may leave here by an exception."""
+    def fails(self, state: State, run: Run, judged: frozenset[Obligation] = NOTHING) -> None:
+        """Control may leave here by an exception; of what was ``judged`` a use is what the exception is about."""
 
     @abstractmethod
     def lost(self, obligation: Obligation) -> Obligation:
@@ -85,6 +85,8 @@ class Holdings(ABC):
         return self.union([value for _, value in node.items], state, run)
 
     def _either(self, node: f.BoolOp, state: State, run: Run) -> frozenset[Obligation]:
+        if node.op == "or" and isinstance(node.left, f.Name) and run.nones.get(node.left.path) is False:
+            return self.visit(node.left, state, run)  # ``ax = ax or plt.gca()``, given one
         return self.union((node.left, node.right), state, run)
 
     def _choice(self, node: f.IfExp, state: State, run: Run) -> frozenset[Obligation]:

@@ -8,7 +8,8 @@ from memlint.analysis.handover import Handover
 from memlint.analysis.obligations import NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Suite
-from memlint.analysis.values import FunctionValue
+from memlint.analysis.traverse import words
+from memlint.analysis.values import NONE, FunctionValue, Literal
 
 _MAX_DEPTH = 4
 _REGISTERING = {
@@ -50,6 +51,7 @@ class Inlining(Handover):
         path = node.func.path if isinstance(node.func, f.Name) else ""
         own = path in run.nested and run.nested[path].line == function.line
         given = _given(node, callee, held)
+        given |= _itself(path, callee, state)
         passed = NOTHING.union(*held)
         if (
             run.depth >= _MAX_DEPTH
@@ -67,7 +69,7 @@ class Inlining(Handover):
             and not any(name.startswith(f"{path.rpartition('.')[0]}.") for name in state.names)
         ):
             return NOTHING
-        returned = self._inline(callee, given, path, own, site, state, run, flags=_flags(node, function))
+        returned = self._inline(callee, given, path, own, site, state, run, node=node)
         if not run.expected and (own or not self._is_fixtures(callee)):
             return returned
         for obligation in returned - passed:
@@ -105,14 +107,16 @@ class Inlining(Handover):
         state: State,
         run: Run,
         frame: Frame | None = None,
-        flags: dict[str, bool] | None = None,
+        node: f.Call | None = None,
     ) -> frozenset[Obligation]:
         """Run a function's body over the caller's state. ``own``: it is nested in the caller and sees its names."""
         function = callee.function
         if run.depth >= _MAX_DEPTH or function.line in run.running:
             return NOTHING
         inner = self._inner_run(callee, site, run, frame)
-        inner.flags = flags or {}
+        if node is not None:
+            inner.flags = _flags(node, function)
+            inner.nones = self._nones(node, callee, run)
         receiver = path.rpartition(".")[0]
         mine = receiver in {"self", "cls", "super()"}
         prefix = "" if own else f"{receiver}." if receiver else None
@@ -143,6 +147,11 @@ class Inlining(Handover):
         _take_names(state, after, receiver, own, mine, prefix, known)
         if site is None:
             return inner.returned
+        if callee.module.is_product:
+            left = (o for o in after.masks if o.resource.registry and o not in known | inner.returned)
+            for obligation in [o for o in left if not after.done(o)]:
+                state.masks[obligation] = after.masks[obligation]
+                self._moved(frozenset({obligation}), site, state)
         return self._moved(inner.returned - known, site, state) | (inner.returned & known)
 
     def _inner_run(self, callee: FunctionValue, site: Site | None, run: Run, frame: Frame | None) -> Run:
@@ -160,6 +169,28 @@ class Inlining(Handover):
         inner.expected = run.expected
         inner.exits = Exits()
         return inner
+
+    def _nones(self, node: f.Call, callee: FunctionValue, run: Run) -> dict[str, bool]:
+        """Which parameters are None in this call, and which are not: ``if ax is None:`` then goes one way only."""
+        if any(arg.star for arg in node.args):
+            return {}
+        params = [param for param in callee.function.params if param.kind in {"positional", "keyword"}]
+        positional = iter(params[1:] if callee.receiver is not None else params)
+        nones = {param.name: True for param in params if param.default == f.Const(None)}
+        for arg in node.args:
+            name = arg.keyword
+            if name is None:
+                param = next(positional, None)
+                name = param.name if param is not None else ""
+            nones[name] = self._is_none(arg.value, run)
+        return nones
+
+    def _is_none(self, node: f.Expr, run: Run) -> bool:
+        if not isinstance(node, f.Name):
+            return node == f.Const(None)
+        if node.path in run.nones:
+            return run.nones[node.path]
+        return self.evaluator.quiet_eval(node, run.frame) in (NONE, Literal(None))
 
     def _moved(self, fresh: frozenset[Obligation], site: Site, state: State) -> frozenset[Obligation]:
         """What a factory returns is owed where the factory was called."""
@@ -250,6 +281,18 @@ def _flags(node: f.Call, function: f.Function) -> dict[str, bool]:
         given = [arg.value for arg in node.args if arg.keyword in {None, request}]
         flags[request] = any(value == f.Name("request") for value in given)
     return flags
+
+
+def _itself(path: str, callee: FunctionValue, state: State) -> dict[str, frozenset[Obligation]]:
+    """What ``self`` is in a method of something that must be released: ``def stop(self): …; self.join()``."""
+    receiver = path.rpartition(".")[0]
+    held = state.names.get(receiver, NOTHING) if receiver not in {"", "self", "cls", "super()"} else NOTHING
+    first = next(iter(callee.function.params), None)
+    if callee.receiver is None or first is None:
+        return {}
+    said = words(callee.function) if held else set()
+    held = frozenset(o for o in held if any(not said.isdisjoint(group) for group in o.resource.release))
+    return {first.name: held} if held else {}
 
 
 def _given(

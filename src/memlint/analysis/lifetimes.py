@@ -27,7 +27,7 @@ from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target, told_by
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
-from memlint.analysis.values import ClassValue, FunctionValue
+from memlint.analysis.values import ClassValue, FunctionValue, Obj, Ref, Value
 from memlint.analysis.verbs import counterparts
 from memlint.knowledge.apis import ANY_USE, Resource
 
@@ -36,6 +36,7 @@ _ASIDE = re.compile(
 )  # fakes that leave acquiring alone
 _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
+_OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
 
@@ -129,7 +130,10 @@ class Lifetimes(Inlining):
             elif body.role == "fixture" and not obligation.started:
                 obligation.started = self._started_by_users(obligation, body, run, ends)
             verdict = judge(obligation, ends)
+            forgotten = _forgotten_pipes(obligation) if verdict in _ENDED else ()
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
+            if forgotten:
+                debt.verdict, debt.missing = "partial", tuple((f"{pipe}.close",) for pipe in forgotten)
             debt.fails_only = ends.normal is not None and ends.normal.done(obligation)
             if obligation in run.factories:
                 debt.how, debt.place = "factory", run.factories[obligation]
@@ -299,7 +303,8 @@ class Lifetimes(Inlining):
 
     def _after_global(self, debt: Debt, normal: State) -> None:
         body = debt.body
-        if body.role not in {"setup", "fixture"}:
+        opens = body.role == "hook" and body.function.name in _OPENING_HOOKS
+        if body.role not in {"setup", "fixture"} and not opens:
             debt.verdict = "kept"
             return
         names = {debt.place}
@@ -414,6 +419,8 @@ class Lifetimes(Inlining):
             return False
         if isinstance(site.callee, FunctionValue) and counterparts(site.callee.function.name)[2]:
             return True
+        if isinstance(site.callee, ClassValue) and self.pairs.of_class(site.callee) is not None:
+            return True
         return any(self.acquires(inner) or self._calls_acquiring(inner) for inner in site.inner)
 
     def new(
@@ -487,18 +494,18 @@ class Lifetimes(Inlining):
         self, node: f.Call, callee: FunctionValue, site: Site, state: State, run: Run
     ) -> frozenset[Obligation]:
         """What a function of the project acquires by the evidence of its name and its other callers alone."""
-        receiver = node.func.path.rpartition(".")[0] if isinstance(node.func, f.Name) else ""
-        bound = callee.receiver is not None
-        first = receiver.partition(".")[0]
         if site.mocked or site.raises or run.expected or run.frame.module.is_product:
             return NOTHING
-        if bound and (
-            named(receiver, state) or receiver in {"self", "cls", "super()", ""} or self.is_outer(first, run)
-        ):
-            return NOTHING  # of an object that somebody else has made
-        pair = self.pairs.of(callee)
+        receiver = node.func.path.rpartition(".")[0] if isinstance(node.func, f.Name) else ""
+        pair, bound = self.pairs.of(callee), callee.receiver is not None
+        result = site.result.type if isinstance(site.result, Obj) else None
+        if pair is None and isinstance(result, ClassValue):
+            pair, bound = self.pairs.of_result(callee, result), False
         if pair is None or self._undone_around(pair.release, run):
             return NOTHING
+        theirs = receiver in {"self", "cls", "super()", ""} or self.is_outer(receiver.partition(".")[0], run)
+        if bound and (theirs or named(receiver, state)):
+            return NOTHING  # of an object that somebody else has made
         made = self.new(site, pair.resource, state, NOTHING, run)
         for obligation in made:
             obligation.evidence = pair.evidence
@@ -510,6 +517,18 @@ class Lifetimes(Inlining):
         """Whether a fixture or tear-down around the body reads this container."""
         body, name = self._current, holder.rpartition(".")[2]
         return body is not None and any(says(other.function, name) for other in self.teardowns.around(body))
+
+    def mined_class(self, cls: ClassValue, site: Site, state: State, run: Run) -> frozenset[Obligation]:
+        """An instance of a class of the project that nearly everybody else closes."""
+        if site.mocked or site.raises or run.expected or run.frame.module.is_product or run.frame.mocked:
+            return NOTHING
+        pair = self.pairs.of_class(cls)
+        if pair is None or self._undone_around(pair.release, run):
+            return NOTHING
+        made = self.new(site, pair.resource, state, NOTHING, run)
+        for obligation in made:
+            obligation.evidence = pair.evidence
+        return made
 
     def _undone_around(self, release: str, run: Run) -> bool:
         """Whether something else that runs around the body names the release."""
@@ -532,7 +551,21 @@ class Lifetimes(Inlining):
 
     def owns_globals(self, run: Run) -> bool:
         """Whether what the body stores in a global is its own to release."""
-        return run.is_fixture or (run.depth == 0 and run.function.name.lower().startswith("setup"))
+        name = run.function.name
+        return run.is_fixture or (
+            run.depth == 0 and (name.lower().startswith("setup") or name in _OPENING_HOOKS)
+        )
+
+
+def _forgotten_pipes(obligation: Obligation) -> tuple[str, ...]:
+    """Of a process whose output pipes are closed one by one those that are left out."""
+    closed = obligation.closed_pipes
+    if not closed & {"stdout", "stderr"} or not obligation.resource.name.startswith("subprocess.Popen"):
+        return ()
+    site, piped = obligation.via or obligation.site, Ref("subprocess.PIPE")
+    unsaid = Value() if site.name.endswith(".Popen") else piped  # ``pytester.popen()`` pipes both by default
+    opened = {pipe for pipe in ("stdout", "stderr") if site.args.get(pipe, unsaid) == piped}
+    return tuple(sorted(opened - closed))
 
 
 def _is_hollow(site: Site) -> bool:

@@ -38,6 +38,8 @@ class Obligation:
     doubtful: bool = False  # the test expects that acquiring it fails
     told_to_end: bool = False  # a process that somebody has terminated or killed
     evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource
+    skippable: bool = False  # an assertion about something else, or a raise, may come before the release
+    closed_pipes: frozenset[str] = frozenset()  # pipes of a process that were closed one by one
     misdirected: bool = False  # a signal went to a process group that it does not lead
     passing: str = (
         ""  # how a thing without a name is used: "attribute" (``File(x).name``), "call" (``open(x).read()``)

@@ -15,9 +15,9 @@ from memlint import facts as f
 from memlint.analysis.obligations import Evidence
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
-from memlint.analysis.traverse import calls, says
+from memlint.analysis.traverse import calls, says, statements
 from memlint.analysis.values import ClassValue, FunctionValue, Obj
-from memlint.analysis.verbs import counterparts
+from memlint.analysis.verbs import CLOSING, ENOUGH, counterparts
 from memlint.knowledge.apis import Resource
 
 _ENOUGH = 2  # places where both are called
@@ -53,6 +53,44 @@ class Pairs:
             self._known[key] = self._mine(callee, owner if isinstance(owner, ClassValue) else None)
         return self._known[key]
 
+    def of_class(self, cls: ClassValue) -> Pair | None:
+        """A class of the project whose instances nearly all of its users close."""
+        key = (id(cls.cls), 0)
+        if key not in self._known:
+            self._kept.append((cls.cls, None))
+            self._known[key] = None
+            self._known[key] = self._mine_class(cls)
+        return self._known[key]
+
+    def _mine_class(self, cls: ClassValue) -> Pair | None:
+        name = cls.cls.name
+        release = next((verb for verb in CLOSING if self._defined(verb, None, cls)), None)
+        if release is None or self.suite.is_test_class(cls):
+            return None
+        together, alone = self._uses(name, release)
+        if len(together) < ENOUGH or len(together) < ENOUGH * alone:
+            return None
+        return _pair(
+            f"{cls.module.name}.{name}:pair", f"{name}", "MEM502", [release, "__exit__"], "medium", together
+        )
+
+    def of_result(self, callee: FunctionValue, cls: ClassValue) -> Pair | None:
+        """``arena.create_block()`` of which the result has a ``free()`` that most of its users call."""
+        name, code = callee.function.name, counterparts(callee.function.name)[2]
+        key = (id(callee.function), id(cls.cls))
+        if key not in self._known and code:
+            self._kept.append((callee.function, cls))
+            release = next((verb for verb in CLOSING if self._defined(verb, None, cls)), None)
+            together, alone = self._uses(name, release) if release is not None else ([], 0)
+            agreed = len(together) >= max(_ENOUGH, alone)
+            full = f"{cls.module.name}.{cls.cls.name}:pair"
+            self._known[key] = (
+                _pair(full, cls.cls.name, code, [release, "__exit__"], "medium", together)
+                if release is not None and agreed
+                else None
+            )
+        return self._known.get(key)
+
     def _mine(self, callee: FunctionValue, owner: ClassValue | None) -> Pair | None:
         function = callee.function
         surely, perhaps, code = counterparts(function.name)
@@ -70,19 +108,9 @@ class Pairs:
             confidence = "medium" if found in surely and len(together) >= _ENOUGH else "low"
         if owner is not None and function.name.lstrip("_") == "acquire":
             confidence = "low"  # a lock or a token: the object holds no more for it
-        return Pair(
-            Resource(
-                name=f"{place}{function.name}:pair",
-                title=f"resource of {function.name}()",
-                rule=code,
-                release=[[found, *others] if owner is not None else [f"{place}{found}"]],
-                with_="unusable",
-                confidence=confidence,  # type: ignore[arg-type]
-                advice=f"Call {found}() in a finally block or after the fixture's yield, as the other places do.",
-            ),
-            found,
-            tuple(together[:_ENOUGH]),
-        )
+        releases = [found, *others] if owner is not None else [f"{place}{found}"]
+        title = f"resource of {function.name}()"
+        return _pair(f"{place}{function.name}:pair", title, code, releases, confidence, together)
 
     def _other_forms(self, release: str, owner: ClassValue) -> list[str]:
         """Methods of the class that end things too: ``stop_async`` beside ``close_spider``."""
@@ -93,9 +121,9 @@ class Pairs:
         env = self.suite.evaluator.class_frame(cls).env
         return (name for name, value in env.items() if isinstance(value, FunctionValue))
 
-    def _defined(self, name: str, callee: FunctionValue, owner: ClassValue | None) -> bool:
-        if owner is not None:
-            value = self.suite.evaluator.class_member(owner, name, None)
+    def _defined(self, name: str, callee: FunctionValue | None, owner: ClassValue | None) -> bool:
+        if owner is not None or callee is None:
+            value = self.suite.evaluator.class_member(owner, name, None) if owner is not None else None
         else:
             value = self.suite.evaluator.module_env(callee.module).get(name)
         return isinstance(value, FunctionValue) and not _is_empty(value.function)
@@ -119,7 +147,7 @@ class Pairs:
     def _holders(self, module: Module, acquire: str) -> Iterator[tuple[set[str], int]]:
         """The names called by each function that calls ``acquire``; set-up and tear-down of a class count as one."""
         for body in self.suite.of(module).bodies:
-            if not says(body.function, acquire):
+            if not says(body.function, acquire) or _enters(body, acquire):
                 continue
             line = _line_of(body, acquire)
             if line is not None:
@@ -130,6 +158,21 @@ class Pairs:
             return []
         own = self.suite.of(body.module).bodies
         return [other for other in own if other.owner is not None and other.owner.cls is body.owner.cls]
+
+
+def _pair(
+    name: str, title: str, code: str, releases: list[str], confidence: str, together: list[Evidence]
+) -> Pair:
+    resource = Resource(
+        name=name,
+        title=title,
+        rule=code,
+        release=[releases],
+        with_="releases" if "__exit__" in releases else "unusable",
+        confidence=confidence,  # type: ignore[arg-type]
+        advice=f"Call {releases[0]}() in a finally block or after the fixture's yield, as the other places do.",
+    )
+    return Pair(resource, releases[0].rpartition(".")[2], tuple(together[:_ENOUGH]))
 
 
 def _is_empty(function: f.Function) -> bool:
@@ -148,6 +191,16 @@ def _called(body: Body) -> Iterator[str]:
                 yield part.path.rpartition(".")[2]
             elif isinstance(part, f.Attr):
                 yield part.attr
+
+
+def _enters(body: Body, name: str) -> bool:
+    """``with Client() as client:``, which says nothing about those who do without."""
+    for statement, _ in statements(f.body_of(body.function)):
+        for manager, _ in statement.items if isinstance(statement, f.With) else ():
+            func = manager.func if isinstance(manager, f.Call) else None
+            if isinstance(func, f.Name) and func.path.rpartition(".")[2] == name:
+                return True
+    return False
 
 
 def _line_of(body: Body, name: str) -> int | None:

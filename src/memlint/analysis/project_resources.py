@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.traverse import own_expressions, statements, walk
+from memlint.analysis.traverse import own_expressions, says, statements, walk
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 
@@ -108,10 +108,16 @@ class ProjectResources:
             return None if self._answers_itself(cls, inherited) else OwnResource(inherited)
         own = self._methods(cls)
         releases = [name for name in RELEASING if name in own]
-        if not releases or len(own) > _MOST_METHODS:
+        named = [name for name in own if _begins_with_release(name)]
+        if not (releases or named) or len(own) > _MOST_METHODS:
             return None
-        opening = next(self._openings(own, releases), None)
+        opening = next(self._openings(own, [*releases, *named]), None)
         if opening is None:
+            return None
+        releases += [
+            name for name in named if says(own[name].function, opening.attribute) and name not in releases
+        ]
+        if not releases:
             return None
         calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         openers = _reaching(opening.method.function.name, calls)
@@ -154,13 +160,13 @@ class ProjectResources:
         for name in order:
             method = own[name]
             for statement, _ in statements(f.body_of(method.function)):
-                if not isinstance(statement, f.Assign) or not isinstance(statement.value, (f.Call, f.Await)):
+                if not isinstance(statement, f.Assign):
                     continue
                 kept = [
                     t.path for t in statement.targets if isinstance(t, f.Name) and t.path.startswith("self.")
                 ]
-                call = statement.value.value if isinstance(statement.value, f.Await) else statement.value
-                found = self._opened(call, method) if kept and isinstance(call, f.Call) else None
+                call = _made(statement.value) if kept else None
+                found = self._opened(call, method) if call is not None else None
                 if found is not None and found[0].confidence != "low" and found[0].name not in _HOLDERS:
                     yield Opening(*found, kept[0].removeprefix("self."), method, statement.line)
 
@@ -178,6 +184,22 @@ class ProjectResources:
         acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
         resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
         return (resource, site.name) if resource is not None else None
+
+
+def _begins_with_release(name: str) -> bool:
+    """``_dispose_engine``, ``stop_service``, ``close_all``."""
+    return name.lstrip("_").startswith(tuple(f"{verb}_" for verb in RELEASING)) and not name.startswith("__")
+
+
+def _made(value: f.Expr | None) -> f.Call | None:
+    """The call that opens: ``connect()``, ``await connect()``, ``given or connect()``, ``a if a else connect()``."""
+    if isinstance(value, f.Await):
+        return _made(value.value)
+    if isinstance(value, f.BoolOp):
+        return _made(value.right)
+    if isinstance(value, f.IfExp):
+        return _made(value.orelse) or _made(value.body)
+    return value if isinstance(value, f.Call) else None
 
 
 def _own_calls(function: f.Function) -> Iterator[str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from memlint import facts as f
+from memlint.analysis import traverse
 from memlint.analysis.project import Module, Project
-from memlint.analysis.verbs import counterparts
+from memlint.analysis.verbs import CLOSING, ENOUGH, counterparts
 from memlint.knowledge.apis import CallEntry
 from memlint.knowledge.index import ApiIndex
 
@@ -45,6 +46,7 @@ _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filt
 class _Summary(NamedTuple):
     definitions: tuple[tuple[str, frozenset[str], bool], ...]
     imports: tuple[f.Import, ...]
+    classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
 
 
 class Relevance:
@@ -85,7 +87,7 @@ class Relevance:
         effective, plain = self._triggers(mentioned)
         names = effective | _ALWAYS
         shared = [module for module in modules if not _is_test(module)]
-        names |= self._paired(modules)
+        names |= self._paired(modules) | self._closed(modules, mentioned)
         self._local = {module.path: frozenset(module.facts.notable) for module in modules}
         self.names = frozenset(names | self._closure(shared, names, plain))
         tests = [module for module in modules if _is_test(module)]
@@ -106,12 +108,30 @@ class Relevance:
                     out.add(name)
         return out
 
+    def _closed(self, modules: list[Module], mentioned: set[str]) -> set[str]:
+        """Classes of the project that several functions of the suite name together with a method that closes them."""
+        closing = {
+            name: methods.intersection(CLOSING)
+            for module in modules
+            for name, _, methods in self._summary(module).classes
+            if name in mentioned and not name.startswith("Test") and not methods.isdisjoint(CLOSING)
+        }
+        together = dict.fromkeys(closing, 0)
+        for module in modules if closing else ():
+            said = traverse.words(module.facts) if module.linted else set()
+            for name in [name for name in closing if name in said and not said.isdisjoint(closing[name])]:
+                own = _functions(f.statements_of(module.facts))
+                together[name] += sum(traverse.says(function, name) for function in own)
+        return {name for name, count in together.items() if count >= ENOUGH}
+
     def _summary(self, module: Module) -> _Summary:
         """What a module defines and imports, worked out once."""
         known = self._summaries.get(module.path)
         if known is None:
             body = f.statements_of(module.facts)
-            known = _Summary(tuple(_definitions(body)), (*_imports(body), *_plugins(body)))
+            known = _Summary(
+                tuple(_definitions(body)), (*_imports(body), *_plugins(body)), tuple(_classes(body))
+            )
             self._summaries[module.path] = known
         return known
 
@@ -173,15 +193,19 @@ class Relevance:
             self._read_reexports()
 
     def _read_reexports(self) -> None:
-        """Packages of the product pass on what their modules define: follow the names that the suite mentions."""
+        """Follow what packages of the product pass on, and the bases of its classes, as far as the suite names them."""
         modules = list(self.project.modules.values())
         words = {word for module in modules if module.linted for word in module.facts.mentions.split()}
         for module in modules:
-            if not (module.is_product and module.is_package) or module.path in self._imported:
+            if not module.is_product or module.path in self._imported:
                 continue
-            nodes = self._summary(module).imports
-            used = [node for node in nodes if any(local in words for local, _ in node.bindings)]
-            self._imported[module.path] = [(node, self._modules_of(node, module)) for node in used]
+            summary = self._summary(module)
+            wanted = frozenset[str]().union(*(bases for name, bases, _ in summary.classes if name in words))
+            if module.is_package:
+                wanted |= words
+            nodes = [node for node in summary.imports if any(local in wanted for local, _ in node.bindings)]
+            with self.project.following_product():
+                self._imported[module.path] = [(node, self._modules_of(node, module)) for node in nodes]
 
     def _targets(self, module: Module) -> list[tuple[f.Import, list[Module]]]:
         """The imports of a module with the project's modules that they name, or take names from."""
@@ -265,6 +289,25 @@ def _definitions(
                 inner = getattr(statement, name, None)
                 if isinstance(inner, tuple):
                     yield from _definitions(inner, owner)
+
+
+def _functions(body: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
+    """The functions and methods of a module."""
+    for statement in body:
+        if isinstance(statement, f.FunctionDef):
+            yield statement.function
+        elif isinstance(statement, f.ClassDef):
+            yield from _functions(statement.cls.body)
+
+
+def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """The classes of a module with the last names of their bases, and those of their methods."""
+    for statement in body:
+        if isinstance(statement, f.ClassDef):
+            cls = statement.cls
+            bases = {base.path.rpartition(".")[2] for base in cls.bases if isinstance(base, f.Name)}
+            methods = {inner.function.name for inner in cls.body if isinstance(inner, f.FunctionDef)}
+            yield cls.name, frozenset(bases), frozenset(methods)
 
 
 def _imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:

@@ -10,10 +10,12 @@ from memlint import facts as f
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
+from memlint.analysis.traverse import statements
 from memlint.analysis.values import ClassValue, FunctionValue, Ref, Value
 from memlint.knowledge.apis import CallEntry
 
 _ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
+_LETTING_GO = ("tearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown")
 _HOOKS = frozenset(
     {"pytest_runtest_teardown", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_runtest_logfinish"}
 )
@@ -91,6 +93,21 @@ class Teardowns:
             for body in chain.unreached if chain.stopped_by is None else ():
                 if body.owner is not None and body.owner.cls.name not in called:
                     yield name, body
+
+    def let_go(self, body: Body) -> frozenset[str]:
+        """Attributes that a tear-down method of a set-up's class deletes or rebinds."""
+        assert body.owner is not None
+        names: set[str] = set()
+        for name in _LETTING_GO:
+            for method in self.chain(body.owner, name).reached:
+                for statement, _ in statements(f.body_of(method.function)):
+                    if isinstance(statement, (f.Del, f.Assign)):
+                        names |= {
+                            t.path.partition(".")[2] for t in statement.targets if isinstance(t, f.Name)
+                        }
+                    elif isinstance(statement, f.ExprStmt) and "delattr" in method.function.mentions:
+                        names |= set(method.function.mentions.split())
+        return frozenset(names - {""})
 
     def _own(self, cls: ClassValue, name: str) -> Body | None:
         value = self.evaluator.class_frame(cls).env.get(name)

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ENOUGH = 3  # places that close what they make, for each that does not
+CLOSING = (
+    "close",
+    "shutdown",
+    "stop",
+    "terminate",
+    "destroy",
+    "free",
+    "dispose",
+    "release",
+    "disconnect",
+    "quit",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:

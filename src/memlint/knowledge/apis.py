@@ -108,6 +108,7 @@ class CallEntry(Struct, frozen=True):
     releases: str | None = None
     owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
     owner_param: str | None = None  # what the owner takes over, or the callable it will call
+    borrows: bool = False  # keeps what it is given and leaves its release to the giver
     workers: Workers | None = None
     attribute: bool = False  # it is not called but read, like a property: response.content
     endless: bool = False  # an iterator without end
@@ -143,6 +144,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
+    finalized: bool = False  # finalizers end what it holds once nothing refers to it
     bytes: str | None = None  # what one costs while it lives
     # what becomes of one that is forgotten: "closed" when CPython closes it with its last reference
     forgotten: Literal["kept", "closed"] = "kept"

@@ -23,7 +23,6 @@ _PLACES = {
     "default": "in a default argument",
     "decorator": "in a decorator argument",
 }
-_TEARDOWNS = ("tearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown")
 
 
 @rule("MEM302")
@@ -87,7 +86,7 @@ def set_up_keeps_data(body: Body, ctx: Context) -> Iterator[Draft]:
         return
     first = "cls" if of_class else "self"
     frame = ctx.suite.evaluate(body)
-    let_go = _let_go(body, ctx)
+    let_go = ctx.lifetimes.teardowns.let_go(body)
     kept = {
         name: value
         for name, value in frame.env.items()
@@ -107,20 +106,6 @@ def set_up_keeps_data(body: Body, ctx: Context) -> Iterator[Draft]:
             Confidence.MEDIUM,
             size,
         )
-
-
-def _let_go(body: Body, ctx: Context) -> frozenset[str]:
-    """Attributes that a tear-down method deletes or rebinds."""
-    assert body.owner is not None
-    names: set[str] = set()
-    for name in _TEARDOWNS:
-        for method in ctx.lifetimes.teardowns.chain(body.owner, name).reached:
-            for statement in f.body_of(method.function):
-                if isinstance(statement, (f.Del, f.Assign)):
-                    names |= {t.path.partition(".")[2] for t in statement.targets if isinstance(t, f.Name)}
-                elif isinstance(statement, f.ExprStmt) and "delattr" in method.function.mentions:
-                    names |= set(method.function.mentions.split())
-    return frozenset(names)
 
 
 @rule("MEM304")

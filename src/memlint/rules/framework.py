@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
-from memlint.analysis.values import ClassValue, Literal, Ref, Value
+from memlint.analysis.values import ClassValue, FunctionValue, Literal, Ref, Value
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.registry import rule
 
@@ -18,6 +18,7 @@ _SAME_MODULE = frozenset(
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
 _TINY = 1_000_000  # bytes on the device
+_DEEPEST = 2  # helpers of helpers
 _LEAST_PASSES = 3  # kept at once
 
 
@@ -26,12 +27,32 @@ def model_left_in_framework(body: Body, ctx: Context) -> Iterator[Draft]:
     """The first thing of a body that stays in a framework's global state, when nothing in reach clears it."""
     if body.role not in {"test", "fixture", "setup"} or not _speaks_of(ctx, ("keras", "torch", "tensorflow")):
         return
-    for site in ctx.suite.evaluate(body).sites:
-        undo = {name.rpartition(".")[2] for name in _undo(site)}
-        if undo and not site.mocked and not site.raises:
-            if not _cleared(body, undo, ctx):
-                yield _draft(site, undo)
+    for site, made in _made_here(ctx.suite.evaluate(body).sites):
+        undo = {name.rpartition(".")[2] for name in _undo(made)}
+        if undo and not made.mocked and not made.raises:
+            if not _cleared(body, undo, ctx) and undo.isdisjoint(_said_by_helpers(site)):
+                yield _draft(site, made, undo)
             return
+
+
+def _made_here(sites: Iterable[Site]) -> Iterator[tuple[Site, Site]]:
+    """The calls of a body, and those that the suite's own helpers make in them, each with the body's call."""
+    for site in sites:
+        yield site, site
+        yield from ((site, inner) for inner in _within(site))
+
+
+def _within(site: Site, depth: int = 0) -> Iterator[Site]:
+    callee = site.callee
+    if depth < _DEEPEST and isinstance(callee, FunctionValue) and not callee.module.is_product:
+        for inner in site.inner:
+            yield inner
+            yield from _within(inner, depth + 1)
+
+
+def _said_by_helpers(site: Site) -> set[str]:
+    """What the helper that a call runs mentions."""
+    return traverse.words(site.callee.function) if isinstance(site.callee, FunctionValue) else set()
 
 
 def _undo(site: Site) -> tuple[str, ...]:
@@ -55,7 +76,7 @@ def _on_device(site: Site) -> bool:
     return makes and isinstance(text, str) and text.startswith("cuda")
 
 
-def _draft(site: Site, undo: set[str]) -> Draft:
+def _draft(site: Site, made: Site, undo: set[str]) -> Draft:
     if "empty_cache" in undo:
         message = (
             "device memory stays with torch's caching allocator: no torch.cuda.empty_cache() gives it back"
@@ -63,7 +84,7 @@ def _draft(site: Site, undo: set[str]) -> Draft:
         advice = "Call torch.cuda.empty_cache() in an autouse fixture, after the yield."
     else:
         call = sorted(undo)[0]
-        message = f"{site.name} stays in the framework's global state, and no {call}() clears it"
+        message = f"{made.name} stays in the framework's global state, and no {call}() clears it"
         advice = f"Call {call}() in an autouse fixture, after the yield."
     return Draft("MEM604", site.at, message, advice)
 

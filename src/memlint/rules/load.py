@@ -10,7 +10,7 @@ from memlint import facts as f
 from memlint.analysis import arithmetic, traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
-from memlint.analysis.suite import Body
+from memlint.analysis.suite import SETUP, Body
 from memlint.analysis.values import (
     NONE,
     ClassValue,
@@ -368,13 +368,32 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     what = arithmetic.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
-    message = (
-        f"{site.name.rpartition('.')[2]}{named}: the {load.what} is loaded anew by every test that gets here"
+    kept = _kept_by_class(ctx)
+    if kept and ctx.body is not None and ctx.lifetimes.teardowns.let_go(ctx.body):
+        return
+    how = (
+        "stays on its class to the end of the session"
+        if kept
+        else "is loaded anew by every test that gets here"
     )
+    message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} {how}"
     estimate = estimate_in_memory(load, source)
     confidence = Confidence.LOW if _is_staged(site, load, source, ctx) else None
     advice = "Load it once in a session fixture, or use a tiny one."
+    if kept:
+        advice = "Delete it in tearDownClass, or load it in a fixture of the class."
     yield Draft("MEM105", site.at, message, advice, confidence, estimate)
+
+
+def _kept_by_class(ctx: Context) -> bool:
+    """Whether a set-up method of a class loads it: pytest keeps class attributes to the session's end."""
+    body = ctx.body
+    return (
+        body is not None
+        and body.role == "setup"
+        and body.owner is not None
+        and SETUP.get(body.function.name) == "class"
+    )
 
 
 def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:

@@ -77,7 +77,9 @@ def _written(site: Site) -> float:
     """The least that one call writes, in bytes."""
     last = site.name.rpartition(".")[2]
     if site.name.startswith("logging."):
-        return 0 if last in _DROPPED else _text(site.args.get("msg", Value()))
+        message, given = site.args.get("msg", Value()), site.args.get("*")
+        filled_in = given.items or () if isinstance(given, Sequence) else ()
+        return 0 if last in _DROPPED else _text(message) + sum(_text(item) for item in filled_in)
     if "file" in site.args or "stream" in site.args:
         return 0
     given = site.args.get("*")

@@ -16,6 +16,7 @@ from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
+_ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _LETTING_GO = frozenset(
     {
         *RELEASING,
@@ -143,12 +144,20 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
         return Confidence.LOW
     if debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer":
         return Confidence.LOW  # it runs out by itself
-    if _closed_when_forgotten(debt) or _lacks_pipes_only(debt) or _goes_with_its_process(debt, code, ctx):
+    if (
+        _closed_when_forgotten(debt)
+        or _lacks_pipes_only(debt)
+        or _goes_with_its_process(debt, code, ctx)
+        or _goes_with_its_whole(debt)
+    ):
         return Confidence.LOW
+    if debt.verdict == "partial" and all(group[0].endswith(".close") for group in debt.missing or ((".",),)):
+        return _LOWER[confidence]  # one pipe of several
     if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
     if debt.verdict == "unsure" and debt.fails_only and debt.how == "local" and debt.body.role == "test":
-        return _LOWER[confidence]  # only the failure of this very test leaves it open
+        ends = debt.obligation.resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
+        return Confidence.LOW if ends else _LOWER[confidence]  # only this very test's failure leaves it open
     if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
         return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
     lasting = code in {"MEM301", "MEM303"} and debt.how != "local"
@@ -187,6 +196,13 @@ def _closed_when_forgotten(debt: Debt) -> bool:
     return not lasting and debt.verdict == "unsure"
 
 
+def _goes_with_its_whole(debt: Debt) -> bool:
+    """``Client(LocalCluster())``: only the closed client knows the cluster, whose finalizers end its processes."""
+    made, whole = debt.obligation, debt.relative
+    inside = whole is not None and whole.at[:2] <= made.at[:2] and made.at[2:] <= whole.at[2:]
+    return made.resource.finalized and debt.verdict == "partial" and inside
+
+
 def _lacks_pipes_only(debt: Debt) -> bool:
     """A process that was ended and reaped: its pipes go with the object, and nothing can block on them any more."""
     obligation = debt.obligation
@@ -195,7 +211,8 @@ def _lacks_pipes_only(debt: Debt) -> bool:
         piped
         and debt.verdict in {"partial", "unsure"}
         and obligation.told_to_end
-        and debt.missing == (tuple(obligation.resource.release[-1]),)
+        and all(set(group) <= {*obligation.resource.release[-1], "stdin.close"} for group in debt.missing)
+        and bool(debt.missing)
     )
 
 

@@ -227,7 +227,16 @@ def _confidence(body: Body, ctx: Context) -> Confidence | None:
         return Confidence.LOW if fixture is not None and fixture.scope in _FIXTURE_ONCE else Confidence.MEDIUM
     if root.role in {"test", "setup", "teardown"}:
         return Confidence.LOW if root.function.name in {"setUpModule", "setup_module"} else Confidence.MEDIUM
-    return Confidence.LOW
+    return Confidence.MEDIUM if _named_by_tests(root, ctx) else Confidence.LOW
+
+
+def _named_by_tests(body: Body, ctx: Context) -> bool:
+    """Whether tests of the module call a helper or hand it on: ``bus.subscribe(self.on_event)``."""
+    name = body.function.name
+    return any(
+        other.role == "test" and traverse.says(other.function, name)
+        for other in ctx.suite.of(body.module).bodies
+    )
 
 
 def _outermost(body: Body, ctx: Context) -> Body:

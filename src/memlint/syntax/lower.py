@@ -166,12 +166,18 @@ class Lowering:
             or makes_container
             or (isinstance(value, (f.Seq, f.Mapping)) and not value.items)
         ):
-            self.notable.update(target.path for target in targets if isinstance(target, f.Name))
+            parts = [part for t in targets for part in (t.items if isinstance(t, f.Seq) else (t,))]
+            self.notable.update(part.path for part in parts if isinstance(part, f.Name))
 
     def _annotated(self, node: cst.AnnAssign, line: int) -> f.Stmt:
+        before, self.largest = self.largest, 0.0
         target = self.target(node.target)
         annotation = self.expr(node.annotation.annotation)
-        return f.Assign(line, (target,), self.optional(node.value), annotation)
+        value = self.optional(node.value)
+        if value is not None and not self.in_function:
+            self._note((target,), value)
+        self.largest = max(before, self.largest)
+        return f.Assign(line, (target,), value, annotation)
 
     def _augmented(self, node: cst.AugAssign, line: int) -> f.Stmt:
         return f.AugAssign(
