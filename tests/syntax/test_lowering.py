@@ -146,13 +146,15 @@ def _bound(scope: Scope, body: tuple[f.Stmt, ...]) -> Scope:
 
 
 def _names(node: object) -> Iterator[str]:
+    """The names that a target binds: ``base[key]`` and ``base.attr`` bind none."""
     if isinstance(node, tuple):
         for item in node:
             yield from _names(item)
-    elif isinstance(node, f.Node):
-        yield from (
-            part.path for part in traverse.walk(node) if isinstance(part, f.Name) and "." not in part.path
-        )
+    elif isinstance(node, f.Name):
+        if "." not in node.path:
+            yield node.path
+    elif isinstance(node, f.Node) and not isinstance(node, (f.Subscript, f.Attr, f.Call)):
+        yield from _names(tuple(getattr(node, name) for name in node.__struct_fields__))
 
 
 def _resolve(path: str, scopes: tuple[Scope, ...]) -> set[str]:
