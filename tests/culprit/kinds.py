@@ -39,7 +39,7 @@ KINDS = {
         """
         import subprocess, sys
         def test_child():
-            code = "import time; b = bytearray(b'x') * (40 << 20); time.sleep(0.5)"
+            code = "import time; b = bytearray(b'x') * (40 << 20); time.sleep(1.5)"
             subprocess.run([sys.executable, "-c", code], check=True)
         """,
         CauseKind.CHILD_PROCESSES,

@@ -106,7 +106,7 @@ class Bench:
         found = sorted(self.folder.rglob("test_*.py"))
         return [file.relative_to(self.folder).as_posix() for file in found]
 
-    def finish(self, process: subprocess.Popen[str], timeout: float = 60) -> Ran:
+    def finish(self, process: subprocess.Popen[str], timeout: float = 300) -> Ran:
         out, errors = process.communicate(timeout=timeout)
         return Ran(process.returncode, out.splitlines(), errors, journal.load(self.journal))
 
@@ -160,7 +160,7 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
-def wait_until(condition: Any, seconds: float = 60) -> None:
+def wait_until(condition: Any, seconds: float = 240) -> None:
     """Look every few milliseconds until ``condition()`` is true; fail when it does not become so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -241,7 +241,7 @@ def test_grandchild_that_holds_the_output_does_not_hang_the_run(bench: Bench) ->
     unit = bench.run_one(
         "import subprocess\ndef test_a(): subprocess.Popen(['sleep', '4322'])", pytest_args=["-s"]
     )
-    assert unit.seconds < 10
+    assert unit.seconds < 100
 
 
 def test_suite_with_its_own_options(bench: Bench) -> None:
@@ -304,7 +304,7 @@ def test_xdist(bench: Bench) -> None:
         @pytest.mark.parametrize("n", range(4))
         def test_hold(n):
             data = bytearray(60 << 20)
-            time.sleep(0.3)
+            time.sleep(1)
     """
     ran = bench.run(bench.write("test_it.py", code), pytest_args=["-p", "xdist", "-n", "2"])
     unit = ran.unit("test_it.py")

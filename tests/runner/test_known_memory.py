@@ -17,7 +17,7 @@ FILES = {
             mine = bytearray(300 << 20)
             child = subprocess.Popen([sys.executable, "-I", "-S", "-c", HOLD], stdin=-1, stdout=-1)
             child.stdout.readline()
-            import time; time.sleep(0.15)
+            import time; time.sleep(1)
             child.communicate()
         def test_light(): pass
     """,
@@ -79,13 +79,13 @@ FILES = {
     # the grandchild's parent is gone before it allocates
     "test_orphan.py": """
         import subprocess, sys, time
-        HOLD = "import time; b = bytearray(90 << 20); print(flush=True); time.sleep(0.3)"
+        HOLD = "import time; b = bytearray(90 << 20); print(flush=True); time.sleep(2)"
         def test_orphan():
             python = [sys.executable, "-I", "-S", "-c", HOLD]
             shell = subprocess.Popen(["sh", "-c", '"$@" & exit 0', "sh", *python], stdout=-1)
             shell.wait()
             shell.stdout.readline()
-            time.sleep(0.1)
+            time.sleep(1)
             shell.stdout.close()
     """,
     # shared until written: the parent's pages count once
@@ -94,7 +94,7 @@ FILES = {
         def test_fork():
             data = bytearray(100 << 20)
             if os.fork() == 0:
-                time.sleep(0.2)
+                time.sleep(1)
                 os._exit(0)
             os.wait()
     """,
@@ -104,7 +104,7 @@ FILES = {
             with mmap.mmap(-1, 70 << 20) as data:
                 for at in range(0, 70 << 20, 4096):
                     data[at] = 1
-                time.sleep(0.05)
+                time.sleep(0.5)
     """,
 }
 

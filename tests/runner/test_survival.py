@@ -74,7 +74,7 @@ def _start_in_flight(bench: Bench, **options: object) -> subprocess.Popen[str]:
 
 def test_unit_in_flight_is_retried_once_alone_then_quarantined(bench: Bench) -> None:
     bench.write("test_a.py", "def test_a(): pass")
-    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(60)")
+    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(600)")
     bench.write("test_c.py", "def test_c(): pass")
     # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     end(_start_in_flight(bench))
@@ -152,7 +152,7 @@ def test_pieces_of_an_oom_file_are_resumed(bench: Bench) -> None:
 
 
 def test_two_runs_do_not_share_a_journal(bench: Bench) -> None:
-    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(60)")
+    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(600)")
     # memlint: ignore[MEM305] a failed assertion leaves a supervisor that ends with its units
     first = _start_in_flight(bench)
     second: Ran = bench.run(resume=True)
@@ -163,7 +163,7 @@ def test_two_runs_do_not_share_a_journal(bench: Bench) -> None:
 
 def test_guardian_killed_too_units_still_die(bench: Bench) -> None:
     """The kernel's own promise (PR_SET_PDEATHSIG) holds without any helper."""
-    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(60)")
+    bench.write("test_b.py", "import time\ndef test_hangs(): time.sleep(600)")
     # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     process = _start_in_flight(bench)
     run = next(iter(journal.load(bench.journal).runs)).run

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from memlint.culprit import accumulation, lasting, passing
-from memlint.culprit.ledger import Ledger
+from memlint.culprit.ledger import DEADLY, Ledger
 from memlint.culprit.suite import suite_causes
 from memlint.culprit.wording import cause, quoted
 from memlint.model import Cause, CauseKind, MeasuredUnit, Measurement
@@ -14,7 +14,6 @@ from memlint.units import format_bytes
 
 FLOOR = 8 << 20  # bytes: what a cause must account for to be named
 SHARE = 0.2  # of what the unit added to an empty test, the same
-DEADLY = frozenset({"oom", "oom_suspected", "killed", "terminated"})
 
 _FINDERS = (
     passing.single_heavy,

@@ -14,6 +14,7 @@ from functools import cached_property
 from memlint.model import MeasuredStages, MeasuredTest, MeasuredUnit
 
 NOTHING_KNOWN = MeasuredStages()
+DEADLY = frozenset({"oom", "oom_suspected", "killed", "terminated"})  # ends that memory may have brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,15 @@ class Ledger:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """Tests whose memory is known, and the victim, whose peak is the unit's."""
+        """Tests whose memory is known, and the victim, whose peak is the unit's: not that of a time limit or crash."""
         out: list[Line] = []
         resident = self.stages.collection_bytes
         for test in self.unit.tests:
             if test.before_bytes is not None and test.peak_bytes is not None:
                 out.append(_line(test))
                 resident = test.after_bytes
-            elif test.outcome == "unfinished" and resident is not None and self.unit.peak_bytes is not None:
-                took = max(0, self.unit.peak_bytes - resident)
+            elif test.outcome == "unfinished" and resident is not None and self.unit.verdict in DEADLY:
+                took = max(0, (self.unit.peak_bytes or 0) - resident)
                 out.append(Line(test.nodeid, test.outcome, took, 0, 0, 0, 0))
         return tuple(out)
 

@@ -21,6 +21,7 @@ from memlint.runner.meters.cgroup import fields
 from memlint.runner.spool import Spool
 
 GRACE = 0.5  # seconds in which helpers of a dead process may end by themselves (resource trackers do)
+MOST_GRACE = 5.0  # seconds, where processes outnumber the cores
 BURIAL = 5.0  # seconds for killed processes to go
 TAIL = 1 << 20  # bytes of output that are kept
 FLOOD = 256 << 20  # bytes of output beyond which its beginning is dropped while the unit runs
@@ -250,7 +251,7 @@ class Watched:
         return found
 
     def _after_grace(self) -> list[int]:
-        deadline = time.monotonic() + (0 if self._killed_for else GRACE)
+        deadline = time.monotonic() + (0 if self._killed_for else _grace())
         while (pids := self.meter.pids()) and time.monotonic() < deadline:
             time.sleep(0.005)
         return pids
@@ -281,6 +282,11 @@ class Watched:
         else:
             self.output.unlink(missing_ok=True)
         os.close(self.output_fd)
+
+
+def _grace() -> float:
+    """Seconds of this machine as it is: on a busy one the same work takes longer."""
+    return min(MOST_GRACE, GRACE * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def _shown(path: Path) -> str:
