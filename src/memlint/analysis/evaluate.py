@@ -38,6 +38,7 @@ from memlint.analysis.values import (
     Sequence,
     Value,
     join,
+    truth,
 )
 from memlint.analysis.views import subscript
 
@@ -224,7 +225,9 @@ class Evaluator(CallEvaluation):
         return join([left, right]) if node.op == "or" else right
 
     def _ifexp(self, node: f.IfExp, frame: Frame) -> Value:
-        self.eval(node.test, frame)
+        known = truth(self.eval(node.test, frame))
+        if known is not None:
+            return self.eval(node.body if known else node.orelse, frame)
         return join([self.eval(node.body, frame), self.eval(node.orelse, frame)])
 
     def _seq(self, node: f.Seq, frame: Frame) -> Value:
@@ -308,11 +311,10 @@ class Evaluator(CallEvaluation):
                 "filtered" if filtered else _why(sources),
                 _origin(sources),
             )
-        looked_up = isinstance(node.element, f.Subscript) and isinstance(
-            self.quiet_eval(node.element.base, inner), Sequence
-        )
-        target = node.element.base if looked_up else node.element  # type: ignore[union-attr]
-        shared = keys is None and _is_shared(target, node.clauses, sources)
+        holder = node.element
+        if isinstance(holder, f.Subscript) and isinstance(self.quiet_eval(holder.base, inner), Sequence):
+            holder = holder.base
+        shared = keys is None and _is_shared(holder, node.clauses, sources)
         result = Sequence(node.kind, None, length, value, keys, shared)
         frame.note(
             node=node,

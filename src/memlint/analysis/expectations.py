@@ -76,12 +76,8 @@ def without_tested(tests: Iterable[f.Expr], state: State) -> State:
     parts = [part for test in tests for part in _operands(test)]
     tested = NOTHING.union(
         *(state.names.get(part.path, NOTHING) for part in parts if isinstance(part, f.Name)),
-        # ``assert process.pid``: no more than a hint to whoever checks the types
-        *(
-            state.names.get(test.path.rpartition(".")[0], NOTHING)
-            for test in tests
-            if isinstance(test, f.Name) and "." in test.path
-        ),
+        # no more than a hint to whoever checks the types
+        *(state.names.get(holder, NOTHING) for holder in map(_holder_of_part, tests)),
     )
     return State(dict(state.names), {o: masks for o, masks in state.masks.items() if o not in tested})
 
@@ -97,6 +93,13 @@ def used_in(tests: Iterable[f.Expr], state: State) -> frozenset[Obligation]:
             if isinstance(arg.value, f.Name)
         )
     )
+
+
+def _holder_of_part(test: f.Expr) -> str:
+    """``process`` in ``assert process.pid`` and ``assert process.stdin is not None``."""
+    if isinstance(test, f.Compare) and test.rest == (("is not", f.Const(None)),):
+        test = test.left
+    return test.path.rpartition(".")[0] if isinstance(test, f.Name) else ""
 
 
 def _operands(test: f.Expr) -> tuple[f.Expr, ...]:

@@ -24,7 +24,7 @@ from memlint.analysis.holdings import Holdings, mentioned, named
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import says, statements, walk, words
-from memlint.analysis.values import ClassValue, Literal, Obj
+from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
@@ -192,6 +192,8 @@ class Flow(Holdings):
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
         self._alias(node, held, state, run)
+        if isinstance(node.value, f.Name) and not all(isinstance(t, f.Name) for t in node.targets):
+            self._number_given_away(node, state, run)
         if isinstance(node.value, f.Attr) and isinstance(node.value.base, f.Call):
             made = [o for o in state.masks if o.at == node.value.base.at]
             run.numbers.update({t.path: o for t in node.targets if isinstance(t, f.Name) for o in made})
@@ -209,6 +211,16 @@ class Flow(Holdings):
                     owed = frozenset(o for o in state.masks if not state.done(o))
                     run.signs[target.path] = run.signs.get(target.path, NOTHING) | owed
         return state
+
+    def _number_given_away(self, node: f.Assign, state: State, run: Run) -> None:
+        """``namespace["child"] = process.pid``: somebody else ends what goes by that number."""
+        holder, _, attr = node.value.path.rpartition(".") if isinstance(node.value, f.Name) else ("", "", "")
+        for target in node.targets if attr == "pid" else ():
+            base = target.base if isinstance(target, f.Subscript) else None
+            if isinstance(base, f.Name) and not isinstance(
+                self.evaluator.quiet_eval(base, run.frame), Sequence
+            ):
+                state.keep(state.names.get(holder, NOTHING))
 
     @staticmethod
     def _alias(node: f.Assign, held: frozenset[Obligation], state: State, run: Run) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.expectations import expects_exception, first_name
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.holdings import named
 from memlint.analysis.inlining import Inlining, is_context_manager
@@ -35,6 +36,7 @@ _ASIDE = re.compile(
     r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
 )  # fakes that leave acquiring alone
 _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
+_ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
@@ -98,6 +100,7 @@ class Lifetimes(Inlining):
         run = self._run_of(body, frame)
         run.is_fixture = body.role == "fixture"
         run.is_manager = is_context_manager(body.function)
+        run.expected = self._expected_around(body)
         run.every_call_fails = any(mark.name == "xfail" for mark in self.suite.marks(body))
         exits = run.exits
         end = self.block(f.body_of(body.function), State(), exits, run)
@@ -107,6 +110,22 @@ class Lifetimes(Inlining):
         for state in ends.states():
             state.settle(frozenset(o for o in state.masks if o.resource.name.partition(":")[0] in closed))
         return list(self._judged(body, run, ends))
+
+    def _expected_around(self, body: Body) -> str:
+        """The exception that is expected wherever the enclosing function calls this nested one; "" for none."""
+        outer = body.within.function if body.within is not None else None
+        if outer is None:
+            return ""
+        found = ""
+        for statement, enclosing in statements(f.body_of(outer)):
+            if not any(body.function.name in names((part,)) for part in _shallow(statement)):
+                continue
+            managers = [m for s in enclosing if isinstance(s, f.With) for m, _ in s.items]
+            expected = next((m for m in managers if expects_exception(m)), None)
+            if expected is None:
+                return ""
+            found = first_name(expected) or "Exception"
+        return found
 
     @staticmethod
     def _run_of(body: Body, frame: Frame, depth: int = 0) -> Run:
@@ -322,7 +341,7 @@ class Lifetimes(Inlining):
 
     def _after_owner(self, debt: Debt, normal: State) -> None:
         """An object of the suite's own holds it: do the object's methods, or its users, release it?"""
-        body, attr = debt.body, debt.place.partition(".")[2]
+        body, attr = debt.body, debt.place.partition(".")[2].partition("[")[0]
         assert body.owner is not None
         best: Verdict = "never"
         missing = debt.missing
@@ -433,7 +452,8 @@ class Lifetimes(Inlining):
             if kind is None or _serves_known(site.node, state):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
-            told = not told_by(site, self.evaluator).isdisjoint(names(f.body_of(run.function)))
+            said = set(names(f.body_of(run.function)))
+            told = not told_by(site, self.evaluator).isdisjoint(said) or _ends_what_it_runs(site.node, said)
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
         if resource.owned_by and (
@@ -598,6 +618,26 @@ def _enters(function: f.Function, name: str) -> bool:
             if isinstance(call, f.Call) and call.func == f.Name(name):
                 return True
     return False
+
+
+def _shallow(statement: f.Stmt) -> tuple[f.Stmt, ...]:
+    """A statement that holds no others."""
+    return (
+        ()
+        if isinstance(statement, (f.With, f.If, f.For, f.While, f.Try, f.FunctionDef, f.ClassDef))
+        else (statement,)
+    )
+
+
+def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
+    """``Thread(target=supervisor.run)`` where the body also says ``supervisor.join_all()``."""
+    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
+    holders = {target.path.rpartition(".")[0] for target in targets if isinstance(target, f.Name)} - {
+        "",
+        "self",
+    }
+    ending = (name.rpartition(".") for name in said)
+    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
 
 
 def _serves_known(node: f.Expr, state: State) -> bool:

@@ -47,6 +47,20 @@ def _range(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value
     return Iterator(length, element, why="range")
 
 
+_CONTAINERS = frozenset({"tuple", "list", "dict", "set"})
+
+
+def _isinstance(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
+    """Whether a container, or a number, is one of the built-in containers."""
+    if len(args) != 2 or not isinstance(args[0], (Sequence, Num)):
+        return None
+    wanted = args[1].items or () if isinstance(args[1], Sequence) else (args[1],)
+    names = {one.name.removeprefix("builtins.") for one in wanted if isinstance(one, Ref)}
+    if not names or len(names) != len(wanted) or not names <= _CONTAINERS:
+        return None
+    return Literal(isinstance(args[0], Sequence) and args[0].kind in names)
+
+
 def _len(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     found = arithmetic.length_of(args[0]) if args else None
     return found if found is not None and found.high != float("inf") else UNKNOWN
@@ -348,6 +362,7 @@ MODELS: dict[str, Model] = {
     "numpy.iinfo": _limits,
     "builtins.range": _range,
     "builtins.len": _len,
+    "builtins.isinstance": _isinstance,
     "builtins.list": _container("list"),
     "builtins.tuple": _container("tuple"),
     "builtins.set": _container("set"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Frame, Site
@@ -105,7 +107,9 @@ class ProjectResources:
         base = self.evaluator.external_base(cls)
         inherited = self.evaluator.index.resources.get(base) if base is not None else None
         if inherited is not None:
-            return None if self._answers_itself(cls, inherited) else OwnResource(inherited)
+            return (
+                None if self._answers_itself(cls, inherited) else OwnResource(self._with_own(cls, inherited))
+            )
         own = self._methods(cls)
         releases = [name for name in RELEASING if name in own]
         named = [name for name in own if _begins_with_release(name)]
@@ -137,12 +141,27 @@ class ProjectResources:
             opening,
         )
 
+    def _with_own(self, cls: ClassValue, inherited: Resource) -> Resource:
+        """The resource of a library's class, released also by methods of the project that call its releases."""
+        own = self._methods(cls)
+        groups = [
+            [
+                *group,
+                *(
+                    name
+                    for name in RELEASING
+                    if name in own and name not in group and _mentions(own[name], group)
+                ),
+            ]
+            for group in inherited.release
+        ]
+        return inherited if groups == inherited.release else replace(inherited, release=groups)
+
     def _answers_itself(self, cls: ClassValue, inherited: Resource) -> bool:
         """Whether test code overrides methods of a client that opens nothing before its first use: a fake."""
         if ANY_USE not in inherited.started_by or cls.module.is_product:
             return False
-        own = self._methods(cls)
-        return any(not name.startswith("_") for name in own)
+        return any(not name.startswith("_") for name in self._methods(cls))
 
     def _methods(self, cls: ClassValue) -> dict[str, FunctionValue]:
         """The methods of the class and its bases in the project, overridden ones left out."""
@@ -200,6 +219,10 @@ def _made(value: f.Expr | None) -> f.Call | None:
     if isinstance(value, f.IfExp):
         return _made(value.orelse) or _made(value.body)
     return value if isinstance(value, f.Call) else None
+
+
+def _mentions(method: FunctionValue, names: list[str]) -> bool:
+    return any(says(method.function, name.rpartition(".")[2]) for name in names)
 
 
 def _own_calls(function: f.Function) -> Iterator[str]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from memlint import facts as f
+from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
+from memlint.analysis.suite import Body
 from memlint.analysis.values import UNKNOWN, Data, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
 from memlint.model import Estimate
@@ -193,13 +195,22 @@ def _reported_there(found: Allocation, ctx: Context) -> bool:
     module = origin.frame.module
     if not module.linted:
         return False
-    body = next((b for b in ctx.suite.of(module).bodies if b.function is origin.frame.function), None)
+    body = next((b for b in _bodies(module, ctx) if b.function is origin.frame.function), None)
     if body is None:
         return False
     own = ctx.suite.evaluate(body)
     return any(
         site.at == origin.at and allocation(site, ctx) is not None for site in own.sites if not site.inner
     )
+
+
+def _bodies(module: Module, ctx: Context) -> Iterator[Body]:
+    """Every function of a module, nested ones too."""
+    stack = list(ctx.suite.of(module).bodies)
+    while stack:
+        body = stack.pop()
+        yield body
+        stack += ctx.suite.nested(body)
 
 
 def is_rejected(site: Site, size: Estimate) -> bool:

@@ -132,6 +132,8 @@ class Context:
         folder, _, file = self.module.path.rpartition("/")
         if file == "conftest.py" or not any(_EXAMPLES.fullmatch(part) for part in folder.split("/")):
             return False
+        if not file.startswith("test") and not file.endswith("_test.py"):
+            return True
         collected = {"test", "fixture", "setup", "teardown", "hook"}
         return not any(body.role in collected for body in self.suite.of(self.module).bodies)
 

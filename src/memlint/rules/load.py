@@ -56,7 +56,7 @@ _CHANGING = re.compile(
 )
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
-_REMOVING = frozenset({"remove", "unlink", "rename", "exists", "isfile", "is_file"})
+_REMOVING = frozenset({"remove", "unlink", "rename"})
 _COMMANDS = frozenset(
     {
         "subprocess.run",
@@ -69,7 +69,21 @@ _COMMANDS = frozenset(
 )
 _WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
 _SMALL_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".svg", ".bmp", ".webp"),
+    *(
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".ico",
+        ".svg",
+        ".bmp",
+        ".webp",
+        ".jp2",
+        ".ras",
+        ".ppm",
+        ".pgm",
+        ".tga",
+    ),
     *(".key", ".pem", ".crt", ".cer", ".csr", ".pub"),
     *(".cfg", ".conf", ".env", ".ini", ".toml", ".yaml", ".yml"),
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
@@ -196,7 +210,7 @@ def _sets_variables(body: Body) -> bool:
 
 
 def is_passing(source: Source, ctx: Context) -> bool:
-    """A relative path that is not there, and that the test writes, looks for, removes, or runs a command to make."""
+    """A relative path that is not there, and that the test writes, removes, or runs a command to make."""
     if ctx.body is None or source.path is None or source.path.startswith(("/", "~")) or "://" in source.path:
         return False
     if any(
