@@ -13,6 +13,7 @@ from pathlib import Path
 
 from memlint.cache import FileCache
 from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, digest_of, encode
+from memlint.garbage import uncollected
 from memlint.syntax.source import lower_file
 
 _WORTH_FORKING = 1_000_000  # bytes of source; below, starting processes costs more than it saves
@@ -174,4 +175,5 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _lower(path: str, content: bytes) -> bytes:
-    return encode(lower_file(path, content))
+    with uncollected():
+        return encode(lower_file(path, content))

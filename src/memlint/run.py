@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
@@ -22,6 +23,7 @@ from memlint.discovery import Discovered, ancestor_conftests, is_excluded
 from memlint.disk import RealDisk
 from memlint.facts import FileFacts, encode_body
 from memlint.fingerprint import fingerprint
+from memlint.garbage import set_aside, uncollected
 from memlint.knowledge.index import ApiIndex, api_index
 from memlint.knowledge.rulebook import Rule, load_rulebook
 from memlint.memo import Witness
@@ -173,15 +175,15 @@ class Run:
         """Check and rank all modules, some hundred at a time, so that memory stays bounded; tests too if asked."""
         out = Judged()
         done: set[str] = set()
-        while True:
-            todo = [module for module in self._reportable() if module.path not in done][:_MODULES_AT_ONCE]
-            if not todo:
-                break
-            done.update(module.path for module in todo)
-            self.relevance.refresh()
-            self._judge_some(todo, tests, out)
-            for module in self.project.modules.values():
-                module.forget()
+        with set_aside(), uncollected():
+            while todo := [m for m in self._reportable() if m.path not in done][:_MODULES_AT_ONCE]:
+                if done:
+                    gc.collect()  # what was made of the modules before
+                done.update(module.path for module in todo)
+                self.relevance.refresh()
+                self._judge_some(todo, tests, out)
+                for module in self.project.modules.values():
+                    module.forget()
         out.findings += self._configured()
         out.findings.sort(key=lambda finding: finding.sort_key)
         return out

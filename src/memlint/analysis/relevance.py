@@ -3,11 +3,15 @@
 A function matters when it writes a large number, mentions a call of the API tables that loads, acquires, starts or
 retains (of a library that the project imports), mentions a large global or a container of its module, or mentions
 something of the project that matters. Names stand for what they may mean, so the answer errs towards looking.
+
+How a thing is reached decides what counts as a mention of it: a method as an attribute, a fixture as a parameter,
+everything else as an attribute or by a bare name that may be a global of the module. So the keyword of ``f(a=1)`` is
+no mention of a method ``a``. Words are written ``.attribute``, ``=parameter`` and ``name`` here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from memlint import facts as f
@@ -40,13 +44,25 @@ _ITERATING = frozenset({"__next__", "__getitem__"})
 _CLASS_HOPS = 2  # from a class of the product to what inherits or makes it
 _PACKAGE_HOPS = 2  # re-exports through packages that are followed
 _NONE: frozenset[str] = frozenset()
+_WAYS = ("", ".", "=")  # by which something is mentioned: a bare name, an attribute, a parameter
 _COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
 
 
+class _Definition(NamedTuple):
+    """Something that others can reach."""
+
+    name: str
+    reached_by: frozenset[str]  # the words that mention it
+    words: frozenset[str]  # that it mentions itself
+    large: bool = False
+
+
 class _Summary(NamedTuple):
-    definitions: tuple[tuple[str, frozenset[str], bool], ...]
+    definitions: tuple[_Definition, ...]
     imports: tuple[f.Import, ...]
     classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
+    outermost: frozenset[int]  # lines of the functions that no other function holds
+    bound: frozenset[str] | None  # bare names that may mean something global; None for any
 
 
 class Relevance:
@@ -56,12 +72,13 @@ class Relevance:
         self.project = project
         self.index = index
         self.names: frozenset[str] = frozenset()
-        self._local: dict[
-            str, frozenset[str]
-        ] = {}  # large globals and containers that a module's functions can name
+        self._local: dict[str, frozenset[str]] = {}  # what matters to the functions of one module
         self._summaries: dict[str, _Summary] = {}
         self._seen = 0
         self._imported: dict[str, list[tuple[f.Import, list[Module]]]] = {}
+        self._known: dict[tuple[str, int, str], bool] = {}
+        builtin = (name.rpartition(".")[2] for name in index.calls if name.startswith("builtins."))
+        self._everywhere = _ALWAYS.union(builtin)
 
     def matters(self, function: f.Function, module: Module) -> bool:
         """Whether evaluating the function can tell anything about memory."""
@@ -69,10 +86,20 @@ class Relevance:
             return True
         if not self._seen:
             self.refresh()
-        words = _free_words(function)
-        if not self.names.isdisjoint(words):
-            return True
-        return not self._local.get(module.path, _NONE).isdisjoint(words)
+        key = (module.path, function.line, function.name)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._mentions_what_matters(function, module)
+        return known
+
+    def _mentions_what_matters(self, function: f.Function, module: Module) -> bool:
+        summary = self._summary(module)
+        if function.line in summary.outermost:
+            words = _words(function, summary.bound)
+        else:  # what a function around it is given, or imports, is reached by a bare name too
+            words = _words(function, None)
+            words |= {f"={word}" for word in words}
+        return not (self.names.isdisjoint(words) and self._local.get(module.path, _NONE).isdisjoint(words))
 
     def refresh(self) -> None:
         """Collect the names anew when further modules have been read."""
@@ -82,13 +109,14 @@ class Relevance:
 
     def _learn(self) -> None:
         self._seen = len(self.project.modules)
+        self._known.clear()
         modules = list(self.project.modules.values())
         mentioned = {word.lstrip(".") for module in modules for word in module.facts.mentions.split()}
         effective, plain = self._triggers(mentioned)
-        names = effective | _ALWAYS
+        names = set(_forms(effective | _ALWAYS))
         shared = [module for module in modules if not _is_test(module)]
-        names |= self._paired(modules) | self._closed(modules, mentioned)
-        self._local = {module.path: frozenset(module.facts.notable) for module in modules}
+        names |= self._paired(modules) | _forms(self._closed(modules, mentioned))
+        self._local = {module.path: _forms(module.facts.notable) for module in modules}
         self.names = frozenset(names | self._closure(shared, names, plain))
         tests = [module for module in modules if _is_test(module)]
         for _ in range(2):  # once for what a module defines, once for what it imports of another test module
@@ -101,11 +129,12 @@ class Relevance:
         """Functions of the project that stand beside one that undoes them: ``start_broker``, ``stop_broker``."""
         out: set[str] = set()
         for module in modules:
-            own = {name for name, _, _ in self._summary(module).definitions}
-            for name in own:
-                surely, perhaps, _ = counterparts(name)
+            definitions = self._summary(module).definitions
+            own = {found.name for found in definitions}
+            for found in definitions:
+                surely, perhaps, _ = counterparts(found.name)
                 if not own.isdisjoint(surely) or not own.isdisjoint(perhaps):
-                    out.add(name)
+                    out |= found.reached_by
         return out
 
     def _closed(self, modules: list[Module], mentioned: set[str]) -> set[str]:
@@ -119,8 +148,9 @@ class Relevance:
         together = dict.fromkeys(closing, 0)
         for module in modules if closing else ():
             said = traverse.words(module.facts) if module.linted else set()
-            for name in [name for name in closing if name in said and not said.isdisjoint(closing[name])]:
-                own = _functions(f.statements_of(module.facts))
+            names = [name for name in closing if name in said and not said.isdisjoint(closing[name])]
+            own = list(_functions(f.statements_of(module.facts))) if names else []
+            for name in names:
                 together[name] += sum(traverse.says(function, name) for function in own)
         return {name for name, count in together.items() if count >= ENOUGH}
 
@@ -129,11 +159,24 @@ class Relevance:
         known = self._summaries.get(module.path)
         if known is None:
             body = f.statements_of(module.facts)
+            bound = self._bound(body, module)
             known = _Summary(
-                tuple(_definitions(body)), (*_imports(body), *_plugins(body)), tuple(_classes(body))
+                tuple(_definitions(body, bound)),
+                (*_imports(body), *_plugins(body)),
+                tuple(_classes(body)),
+                frozenset(_outermost(body)),
+                bound,
             )
             self._summaries[module.path] = known
         return known
+
+    def _bound(self, body: tuple[f.Stmt, ...], module: Module) -> frozenset[str] | None:
+        """The bare names that may mean something global: bound by the module, imported anywhere in it, or built in."""
+        bound = set(_bindings(body))
+        if "*" in bound:
+            return None
+        attributes = (word[1:] for word in module.facts.mentions.split() if word.startswith("."))
+        return frozenset(bound.union(attributes, self._everywhere))
 
     def _triggers(self, mentioned: set[str]) -> tuple[set[str], set[str]]:
         """Last names of calls with an effect, and of those without, as far as the project mentions their library."""
@@ -148,32 +191,38 @@ class Relevance:
         return effective, plain - effective
 
     def _closure(self, modules: list[Module], names: set[str], plain: set[str]) -> set[str]:
-        """The project's functions and classes that mention what matters, directly or through each other."""
+        """What reaches the functions and classes that mention what matters, directly or through each other."""
         out: set[str] = set()
-        pending: list[tuple[str, frozenset[str]]] = []
-        of_product: list[tuple[str, frozenset[str]]] = []
+        pending: list[_Definition] = []
+        of_product: list[_Definition] = []
         for module in modules:
-            for name, words, large in self._summary(module).definitions:
-                direct = not names.isdisjoint(words)
+            for found in self._summary(module).definitions:
+                matters = found.large or not names.isdisjoint(found.words)
                 if module.is_product:
-                    if name in plain:
+                    if found.name in plain:
                         continue  # the tables say what it does
-                    of_product.append((name, words))
-                    large, words = False, frozenset()
-                elif not self._local[module.path].isdisjoint(words):
-                    large = True
-                if direct or large:
-                    out.add(name)
-                else:
-                    pending.append((name, words))
+                    of_product.append(found)
+                    matters = not names.isdisjoint(found.words)
+                elif not self._local[module.path].isdisjoint(found.words):
+                    matters = True
+                if matters:
+                    out |= found.reached_by
+                elif not module.is_product:
+                    pending.append(found)
         for _ in range(_CLASS_HOPS):  # subclasses, and the factories of the product's classes
-            classes = {name for name, _ in of_product if name[:1].isupper() and name in out}
-            out |= {name for name, words in of_product if not classes.isdisjoint(words)}
+            classes = {
+                word for found in of_product if found.name[:1].isupper() for word in found.reached_by & out
+            }
+            for found in of_product:
+                if not classes.isdisjoint(found.words):
+                    out |= found.reached_by
         while True:
-            found = {name for name, words in pending if not out.isdisjoint(words)}
-            if found <= out:
+            reached = {
+                word for found in pending if not out.isdisjoint(found.words) for word in found.reached_by
+            }
+            if reached <= out:
                 return out
-            out |= found
+            out |= reached
 
     def _imported_names(self, module: Module) -> Iterator[frozenset[str]]:
         """What matters of the suite's own modules that a module imports from, under the names it has here."""
@@ -182,7 +231,12 @@ class Relevance:
                 local = self._local.get(found.path, _NONE)
                 if local and not found.is_product and found is not module:
                     yield local
-                    yield frozenset(bound for bound, name in node.bindings if name in local)
+                    yield frozenset(
+                        f"{how}{bound}"
+                        for bound, name in node.bindings
+                        for how in _WAYS
+                        if f"{how}{name}" in local
+                    )
 
     def _read_imports(self) -> None:
         """Have the project's own modules read that the suite imports: what they define may matter."""
@@ -242,10 +296,23 @@ def _is_test(module: Module) -> bool:
     return module.linted and (file.startswith("test") or file.endswith("_test.py"))
 
 
-def _free_words(function: f.Function) -> set[str]:
-    """What the function mentions of others: its own local names say nothing about a global of that name."""
-    local = set(function.binds).difference(param.name for param in function.params)
-    return {word.lstrip(".") for word in function.mentions.split() if word not in local}
+def _forms(names: Iterable[str]) -> frozenset[str]:
+    """The words that mention a global of one of these names."""
+    return frozenset(f"{how}{name}" for name in names for how in ("", "."))
+
+
+def _words(function: f.Function, bound: frozenset[str] | None) -> set[str]:
+    """What the function mentions of others: its own local names say nothing about a global of that name.
+
+    ``bound`` holds the bare names that may mean something global; None for any.
+    """
+    params = {param.name for param in function.params}
+    mentions = set(function.mentions.split())
+    given = {f"={name}" for name in params & mentions}
+    mentions -= set(function.binds) - params
+    if bound is not None:
+        mentions = {word for word in mentions if word.startswith(".") or word in bound}
+    return mentions | given
 
 
 def _has_effect(entry: CallEntry) -> bool:
@@ -261,34 +328,93 @@ def _has_effect(entry: CallEntry) -> bool:
 
 
 def _definitions(
-    body: tuple[f.Stmt, ...], owner: str | None = None
-) -> Iterator[tuple[str, frozenset[str], bool]]:
+    body: tuple[f.Stmt, ...], bound: frozenset[str] | None, owner: str | None = None
+) -> Iterator[_Definition]:
     """What others can call: functions under their own name, methods also under that of their class; no tests."""
     for statement in body:
         if isinstance(statement, f.Import):
-            yield from (
-                (local, frozenset({name}), False) for local, name in statement.bindings if local != name
-            )
+            for local, name in statement.bindings:
+                if local != name:
+                    yield _Definition(local, _forms([local]), frozenset({name}))
         elif isinstance(statement, f.FunctionDef):
             function = statement.function
             if not function.name.startswith("test"):
-                words, large = frozenset(_free_words(function)), function.largest >= LARGE
-                large |= function.name in _ITERATING  # it may never end
+                words = frozenset(_words(function, bound))
+                large = function.largest >= LARGE or function.name in _ITERATING  # it may never end
                 if not function.name.startswith("__"):
-                    yield function.name, words, large
+                    yield _Definition(function.name, _ways_to(function, owner), words, large)
                 if owner is not None:
-                    yield owner, words, large
+                    yield _Definition(owner, _forms([owner]), words, large)
         elif isinstance(statement, f.ClassDef):
-            bases = frozenset(
-                base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name)
-            )
-            yield statement.cls.name, bases, False
-            yield from _definitions(statement.cls.body, statement.cls.name)
+            name = statement.cls.name
+            bases = (base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name))
+            yield _Definition(name, _forms([name]), frozenset(bases))
+            yield from _definitions(statement.cls.body, bound, name)
         else:
-            for name in ("body", "orelse", "final"):
-                inner = getattr(statement, name, None)
-                if isinstance(inner, tuple):
-                    yield from _definitions(inner, owner)
+            for inner in _blocks(statement):
+                yield from _definitions(inner, bound, owner)
+
+
+def _ways_to(function: f.Function, owner: str | None) -> frozenset[str]:
+    """The words that mention a function: a fixture is asked for by a parameter, a method is an attribute."""
+    name = function.name
+    if any(_is_fixture_mark(decorator) for decorator, _ in function.decorators):
+        return frozenset({f"={name}"})
+    return frozenset({f".{name}"}) if owner is not None else _forms([name])
+
+
+def _is_fixture_mark(decorator: f.Expr) -> bool:
+    target = decorator.func if isinstance(decorator, f.Call) else decorator
+    return isinstance(target, f.Name) and target.path.endswith("fixture")
+
+
+def _blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
+    """The blocks of ``if``, ``for``, ``try`` and the like that may define something."""
+    for name in ("body", "orelse", "final"):
+        inner = getattr(statement, name, None)
+        if isinstance(inner, tuple):
+            yield inner
+
+
+def _outermost(body: tuple[f.Stmt, ...]) -> Iterator[int]:
+    """The lines of the functions that no other function holds."""
+    for statement in body:
+        if isinstance(statement, f.FunctionDef):
+            yield statement.function.line
+        elif isinstance(statement, f.ClassDef):
+            yield from _outermost(statement.cls.body)
+        else:
+            for inner in traverse.blocks(statement):
+                yield from _outermost(inner)
+
+
+def _bindings(body: tuple[f.Stmt, ...]) -> Iterator[str]:
+    """The names that statements outside of functions bind, those of classes included."""
+    for statement in body:
+        if isinstance(statement, f.Import):
+            yield from (local for local, _ in statement.bindings)
+        elif isinstance(statement, f.FunctionDef):
+            yield statement.function.name
+        elif isinstance(statement, f.ClassDef):
+            yield statement.cls.name
+            yield from _bindings(statement.cls.body)
+        else:
+            yield from _assigned(statement)
+            for inner in traverse.blocks(statement):
+                yield from _bindings(inner)
+
+
+def _assigned(statement: f.Stmt) -> Iterator[str]:
+    """The names that a statement itself assigns."""
+    if isinstance(statement, f.Assign):
+        targets: tuple[f.Expr | None, ...] = statement.targets
+    elif isinstance(statement, f.With):
+        targets = tuple(target for _, target in statement.items)
+    else:
+        targets = (statement.target,) if isinstance(statement, (f.AugAssign, f.For)) else ()
+    for target in targets:
+        if target is not None:
+            yield from (node.path for node in traverse.walk(target) if isinstance(node, f.Name))
 
 
 def _functions(body: tuple[f.Stmt, ...]) -> Iterator[f.Function]:

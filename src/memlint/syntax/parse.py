@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import gc
 
 import libcst as cst
 
 from memlint.facts import Problem
+from memlint.garbage import uncollected
 from memlint.syntax.lower import Lowered, lower_module
 from memlint.syntax.positions import PositionIndex, index_positions
 from memlint.syntax.provider import ProviderPositions
@@ -43,14 +43,8 @@ def lower_without_ast(source: str, failure: Unreadable) -> Outcome:
 
 
 def _parse(source: str) -> cst.Module:
-    """Parse with the garbage collector off: a tree holds no cycles, and collecting costs a tenth of the parse."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         return cst.parse_module(source)
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _without_parentheses(source: str, tree: ast.Module) -> str:
