@@ -40,6 +40,7 @@ def read_facts(
     wanted: Iterable[Wanted],
     cache: FileCache[FileFacts],
     jobs: int | None,
+    extra_rules: tuple[Path, ...] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[FileFacts], list[Unread]]:
     """Return the facts of all files in the order given, and what could not be read."""
@@ -55,7 +56,9 @@ def read_facts(
             unread.append(found)
         else:
             pending.append((item, *found))
-    for number, (item, stat, encoded) in enumerate(_lower_all(pending, _jobs_for(pending, jobs)), 1):
+    for number, (item, stat, encoded) in enumerate(
+        _lower_all(pending, _jobs_for(pending, jobs), extra_rules), 1
+    ):
         facts = decode_file(encoded)
         known[item.path] = facts
         cache.put(str(item.file), stat, facts.digest, encoded)
@@ -114,29 +117,36 @@ def _free_bytes() -> int:
 Lowered = tuple[Wanted, os.stat_result, bytes]
 
 
-def _lower_all(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -> Iterable[Lowered]:
+def _lower_all(
+    pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int, extra_rules: tuple[Path, ...]
+) -> Iterable[Lowered]:
     if jobs == 1:
         for item, content, stat in pending:
-            yield item, stat, _lower(item.path, content)
+            yield item, stat, _lower(item.path, content, extra_rules)
         return
     pending = sorted(
         pending, key=lambda entry: -len(entry[1])
     )  # the largest first, so that no core waits in the end
     done: set[str] = set()
     try:
-        for lowered in _in_pool(pending, jobs):
+        for lowered in _in_pool(pending, jobs, extra_rules):
             done.add(lowered[0].path)
             yield lowered
     except BrokenProcessPool:
         rest = [entry for entry in pending if entry[0].path not in done]
-        yield from _one_by_one(rest)
+        yield from _one_by_one(rest, extra_rules)
 
 
-def _in_pool(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int) -> Iterable[Lowered]:
+def _in_pool(
+    pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int, extra_rules: tuple[Path, ...]
+) -> Iterable[Lowered]:
     import memlint.syntax.parse  # noqa: F401  (imported once, before the fork)
 
     with ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_leave_interrupts_to_parent) as pool:
-        futures = {pool.submit(_lower, item.path, content): (item, stat) for item, content, stat in pending}
+        futures = {
+            pool.submit(_lower, item.path, content, extra_rules): (item, stat)
+            for item, content, stat in pending
+        }
         try:
             for future in as_completed(futures):
                 item, stat = futures.pop(future)
@@ -153,12 +163,14 @@ def _leave_interrupts_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _one_by_one(pending: list[tuple[Wanted, bytes, os.stat_result]]) -> Iterable[Lowered]:
+def _one_by_one(
+    pending: list[tuple[Wanted, bytes, os.stat_result]], extra_rules: tuple[Path, ...]
+) -> Iterable[Lowered]:
     """After a parser has crashed: a process a file, so that the file that crashes it is known."""
     for item, content, stat in pending:
         try:
             with ProcessPoolExecutor(1, mp_context=_context()) as pool:
-                yield item, stat, pool.submit(_lower, item.path, content).result()
+                yield item, stat, pool.submit(_lower, item.path, content, extra_rules).result()
         except BrokenProcessPool:
             problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
             lines = content.count(b"\n")
@@ -174,6 +186,6 @@ def _context() -> multiprocessing.context.BaseContext:
     )
 
 
-def _lower(path: str, content: bytes) -> bytes:
+def _lower(path: str, content: bytes, extra_rules: tuple[Path, ...]) -> bytes:
     with uncollected():
-        return encode(lower_file(path, content))
+        return encode(lower_file(path, content, extra_rules))

@@ -136,10 +136,12 @@ class Run:
 
             name, content = self.request.stdin
             path = Path(os.path.relpath(self.root / name, self.root)).as_posix()
-            facts = [lower_file(path, content)]
+            facts = [lower_file(path, content, self.settings.extra_rules)]
         else:
             wanted = [Wanted(file.path, file.file) for file in found.files]
-            facts, unread = read_facts(wanted, self.cache, self.request.jobs, self.request.progress)
+            facts, unread = read_facts(
+                wanted, self.cache, self.request.jobs, self.settings.extra_rules, self.request.progress
+            )
             self.errors += [ErrorRecord(item.path, 0, item.message) for item in unread]
         for item in facts:
             self.errors += [ErrorRecord(item.path, p.line, p.message, p.code) for p in item.problems]
@@ -156,7 +158,7 @@ class Run:
                     self.project.add(facts, linted=False)
 
     def _facts_of(self, path: str) -> FileFacts | None:
-        facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1)
+        facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1, self.settings.extra_rules)
         return facts[0] if facts else None
 
     def _load(self, path: str) -> FileFacts | None:

@@ -18,7 +18,6 @@ from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.project import Module, Project
 from memlint.analysis.verbs import CLOSING, ENOUGH, counterparts
-from memlint.knowledge.apis import CallEntry
 from memlint.knowledge.index import ApiIndex
 
 LARGE = 200  # a number from which on it may make a size large
@@ -180,14 +179,11 @@ class Relevance:
 
     def _triggers(self, mentioned: set[str]) -> tuple[set[str], set[str]]:
         """Last names of calls with an effect, and of those without, as far as the project mentions their library."""
-        effective: set[str] = set()
-        plain: set[str] = set()
-        for name, entries in self.index.calls.items():
-            root, _, rest = name.partition(".")
-            last = rest.rpartition(".")[2] or rest
-            if last in _COMMON or (root not in mentioned and root != "builtins"):
-                continue
-            (effective if any(map(_has_effect, entries)) else plain).add(last)
+        roots = {"builtins", *mentioned}
+        effective, plain = (
+            {name for root, names in by_root.items() if root in roots for name in names} - _COMMON
+            for by_root in (self.index.effective, self.index.plain)
+        )
         return effective, plain - effective
 
     def _closure(self, modules: list[Module], names: set[str], plain: set[str]) -> set[str]:
@@ -313,18 +309,6 @@ def _words(function: f.Function, bound: frozenset[str] | None) -> set[str]:
     if bound is not None:
         mentions = {word for word in mentions if word.startswith(".") or word in bound}
     return mentions | given
-
-
-def _has_effect(entry: CallEntry) -> bool:
-    return bool(
-        entry.load
-        or entry.acquire
-        or entry.workers
-        or entry.endless
-        or entry.combinations
-        or (entry.retains and entry.retains != "output")
-        or (entry.makes and (entry.makes.fixed or entry.makes.dense))
-    )
 
 
 def _definitions(

@@ -124,6 +124,19 @@ class CallEntry(Struct, frozen=True):
     source: str | None = None  # where a fact that is not obvious comes from
     note: str | None = None
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether the call by itself loads, acquires, starts or retains something, whatever its arguments are."""
+        return bool(
+            self.load
+            or self.acquire
+            or self.workers
+            or self.endless
+            or self.combinations
+            or (self.retains and self.retains != "output")
+            or (self.makes and (self.makes.fixed or self.makes.dense))
+        )
+
 
 class Resource(Struct, frozen=True, kw_only=True):
     """A type whose instances must be released."""

@@ -22,6 +22,7 @@ class ApiIndex:
             for resource in table.resource:
                 self.resources[resource.name] = resource
         self.releasers = self._releasers()
+        self.effective, self.plain = self._last_names()
 
     def _releasers(self) -> dict[str, list[Resource]]:
         """Functions that release what they are given, or all of a kind."""
@@ -30,6 +31,16 @@ class ApiIndex:
             for name in resource.released_by:
                 out.setdefault(name, []).append(resource)
         return out
+
+    def _last_names(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        """By library, the last names of the calls that have an effect, and of the others."""
+        effective: dict[str, set[str]] = {}
+        plain: dict[str, set[str]] = {}
+        for name, entries in self.calls.items():
+            root, _, rest = name.partition(".")
+            kind = effective if any(entry.has_effect for entry in entries) else plain
+            kind.setdefault(root, set()).add(rest.rpartition(".")[2] or rest)
+        return effective, plain
 
     def knows(self, name: str) -> bool:
         """Whether a table speaks of this qualified name."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import libcst as cst
 
 from memlint import facts as f
 from memlint.syntax.positions import Positions
+from memlint.syntax.walk import TEXT_KEPT, Lowered, Scope, Walk, negated
 
-_TEXT_KEPT = 200
-_LARGEST_INT = 2**63 - 1
-NOTABLE = 200  # a number from which on it may make a size large
 _OPERATORS: dict[Any, str] = {
     cst.Add: "+",
     cst.Subtract: "-",
@@ -58,60 +56,22 @@ _OPERATORS: dict[Any, str] = {
     cst.Is: "is",
     cst.IsNot: "is not",
 }
-_JOINING = frozenset({"append", "cat", "concat", "concatenate", "column_stack", "hstack", "vstack"})
-_CONTAINERS = {
-    "list",
-    "dict",
-    "set",
-    "deque",
-    "defaultdict",
-    "OrderedDict",
-    "Counter",
-    "WeakSet",
-    "WeakValueDictionary",
-}
 _CONSTANTS: dict[str, f.Const] = {"None": f.Const(None), "True": f.Const(True), "False": f.Const(False)}
-
-
-class Lowered(NamedTuple):
-    """What a file says; see ``facts.FileFacts``."""
-
-    body: tuple[f.Stmt, ...]
-    mentions: str
-    notable: tuple[str, ...]
 
 
 def lower_module(module: cst.Module, positions: Positions) -> Lowered:
     """Lower a whole module."""
     lowering = Lowering(positions)
-    body = lowering.statements(module.body)
-    return Lowered(body, " ".join(sorted(lowering.mentioned)), tuple(sorted(lowering.notable)))
+    return lowering.lowered(lowering.statements(module.body))
 
 
-class _Scope:
-    """Names bound in the function being lowered."""
-
-    __slots__ = ("binds", "declared", "yields")
-
-    def __init__(self) -> None:
-        self.binds: set[str] = set()
-        self.declared: set[str] = set()
-        self.yields = False
-
-
-class Lowering:
-    """State of the walk: where it is in the position index, and what the innermost function has bound."""
+class Lowering(Walk):
+    """The walk over a libcst tree, which takes positions as it goes."""
 
     def __init__(self, positions: Positions) -> None:
+        super().__init__()
         self.positions = positions
         self.take = positions.take
-        self.mentioned: set[str] = set()
-        self.scope = _Scope()
-        self.opaque = 0  # depth of f-strings
-        self.largest = 0.0  # number met in the function being lowered
-        self.notable: set[str] = set()
-        self.in_function = False
-        self.statement_at: f.Span = f.NOWHERE
 
     # --- statements ---------------------------------------------------------------------------------------------
 
@@ -147,35 +107,18 @@ class Lowering:
         before, self.largest = self.largest, 0.0
         targets = tuple(self.target(target.target) for target in node.targets)
         value = self.expr(node.value)
-        if not self.in_function:
-            self._note(targets, value)
-        if any(_rebuilds(target, value) for target in targets):
-            self.mentioned.add("rebuilds")
+        self.note(targets, value)
+        self.rebuilt(targets, value)
         self.largest = max(before, self.largest)
         return f.Assign(line, targets, value)
-
-    def _note(self, targets: tuple[f.Expr, ...], value: f.Expr) -> None:
-        """Remember a global that is large, or that others may put things into."""
-        makes_container = (
-            isinstance(value, f.Call)
-            and isinstance(value.func, f.Name)
-            and (value.func.path.rpartition(".")[2] in _CONTAINERS)
-        )
-        if (
-            self.largest >= NOTABLE
-            or makes_container
-            or (isinstance(value, (f.Seq, f.Mapping)) and not value.items)
-        ):
-            parts = [part for t in targets for part in (t.items if isinstance(t, f.Seq) else (t,))]
-            self.notable.update(part.path for part in parts if isinstance(part, f.Name))
 
     def _annotated(self, node: cst.AnnAssign, line: int) -> f.Stmt:
         before, self.largest = self.largest, 0.0
         target = self.target(node.target)
         annotation = self.expr(node.annotation.annotation)
         value = self.optional(node.value)
-        if value is not None and not self.in_function:
-            self._note((target,), value)
+        if value is not None:
+            self.note((target,), value)
         self.largest = max(before, self.largest)
         return f.Assign(line, (target,), value, annotation)
 
@@ -203,39 +146,20 @@ class Lowering:
         return f.Del(line, target.items if isinstance(target, f.Seq) else (target,))
 
     def _declare(self, node: cst.Global | cst.Nonlocal, line: int) -> f.Stmt:
-        names = tuple(item.name.value for item in node.names)
-        if isinstance(node, cst.Global):
-            self.mentioned.add("global")
-        self.scope.declared.update(names)
-        return f.Declare(line, "global" if isinstance(node, cst.Global) else "nonlocal", names)
+        return self.declared(type(node).__name__.lower(), tuple(item.name.value for item in node.names), line)
 
     def _jump(self, node: cst.Pass | cst.Break | cst.Continue, line: int) -> f.Stmt:
         return f.Jump(line, type(node).__name__.lower())
 
     def _import(self, node: cst.Import, line: int) -> f.Stmt:
-        bindings = []
-        for alias in node.names:
-            dotted = _dotted(alias.name) or ""
-            local = alias.asname.name.value if alias.asname is not None else dotted.partition(".")[0]  # type: ignore[union-attr]
-            bindings.append((local, dotted if alias.asname is not None else local))
-            self.bind(local)
-            self.mentioned.update(dotted.split("."))
-        modules = tuple(_dotted(alias.name) or "" for alias in node.names)
-        return f.Import(line, " ".join(modules), 0, False, tuple(bindings))
+        return self.imported(line, [_alias(alias) for alias in node.names])
 
     def _import_from(self, node: cst.ImportFrom, line: int) -> f.Stmt:
         module = (_dotted(node.module) or "") if node.module is not None else ""
-        self.mentioned.update(module.split("."))
-        if isinstance(node.names, cst.ImportStar):
-            return f.Import(line, module, len(node.relative), True, (("*", "*"),))
-        bindings = []
-        for alias in node.names:
-            name = _dotted(alias.name) or ""
-            local = alias.asname.name.value if alias.asname is not None else name  # type: ignore[union-attr]
-            bindings.append((local, name))
-            self.bind(local)
-            self.mentioned.update((name, f".{name}"))  # of another module, although the name is bound here
-        return f.Import(line, module, len(node.relative), True, tuple(bindings))
+        names: list[tuple[str, str | None]] = [("*", None)]
+        if not isinstance(node.names, cst.ImportStar):
+            names = [_alias(alias) for alias in node.names]
+        return self.imported_from(line, module, len(node.relative), names)
 
     def _if(self, node: cst.If, line: int) -> f.Stmt:
         test = self.expr(node.test)
@@ -253,8 +177,7 @@ class Lowering:
 
     def _while(self, node: cst.While, line: int) -> f.Stmt:
         test = self.expr(node.test)
-        if isinstance(test, f.Walrus) or (isinstance(test, f.Const) and test.value):
-            self.mentioned.add("while-true")
+        self.looped_for_ever(test)
         return f.While(line, test, self.block(node.body), self._orelse(node.orelse))
 
     def _try(self, node: Any, line: int) -> f.Stmt:
@@ -295,7 +218,7 @@ class Lowering:
         self.bind(node.name.value)
         params = self.params(node.params)
         returns = self.expr(node.returns.annotation) if node.returns is not None else None
-        self.scope, self.in_function = _Scope(), True
+        self.scope, self.in_function = Scope(), True
         self.scope.binds.update(param.name for param in params)
         body = self.block(node.body)
         scope, mentions, largest = self.scope, self.mentioned, self.largest
@@ -331,7 +254,7 @@ class Lowering:
         for keyword in node.keywords:
             self.expr(keyword.value)
         outer = self.scope
-        self.scope = _Scope()
+        self.scope = Scope()
         body = self.block(node.body)
         self.scope = outer
         first = decorators[0][1] if decorators else line
@@ -354,25 +277,11 @@ class Lowering:
 
     # --- names --------------------------------------------------------------------------------------------------
 
-    def bind(self, name: str) -> None:
-        """Record that the current scope binds ``name``."""
-        self.scope.binds.add(name)
-
     def target(self, node: Any) -> f.Expr:
         """Lower the target of an assignment and bind its names."""
         target = self.expr(node)
-        self._bind_target(target)
+        self.bind_target(target)
         return target
-
-    def _bind_target(self, target: f.Expr) -> None:
-        if isinstance(target, f.Name):
-            if "." not in target.path:
-                self.bind(target.path)
-        elif isinstance(target, f.Seq):
-            for item in target.items:
-                self._bind_target(item)
-        elif isinstance(target, f.Star):
-            self._bind_target(target.value)
 
     def bind_pattern(self, node: Any) -> None:
         """Bind the names that a match pattern captures."""
@@ -441,11 +350,7 @@ class Lowering:
         return f.Binary(op, left, self.expr(node.right), at)
 
     def _unary(self, node: cst.UnaryOperation) -> f.Expr:
-        op = _OPERATORS[type(node.operator)]
-        value = self.expr(node.expression)
-        if op == "-" and isinstance(value, f.Const) and isinstance(value.value, (int, float)):
-            return f.Const(-value.value)
-        return f.Unary(op, value)
+        return negated(_OPERATORS[type(node.operator)], self.expr(node.expression))
 
     def _compare(self, node: cst.Comparison) -> f.Expr:
         left = self.expr(node.left)
@@ -525,25 +430,19 @@ class Lowering:
             value = int(text) if text.isdecimal() else int(text.replace("_", ""), 0)
         except ValueError:  # more digits than Python converts, which it refuses in source too
             return f.Other("Integer")
-        if value > self.largest:
-            self.largest = float(min(value, _LARGEST_INT))
-        return f.Const(value if value <= _LARGEST_INT else float(value) if value < 10**300 else float("inf"))
+        return self.integer(value)
 
     def _float(self, node: cst.Float) -> f.Expr:
-        value = float(node.value)
-        self.largest = max(self.largest, value)
-        return f.Const(value)
+        return self.real(float(node.value))
 
     def _string(self, node: cst.SimpleString) -> f.Expr:
-        digits = node.value[1:-1].replace("_", "")
-        if digits.isdecimal() and len(digits) < 18:  # the default of an environment variable
-            self.largest = max(self.largest, float(digits))
+        self.digits(node.value[1:-1])
         return _text(node.value)
 
     def _concatenated(self, node: cst.ConcatenatedString) -> f.Expr:
         left, right = self.expr(node.left), self.expr(node.right)
         if isinstance(left, f.Text) and isinstance(right, f.Text):
-            joined = (left.value + right.value)[:_TEXT_KEPT]
+            joined = (left.value + right.value)[:TEXT_KEPT]
             return f.Text(joined, left.length + right.length, left.is_bytes)
         return f.FString((left, right))
 
@@ -552,11 +451,16 @@ class Lowering:
         parts: list[f.Expr] = []
         for part in node.parts:
             if isinstance(part, cst.FormattedStringText):
-                parts.append(f.Text(part.value[:_TEXT_KEPT], len(part.value)))
+                parts.append(f.Text(part.value[:TEXT_KEPT], len(part.value)))
             elif hasattr(part, "expression"):
                 parts.append(self.expr(part.expression))
         self.opaque -= 1
         return f.FString(tuple(parts))
+
+
+def _alias(node: cst.ImportAlias) -> tuple[str, str | None]:
+    """What is imported, and its local name if it is given one."""
+    return _dotted(node.name) or "", node.asname.name.value if node.asname is not None else None  # type: ignore[union-attr]
 
 
 def _dotted(node: Any) -> str | None:
@@ -576,14 +480,14 @@ def _text(source: str) -> f.Text:
     quote = source[0]
     if quote in "\"'" and "\\" not in source:
         value = source[3:-3] if source[1:3] == quote * 2 and len(source) >= 6 else source[1:-1]
-        return f.Text(value[:_TEXT_KEPT], len(value))
+        return f.Text(value[:TEXT_KEPT], len(value))
     try:
         literal = ast.literal_eval(source)
     except (ValueError, SyntaxError):
-        return f.Text(source[:_TEXT_KEPT], len(source))
+        return f.Text(source[:TEXT_KEPT], len(source))
     if isinstance(literal, bytes):
-        return f.Text(literal[:_TEXT_KEPT].decode("latin-1"), len(literal), True)
-    kept = literal[:_TEXT_KEPT].encode("utf-8", "replace").decode()  # a lone surrogate has no encoding
+        return f.Text(literal[:TEXT_KEPT].decode("latin-1"), len(literal), True)
+    kept = literal[:TEXT_KEPT].encode("utf-8", "replace").decode()  # a lone surrogate has no encoding
     return f.Text(kept, len(literal))
 
 
@@ -650,15 +554,3 @@ _EXPRESSIONS: dict[type, Callable[[Lowering, Any], f.Expr]] = {
 }
 if hasattr(cst, "TemplatedString"):
     _EXPRESSIONS[cst.TemplatedString] = Lowering._formatted
-
-
-def _rebuilds(target: f.Expr, value: f.Expr) -> bool:
-    """``x = join([x, y])``: a name rebuilt from itself by a call that joins pieces."""
-    if isinstance(value, f.IfExp):
-        return _rebuilds(target, value.body) or _rebuilds(target, value.orelse)
-    if not isinstance(value, f.Call) or not isinstance(value.func, f.Name) or not isinstance(target, f.Name):
-        return False
-    if value.func.path.rpartition(".")[2] not in _JOINING:
-        return False
-    given = [arg.value for arg in value.args]
-    return any(arg == target or (isinstance(arg, f.Seq) and target in arg.items) for arg in given)

@@ -1,108 +1,133 @@
-"""Parsing with libcst, and what to do where it cannot."""
+"""Which parser sees what: ``ast`` every statement, libcst those in which a rule may find something.
+
+A statement of a module or class is a unit. Its facts are read off ``ast``; where they name a call of the API tables
+that has an effect, or a large number, or where ``ast`` leaves a doubt, libcst parses the unit and its facts stand. Both
+give the same facts, and tests hold them to that; so what is kept of a file does not depend on the tables.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import libcst as cst
 
-from memlint.facts import Problem
-from memlint.garbage import uncollected
-from memlint.syntax.lower import Lowered, lower_module
-from memlint.syntax.positions import PositionIndex, index_positions
+from memlint import facts as f
+from memlint.knowledge.index import ApiIndex
+from memlint.syntax.lower import Lowering, lower_module
+from memlint.syntax.positions import Columns, index_positions
 from memlint.syntax.provider import ProviderPositions
+from memlint.syntax.quick import QuickLowering
 from memlint.syntax.source import Unreadable
+from memlint.syntax.walk import NOTABLE, Lowered
 
 # the second is what libcst raises on text that its grammar only half knows, such as t-strings side by side
 _REJECTIONS = (cst.ParserSyntaxError, cst.CSTLogicError)
-Outcome = tuple[Lowered, tuple[Problem, ...]]
+_NO_MATTER = (ast.ClassDef, ast.Import, ast.ImportFrom)  # statements of a class are units themselves
+_CLASS = "class _:\n"  # around a statement of a class, whose lines are indented
 
 
-def lower_tree(source: str, tree: ast.Module, index: PositionIndex) -> Outcome:
-    """Lower a file that ``ast`` has parsed; a statement that libcst rejects is left out and said so."""
-    try:
-        module = _parse(source)
-    except _REJECTIONS:
-        return _without_rejected(source, tree)
-    lowered = lower_module(module, index)
-    if not index.agrees:
-        lowered = lower_module(module, ProviderPositions(module))
-    return lowered, ()
+def lower_tree(source: str, tree: ast.Module, index: ApiIndex) -> Lowered:
+    """Lower a file that ``ast`` has parsed."""
+    columns = Columns(source)
+    if "\r" in source:  # ast does not tell how the lines of a long string end
+        whole = _by_libcst(source, tree, columns)
+        if whole is not None:
+            return whole.walk.lowered(whole.body)
+    units = UnitLowering(columns, triggers(source, tree, index))
+    return units.lowered(units.members(tree.body))
 
 
-def lower_without_ast(source: str, failure: Unreadable) -> Outcome:
+def lower_without_ast(source: str, failure: Unreadable) -> Lowered:
     """Lower a file written for a newer Python than the running one, which only libcst understands.
 
     Raises ``failure``, what ``ast`` said, when libcst rejects it too.
     """
     try:
-        module = _parse(source)
+        module = cst.parse_module(source)
     except _REJECTIONS:
         raise failure from None
-    return lower_module(module, ProviderPositions(module)), ()
+    return lower_module(module, ProviderPositions(module))
 
 
-def _parse(source: str) -> cst.Module:
-    with uncollected():
-        return cst.parse_module(source)
+def triggers(source: str, tree: ast.Module, index: ApiIndex) -> frozenset[str]:
+    """The words by which a unit of this file may name a call that has an effect, by the API tables.
+
+    They are those of the libraries that the text names: attributes, and what is imported by name or built in.
+    """
+    named = {word for root, words in index.effective.items() if root in source for word in words}
+    built_in = index.effective.get("builtins", set())
+    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    imported = {alias.asname or alias.name for node in imports for alias in node.names}
+    return frozenset({f".{word}" for word in named} | built_in | (named & imported))
 
 
-def _without_parentheses(source: str, tree: ast.Module) -> str:
-    """Write ``(name): int`` as ``name  : int``: valid Python that libcst rejects. Columns stay where they were."""
-    lines = source.splitlines(keepends=True)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.simple:
-            if node.lineno != node.annotation.lineno:
-                continue
-            line = lines[node.lineno - 1].encode()
-            start, end = node.col_offset, node.annotation.col_offset
-            head = node.target.id.encode()
-            padded = head + b" " * (line[start:end].rindex(b":") - len(head))
-            lines[node.lineno - 1] = (line[:start] + padded + line[start + len(padded) :]).decode()
-    return "".join(lines)
+class UnitLowering(QuickLowering):
+    """Lowers unit by unit, and has libcst see those that matter."""
+
+    def __init__(self, columns: Columns, triggers: frozenset[str]) -> None:
+        super().__init__(columns)
+        self.triggers = triggers
+        self.depth = 0  # of classes
+
+    def members(self, nodes: Sequence[ast.stmt]) -> tuple[f.Stmt, ...]:
+        """Lower the statements of the module, or of a class that no function holds, each as a unit."""
+        if self.in_function:
+            return super().members(nodes)
+        self.depth += 1
+        header_doubtful = self.doubtful
+        out = [self.unit(node) for node in nodes]
+        self.doubtful = header_doubtful
+        self.depth -= 1
+        return tuple(out)
+
+    def unit(self, node: ast.stmt) -> f.Stmt:
+        """Lower one unit."""
+        mentioned, notable = self.mentioned, self.notable
+        self.mentioned, self.notable = set(), set()
+        self.largest, self.doubtful = 0.0, False
+        statement = self.statement(node)
+        if self.doubtful or (not isinstance(node, _NO_MATTER) and self.matters()):
+            seen = self.seen(node)
+            if seen is not None:
+                (statement,) = seen.body
+                self.mentioned, self.notable = seen.walk.mentioned, seen.walk.notable
+        mentioned |= self.mentioned
+        notable |= self.notable
+        self.mentioned, self.notable = mentioned, notable
+        return statement
+
+    def matters(self) -> bool:
+        """Whether a rule may find something in the unit."""
+        return self.largest >= NOTABLE or not self.triggers.isdisjoint(self.mentioned)
+
+    def seen(self, node: ast.stmt) -> _Seen | None:
+        """What libcst tells of a unit; None where it rejects what Python accepts."""
+        decorators = getattr(node, "decorator_list", ())
+        text = self.columns.text(node, decorators[0].lineno if decorators else 0)
+        within = self.depth > 1
+        if within and not decorators:
+            before = self.columns.before(node)
+            text = (before if before.isspace() else " ") + text
+        return _by_libcst(_CLASS + text if within else text, ast.Module([node], []), self.columns, within)
 
 
-def _without_rejected(source: str, tree: ast.Module) -> Outcome:
-    """Lower all but the smallest statements that libcst rejects, and say which those are."""
-    source = _without_parentheses(source, tree)
-    lines = source.splitlines(keepends=True)
-    rejected = _rejected(tree.body, lines)
-    for first, last, indent in rejected:
-        lines[first - 1] = indent + "pass\n"
-        lines[first:last] = ["\n"] * (last - first)
-    remaining = "".join(lines)
+class _Seen(NamedTuple):
+    """What libcst has told: the statements, and the walk over them."""
+
+    body: tuple[f.Stmt, ...]
+    walk: Lowering
+
+
+def _by_libcst(text: str, tree: ast.Module, columns: Columns, within: bool = False) -> _Seen | None:
+    """Lower what ``tree`` is the parse of; ``within`` a class that ``text`` opens in its first line."""
     try:
-        module = _parse(remaining)
-        index = index_positions(ast.parse(remaining), remaining)
-    except (*_REJECTIONS, SyntaxError):
-        return Lowered((), "", ()), (
-            Problem(1, "libcst cannot parse it although Python can; it was not checked"),
-        )
-    lowered = lower_module(module, index)
-    message = (
-        "libcst cannot parse this statement although Python can; it was not checked, the rest of the file was"
-    )
-    return lowered, tuple(Problem(first, message) for first, _, _ in rejected)
-
-
-def _rejected(statements: list[ast.stmt], lines: list[str]) -> list[tuple[int, int, str]]:
-    """First line, last line and indentation of every smallest statement that libcst rejects."""
-    out: list[tuple[int, int, str]] = []
-    for statement in statements:
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
-        last = statement.end_lineno or first
-        indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
-        text = "".join(
-            line[len(indent) :] if line.startswith(indent) else line for line in lines[first - 1 : last]
-        )
-        try:
-            cst.parse_module(text)
-            continue
-        except _REJECTIONS:
-            inner = [
-                child for name in ("body", "orelse", "finalbody") for child in getattr(statement, name, ())
-            ]
-            inner += [child for handler in getattr(statement, "handlers", ()) for child in handler.body]
-            found = _rejected([child for child in inner if isinstance(child, ast.stmt)], lines)
-            out += found or [(first, last, indent)]
-    return out
+        module = cst.parse_module(text)
+    except _REJECTIONS:
+        return None
+    positions = index_positions(tree, columns)
+    walk = Lowering(positions)
+    nodes = module.body[0].body.body if within else module.body  # type: ignore[union-attr]
+    body = walk.statements(nodes)
+    return _Seen(body, walk) if positions.agrees else None

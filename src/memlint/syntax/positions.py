@@ -8,6 +8,7 @@ parse, the provider about one whole parse.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,7 +42,6 @@ class PositionIndex:
     """Spans by kind of node, handed out in the order in which lowering meets the nodes."""
 
     spans: dict[str, list[Span]]
-    depth: int = 0  # of the deepest node
     taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSITIONED, 0))
 
     def take(self, kind: str, _node: object = None) -> Span:
@@ -57,60 +57,79 @@ class PositionIndex:
         return all(self.taken[kind] == len(spans) for kind, spans in self.spans.items())
 
 
-def index_positions(tree: ast.Module, source: str) -> PositionIndex:
-    """Collect the spans of ``tree``, which is the parse of ``source``."""
-    spans: dict[str, list[Span]] = {kind: [] for kind in POSITIONED}
+class Columns:
+    """The lines of a source, and its columns: ``ast`` counts them in UTF-8 bytes, people and editors in characters."""
+
+    def __init__(self, source: str) -> None:
+        # as Python counts them; str.splitlines also breaks at form feeds and other separators
+        self.lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self.wide = {}
+        if not source.isascii():
+            self.wide = {n: line.encode() for n, line in enumerate(self.lines, 1) if not line.isascii()}
+
+    def span(self, node: Any) -> Span:
+        """Where an ``ast`` node lies."""
+        line, end = node.lineno, node.end_lineno
+        if not self.wide:
+            return (line, node.col_offset + 1, end, node.end_col_offset + 1)
+        return (line, self.offset(line, node.col_offset) + 1, end, self.offset(end, node.end_col_offset) + 1)
+
+    def text(self, node: Any, first: int = 0) -> str:
+        """How a node is written; from the beginning of its line ``first``, if that is another."""
+        first = first or node.lineno
+        lines = self.lines[first - 1 : node.end_lineno]
+        lines[-1] = lines[-1][: self.offset(node.end_lineno, node.end_col_offset)]
+        if first == node.lineno:
+            lines[0] = lines[0][self.offset(first, node.col_offset) :]
+        return "\n".join(lines)
+
+    def before(self, node: Any) -> str:
+        """What stands before a node on its line."""
+        line: int = node.lineno
+        return self.lines[line - 1][: self.offset(line, node.col_offset)]
+
+    def offset(self, line: int, offset: int) -> int:
+        """Characters before a byte of a line."""
+        encoded = self.wide.get(line)
+        return offset if encoded is None else len(encoded[:offset].decode(errors="replace"))
+
+
+def depth_of(tree: ast.AST) -> int:
+    """How deep the deepest node lies."""
     level: list[ast.AST] = [tree]
     depth = 0
-    kinds = _KINDS
     while level:
         depth += 1
-        below: list[ast.AST] = []
+        level = [child for node in level for child in _children(node)]
+    return depth
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    for name in _children_of(type(node)):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+def index_positions(tree: ast.AST, columns: Columns) -> PositionIndex:
+    """Collect the spans of ``tree``, a part of the source that ``columns`` were made of."""
+    spans: dict[str, list[Span]] = {kind: [] for kind in POSITIONED}
+    level: list[ast.AST] = [tree]
+    span = columns.span
+    while level:
         for node in level:
-            kind = type(node)
-            found = kinds.get(kind)
+            found = _KINDS.get(type(node))
             if found is not None:
-                spans[found].append(_span(node))
+                spans[found].append(span(node))
             elif isinstance(node, ast.stmt):
-                spans["stmt"].append(_span(node))
-                spans["decorator"].extend(
-                    _span(decorator) for decorator in getattr(node, "decorator_list", ())
-                )
-            for name in _children_of(kind):
-                value = getattr(node, name, None)
-                if isinstance(value, list):
-                    below.extend(item for item in value if isinstance(item, ast.AST))
-                elif isinstance(value, ast.AST):
-                    below.append(value)
-        level = below
+                spans["stmt"].append(span(node))
+                spans["decorator"].extend(map(span, getattr(node, "decorator_list", ())))
+        level = [child for node in level for child in _children(node)]
     for found_spans in spans.values():
         found_spans.sort(key=lambda span: (span[0], span[1], -span[2], -span[3]))
-    if not source.isascii():
-        spans = {kind: _in_characters(found_spans, source) for kind, found_spans in spans.items()}
-    return PositionIndex(spans, depth)
-
-
-def _span(node: Any) -> Span:
-    return (node.lineno, node.col_offset + 1, node.end_lineno, node.end_col_offset + 1)
-
-
-def _in_characters(spans: list[Span], source: str) -> list[Span]:
-    """``ast`` counts columns in UTF-8 bytes; people and editors count characters."""
-    lines = _python_lines(source)
-    wide = {number: line.encode() for number, line in enumerate(lines, 1) if not line.isascii()}
-
-    def column(line: int, byte_column: int) -> int:
-        encoded = wide.get(line)
-        return (
-            byte_column if encoded is None else len(encoded[: byte_column - 1].decode(errors="replace")) + 1
-        )
-
-    return [(l1, column(l1, c1), l2, column(l2, c2)) for l1, c1, l2, c2 in spans]
-
-
-def _python_lines(source: str) -> list[str]:
-    """Lines as Python counts them; ``str.splitlines`` also breaks at form feeds and other separators."""
-    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return PositionIndex(spans)
 
 
 class Positions(Protocol):

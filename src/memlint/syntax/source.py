@@ -11,13 +11,14 @@ import threading
 import tokenize
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from memlint.facts import NO_STATEMENTS, FileFacts, Problem, digest_of, encode_body
+from memlint.knowledge.index import api_index
 from memlint.syntax.comments import read_directives
-
-if TYPE_CHECKING:
-    from memlint.syntax.parse import Outcome
+from memlint.syntax.positions import depth_of
+from memlint.syntax.walk import Lowered
 
 MAX_BYTES = 3_000_000  # libcst needs some 300 bytes a byte of source
 _DEEP = 90  # nested deeper than this, Python's recursion limit and the thread's stack must grow
@@ -26,15 +27,18 @@ _STACK_BYTES = 512 * 1024 * 1024
 T = TypeVar("T")
 
 
-def lower_file(path: str, content: bytes) -> FileFacts:
-    """Return the facts of a file. Never raises: what cannot be read becomes a ``Problem``."""
+def lower_file(path: str, content: bytes, extra_rules: tuple[Path, ...] = ()) -> FileFacts:
+    """Return the facts of a file. Never raises: what cannot be read becomes a ``Problem``.
+
+    ``extra_rules`` are the rule folders of the user: their tables, too, say what libcst must see.
+    """
     digest, size, lines = digest_of(content), len(content), content.count(b"\n") + 1
     if size > MAX_BYTES:
         message = f"{size:,} bytes are more than memlint parses ({MAX_BYTES:,}); it was not checked"
         return FileFacts(path, digest, size, lines, NO_STATEMENTS, problems=(Problem(1, message, "MEM903"),))
     try:
         source = decode(content)
-        return _lower_source(path, digest, content, source)
+        return _lower_source(path, digest, content, source, extra_rules)
     except Unreadable as error:
         return FileFacts(
             path, digest, size, lines, NO_STATEMENTS, problems=(Problem(error.line, error.message, "MEM900"),)
@@ -71,11 +75,13 @@ def decode(content: bytes) -> str:
     return text.removeprefix(codecs.BOM_UTF8.decode())
 
 
-def _lower_source(path: str, digest: str, content: bytes, source: str) -> FileFacts:
+def _lower_source(
+    path: str, digest: str, content: bytes, source: str, extra_rules: tuple[Path, ...]
+) -> FileFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are another linter's matter
         tree, failure = _parse_ast(source)
-    lowered, problems = _lower_parsed(source, tree, failure)
+    lowered, problems = _lower_parsed(source, tree, failure, extra_rules)
     directives = read_directives(source, tree)
     lines = source.count("\n") + (not source.endswith("\n"))
     return FileFacts(
@@ -102,23 +108,23 @@ def _parse_ast(source: str) -> tuple[ast.Module | None, Unreadable | None]:
         return None, Unreadable(1, f"not valid Python: {error}")
 
 
-def _lower_parsed(source: str, tree: ast.Module | None, failure: Unreadable | None) -> Outcome:
-    from memlint.syntax.lower import Lowered
+def _lower_parsed(
+    source: str, tree: ast.Module | None, failure: Unreadable | None, extra_rules: tuple[Path, ...]
+) -> tuple[Lowered, tuple[Problem, ...]]:
     from memlint.syntax.parse import lower_tree, lower_without_ast
-    from memlint.syntax.positions import index_positions
 
     if tree is None:
         assert failure is not None
         if "nested" in failure.message or bracket_depth(source) > _DEEP:
             raise failure  # libcst's native parser would overflow its stack
-        return on_large_stack(lambda: lower_without_ast(source, failure))
-    index = index_positions(tree, source)
-    if index.depth > _DEEPEST:
-        message = f"nested {index.depth:,} deep, more than memlint parses ({_DEEPEST:,}); it was not checked"
+        return on_large_stack(lambda: lower_without_ast(source, failure)), ()
+    depth, index = depth_of(tree), api_index(extra_rules)
+    if depth > _DEEPEST:
+        message = f"nested {depth:,} deep, more than memlint parses ({_DEEPEST:,}); it was not checked"
         return Lowered((), "", ()), (Problem(1, message, "MEM903"),)
-    if index.depth < _DEEP:
-        return lower_tree(source, tree, index)
-    return on_large_stack(lambda: lower_tree(source, tree, index))
+    if depth < _DEEP:
+        return lower_tree(source, tree, index), ()
+    return on_large_stack(lambda: lower_tree(source, tree, index)), ()
 
 
 def bracket_depth(source: str) -> int:

@@ -1,0 +1,171 @@
+"""What a walk over a syntax tree keeps in mind while it lowers, whichever parser has made the tree."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from memlint import facts as f
+
+TEXT_KEPT = 200
+NOTABLE = 200  # a number from which on it may make a size large
+_LARGEST_INT = 2**63 - 1
+_JOINING = frozenset({"append", "cat", "concat", "concatenate", "column_stack", "hstack", "vstack"})
+_CONTAINERS = frozenset(
+    {
+        "list",
+        "dict",
+        "set",
+        "deque",
+        "defaultdict",
+        "OrderedDict",
+        "Counter",
+        "WeakSet",
+        "WeakValueDictionary",
+    }
+)
+
+
+class Lowered(NamedTuple):
+    """What a file says; see ``facts.FileFacts``."""
+
+    body: tuple[f.Stmt, ...]
+    mentions: str
+    notable: tuple[str, ...]
+
+
+class Scope:
+    """Names bound in the function being lowered."""
+
+    __slots__ = ("binds", "declared", "yields")
+
+    def __init__(self) -> None:
+        self.binds: set[str] = set()
+        self.declared: set[str] = set()
+        self.yields = False
+
+
+class Walk:
+    """What the function being lowered has mentioned and bound so far, and what the file has of note."""
+
+    def __init__(self) -> None:
+        self.mentioned: set[str] = set()
+        self.scope = Scope()
+        self.opaque = 0  # depth of f-strings
+        self.largest = 0.0  # number met in the function being lowered
+        self.notable: set[str] = set()
+        self.in_function = False
+        self.statement_at: f.Span = f.NOWHERE
+
+    def lowered(self, body: tuple[f.Stmt, ...]) -> Lowered:
+        """The facts of a whole file, whose statements have been lowered."""
+        return Lowered(body, " ".join(sorted(self.mentioned)), tuple(sorted(self.notable)))
+
+    def bind(self, name: str) -> None:
+        """Record that the current scope binds ``name``."""
+        self.scope.binds.add(name)
+
+    def bind_target(self, target: f.Expr) -> None:
+        """Bind the names of an assignment's target."""
+        if isinstance(target, f.Name):
+            if "." not in target.path:
+                self.bind(target.path)
+        elif isinstance(target, f.Seq):
+            for item in target.items:
+                self.bind_target(item)
+        elif isinstance(target, f.Star):
+            self.bind_target(target.value)
+
+    def note(self, targets: tuple[f.Expr, ...], value: f.Expr) -> None:
+        """Remember a global that is large, or that others may put things into."""
+        if not self.in_function and self._is_notable(value):
+            parts = [part for t in targets for part in (t.items if isinstance(t, f.Seq) else (t,))]
+            self.notable.update(part.path for part in parts if isinstance(part, f.Name))
+
+    def rebuilt(self, targets: tuple[f.Expr, ...], value: f.Expr) -> None:
+        """Take note of a name that is rebuilt from itself."""
+        if any(_rebuilds(target, value) for target in targets):
+            self.mentioned.add("rebuilds")
+
+    def _is_notable(self, value: f.Expr) -> bool:
+        if self.largest >= NOTABLE:
+            return True
+        if isinstance(value, f.Call):
+            func = value.func
+            return isinstance(func, f.Name) and func.path.rpartition(".")[2] in _CONTAINERS
+        return isinstance(value, (f.Seq, f.Mapping)) and not value.items
+
+    def integer(self, value: int) -> f.Const:
+        """A literal integer; one that no machine word holds is as good as its float."""
+        if value > self.largest:
+            self.largest = float(min(value, _LARGEST_INT))
+        if value <= _LARGEST_INT:
+            return f.Const(value)
+        return f.Const(float(value) if value < 10**300 else float("inf"))
+
+    def real(self, value: float) -> f.Const:
+        """A literal float."""
+        self.largest = max(self.largest, value)
+        return f.Const(value)
+
+    def digits(self, text: str) -> None:
+        """A string of digits may be a number: the default of an environment variable."""
+        digits = text.replace("_", "")
+        if digits.isdecimal() and len(digits) < 18:
+            self.largest = max(self.largest, float(digits))
+
+    def imported(self, line: int, names: list[tuple[str, str | None]]) -> f.Import:
+        """``import a.b as c``: pairs of a module and its local name."""
+        bindings = []
+        for dotted, given in names:
+            local = given or dotted.partition(".")[0]
+            bindings.append((local, dotted if given else local))
+            self.bind(local)
+            self.mentioned.update(dotted.split("."))
+        return f.Import(line, " ".join(dotted for dotted, _ in names), 0, False, tuple(bindings))
+
+    def imported_from(
+        self, line: int, module: str, level: int, names: list[tuple[str, str | None]]
+    ) -> f.Import:
+        """``from ..module import name as local``: pairs of a name and its local one."""
+        self.mentioned.update(module.split("."))
+        bindings = []
+        for name, given in names:
+            local = given or name
+            bindings.append((local, name))
+            if name != "*":
+                self.bind(local)
+                self.mentioned.update(
+                    (name, f".{name}")
+                )  # of another module, although the name is bound here
+        return f.Import(line, module, level, True, tuple(bindings))
+
+    def looped_for_ever(self, test: f.Expr) -> None:
+        """Take note of a loop that nothing but its body may end."""
+        if isinstance(test, f.Walrus) or (isinstance(test, f.Const) and test.value):
+            self.mentioned.add("while-true")
+
+    def declared(self, kind: str, names: tuple[str, ...], line: int) -> f.Declare:
+        """``global`` or ``nonlocal``."""
+        if kind == "global":
+            self.mentioned.add("global")
+        self.scope.declared.update(names)
+        return f.Declare(line, kind, names)
+
+
+def negated(op: str, value: f.Expr) -> f.Expr:
+    """A unary operation; a negative number is a number."""
+    if op == "-" and isinstance(value, f.Const) and isinstance(value.value, (int, float)):
+        return f.Const(-value.value)
+    return f.Unary(op, value)
+
+
+def _rebuilds(target: f.Expr, value: f.Expr) -> bool:
+    """``x = join([x, y])``: a name rebuilt from itself by a call that joins pieces."""
+    if isinstance(value, f.IfExp):
+        return _rebuilds(target, value.body) or _rebuilds(target, value.orelse)
+    if not isinstance(value, f.Call) or not isinstance(value.func, f.Name) or not isinstance(target, f.Name):
+        return False
+    if value.func.path.rpartition(".")[2] not in _JOINING:
+        return False
+    given = [arg.value for arg in value.args]
+    return any(arg == target or (isinstance(arg, f.Seq) and target in arg.items) for arg in given)
