@@ -38,7 +38,7 @@ def row(number: int, truth: Model | None, noise: float = 1.0) -> Row:
     """A file with imports, cases and an allocation of its own; measured as ``truth`` has it."""
     file = FileTerms(
         f"t{number}.py",
-        4_000 * number,
+        1_000 * number,
         (20 + 7 * number % 50) * MB,
         (3 * number % 40) * MB,
         (),
@@ -58,7 +58,7 @@ def other_weights(**changes: float) -> Model:
 
 
 def test_a_project_that_differs_is_learnt_and_files_left_out_are_predicted_better() -> None:
-    truth = other_weights(session_bytes=30_000_000, optional_share=0.2)
+    truth = other_weights(session_bytes=30_000_000, optional_share=0.1)
     learnt = fit([row(number, truth) for number in range(1, 41)], shipped_weights(), INTERPRETER)
     assert learnt.verdict == "better"
     assert learnt.after.error < learnt.before.error / 2

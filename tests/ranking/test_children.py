@@ -38,6 +38,8 @@ def kinds(text: str) -> list[tuple[str, int, str]]:
         ("subprocess.run(['ls'])", []),
         ("cmd = [sys.executable, file]\n" + "x = 1\n" * 150 + "subprocess.run(cmd)", [("child", 1, "run")]),
         ("context.Pool(2)", [("fork", 2, "Pool")]),
+        ("check([sys.executable, '-c', code])", [("child", 1, "check")]),
+        ("assert command == [sys.executable, '-c', code]", []),
         ("thread.start()", []),
         ("playwright_context.start()", []),
         ('@parametrize("n_jobs", [1, 2])', [("pool", 2, "parametrize")]),

@@ -47,6 +47,8 @@ _PYTHON = re.compile(r"""sys\.executable|["']python[\d.]*["'\s]|["']-c["']|["']-
 _COMMON_METHODS = frozenset(
     {"call", "create", "execute", "filter", "fit", "map", "pipe", "predict", "run", "spawn", "start"}
 )
+# a command given to whatever function: it will be run
+_COMMAND = re.compile(r"\b([A-Za-z_][\w.]*)\(\s*\[\s*sys\.executable\b")
 _LOOK_BACK = 2_000
 _LOOK_AHEAD = 600
 _COMMAND_BACK = 1_500  # characters in which the command of a call that starts a process is put together
@@ -76,7 +78,9 @@ def _tables() -> dict[str, list[tuple[str, Workers]]]:
 
 def may_start(text: str, calls: Set[str]) -> bool:
     """Whether a text in which these names are called can start workers at all: cheap, and never wrong in saying no."""
-    return not _tables().keys().isdisjoint(calls) or any(word in text for word in _COUNTS)
+    return not _tables().keys().isdisjoint(calls) or any(
+        word in text for word in (*_COUNTS, "sys.executable")
+    )
 
 
 def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
@@ -143,7 +147,10 @@ def _callee(text: str, offset: int) -> tuple[str, int]:
 
 
 def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
-    """Calls of the tables that say nothing of a number."""
+    """Calls that say nothing of a number: those of the tables, and those of others that are given a command."""
+    for match in _COMMAND.finditer(text):
+        if not _known(match[1], roots):
+            yield Started("child", 1, match[1].rpartition(".")[2], _line(text, match.start()), True)
     for match in _CALL.finditer(text):
         last = match[1].rpartition(".")[2]
         known = [workers for workers in _known(match[1], roots) if workers.kind == "process"]

@@ -193,15 +193,18 @@ class TermReader:
     def _workers(
         self, module: Module, node: Node, closure: Closure, reached: list[Reached]
     ) -> Iterator[Workers]:
-        loads = self._scripts(node)
-        for started in node.outline.started:
+        own = node.outline.started
+        named = [item for item in reached if item.depth == 1 and not item.function.owner]
+        called = [(item, started) for item in named for started in item.function.started]
+        any_child = any(started.kind == "child" for started in [*own, *(started for _, started in called)])
+        loads = self._scripts(node) if any_child else None
+        for started in own:
             trust = self._trust(started, closure)
             if trust is not None:
                 yield self._one(started, trust, module.path, 0, loads)
-        for item in reached:
-            for started in item.function.started if item.depth == 1 and not item.function.owner else ():
-                if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
-                    yield self._one(started, "called", item.path, item.function.line, loads)
+        for item, started in called:
+            if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
+                yield self._one(started, "called", item.path, item.function.line, loads)
 
     def _scripts(self, node: Node) -> Loads | None:
         """What the code in a file's strings imports; None where it says nothing."""
