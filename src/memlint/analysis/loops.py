@@ -166,6 +166,8 @@ def joining(name: str, node: f.Expr, frame: Frame) -> tuple[f.Span, str] | None:
     site = next((site for site in reversed(frame.sites) if site.node is node), None)
     if site is None or not site.name.startswith(_JOINING_LIBRARIES):
         return None
+    if len(node.args) > 1 and all(arg.value == f.Name(name) for arg in node.args):
+        return None  # doubled each time: few rounds reach any size
     old = frame.env.get(name, UNKNOWN)
     if base == name or any(_takes(arg.value, name, old, frame) for arg in node.args):
         return node.at, site.name

@@ -51,14 +51,14 @@ _CONTAINERS = frozenset({"tuple", "list", "dict", "set"})
 
 
 def _isinstance(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
-    """Whether a container, or a number, is one of the built-in containers."""
-    if len(args) != 2 or not isinstance(args[0], (Sequence, Num)):
+    """Whether a container, a number or an array is one of the built-in containers."""
+    if len(args) != 2 or not isinstance(args[0], (Sequence, Num, Data)):
         return None
     wanted = args[1].items or () if isinstance(args[1], Sequence) else (args[1],)
     names = {one.name.removeprefix("builtins.") for one in wanted if isinstance(one, Ref)}
     if not names or len(names) != len(wanted) or not names <= _CONTAINERS:
         return None
-    return Literal(isinstance(args[0], Sequence) and args[0].kind in names)
+    return Literal(not isinstance(args[0], Num) and args[0].kind in names)
 
 
 def _len(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:

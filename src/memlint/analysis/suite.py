@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
@@ -82,6 +83,7 @@ BUILTIN_FIXTURES: dict[str, Value] = {
     "testdir": Obj("pytest.Pytester"),
 }
 
+_TYPE_CHECK = re.compile(r"type_?check")
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -429,8 +431,9 @@ class Suite:
         ]
 
     def never_runs(self, body: Body) -> bool:
-        """Whether a mark without a condition keeps a test from running."""
-        return any(mark.name in _SKIPPING for mark in self.marks(body))
+        """Whether a mark without a condition keeps a test from running, or it is there for a type checker alone."""
+        named = (d.path for d, _ in body.function.decorators if isinstance(d, f.Name))
+        return any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body))
 
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
         """Argument names and values of every parametrize mark."""

@@ -9,6 +9,7 @@ from memlint.analysis import traverse
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
 from memlint.analysis.values import ClassValue, FunctionValue, Literal, Ref, Value
+from memlint.model import Confidence
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.registry import rule
 
@@ -86,7 +87,8 @@ def _draft(site: Site, made: Site, undo: set[str]) -> Draft:
         call = sorted(undo)[0]
         message = f"{made.name} stays in the framework's global state, and no {call}() clears it"
         advice = f"Call {call}() in an autouse fixture, after the yield."
-    return Draft("MEM604", site.at, message, advice)
+    unweighed = made.name == "torch.Tensor.cuda" and estimate_of(made.result) is None
+    return Draft("MEM604", site.at, message, advice, Confidence.LOW if unweighed else None)
 
 
 def _cleared(body: Body, words: set[str], ctx: Context) -> bool:

@@ -21,7 +21,7 @@ from memlint.rules.allocations import (
     is_rejected,
     within_larger,
 )
-from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.context import BEYOND_BELIEF, Context, Draft, estimate_of
 from memlint.rules.load import is_passing
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
@@ -64,6 +64,8 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
     if site.name.startswith("operator ") and site.name[-1] in "+-/&|" and found.code == "MEM201":
         return Confidence.LOW  # its operands are large themselves, and reported where they are made
     if any(entry.confidence == "low" for entry in site.entries):
+        return Confidence.LOW
+    if found.size.likely >= BEYOND_BELIEF and site.raises is None:
         return Confidence.LOW
     if site.args.get("dtype") is UNKNOWN and found.size.likely / _WIDEST < ctx.option(
         found.code, "min-bytes"

@@ -158,25 +158,28 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
 
 def _is_bare(source: Source) -> bool:
     """A name without a folder that is not there: a test's working folder holds what the test has made."""
-    return source.path is not None and source.bytes is None and not re.search(r"[/\\:~]", source.path)
+    path = (source.path or "").removeprefix("./")
+    return bool(path) and source.bytes is None and not re.search(r"[/\\:~]", path)
 
 
 def _does_something_before(site: Site, ctx: Context) -> bool:
-    """Whether the body calls something for its effect alone before it reads."""
+    """Whether the body has something do its work before: by a call for its effect, or of an object that it holds."""
     if ctx.body is None:
         return False
-    for statement, _ in traverse.statements(f.body_of(ctx.body.function)):
-        call = statement.value if isinstance(statement, f.ExprStmt) else None
+    function = ctx.body.function
+    own = {*function.binds, *(param.name for param in function.params)}
+    for statement, _ in traverse.statements(f.body_of(function)):
+        call = statement.value if isinstance(statement, (f.ExprStmt, f.Assign)) else None
         if isinstance(call, f.Await):
             call = call.value
-        if isinstance(call, f.Call) and call.at[0] < site.line:
-            last = (
-                call.func.path.rpartition(".")[2]
-                if isinstance(call.func, f.Name)
-                else getattr(call.func, "attr", "")
-            )
-            if last != "write" and not last.startswith(_IDLE):
-                return True
+        if not isinstance(call, f.Call) or call.at[0] >= site.line:
+            continue
+        path = call.func.path if isinstance(call.func, f.Name) else getattr(call.func, "attr", "")
+        first, dot, _ = path.partition(".")
+        last = path.rpartition(".")[2]
+        at_work = isinstance(statement, f.ExprStmt) or (bool(dot) and first in own)
+        if at_work and last != "write" and not last.startswith(_IDLE):
+            return True
     return False
 
 
@@ -226,7 +229,7 @@ def is_passing(source: Source, ctx: Context) -> bool:
             return True
         for arg in node.args:
             path = arithmetic.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
-            if path is None or path.text != source.path:
+            if path is None or not _is_path(path, source.path):
                 continue
             if last in _REMOVING or last.startswith(_WRITERS):
                 return True
@@ -240,7 +243,11 @@ def is_passing(source: Source, ctx: Context) -> bool:
 
 def _is_path(value: Value, text: str) -> bool:
     path = arithmetic.as_path(value)
-    return path is not None and path.text == text
+    return (
+        path is not None
+        and path.text is not None
+        and posixpath.normpath(path.text) == posixpath.normpath(text)
+    )
 
 
 def _beside(body: Body, ctx: Context) -> list[Body]:
@@ -437,7 +444,9 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
             about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
             read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
             message = f"{_short(site.name)}{read} {place}: {_PAID}"
-            confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else None
+            known = load.what in {"model", "dataset"}
+            unweighed = None if known else Confidence.MEDIUM
+            confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else unweighed
             yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
         return
     yield from _own_loader(site, place, ctx)

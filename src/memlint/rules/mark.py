@@ -13,8 +13,8 @@ from memlint.analysis.footprint import LEAST, Footprint, Footprints, Parts, of_f
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Mark, Suite
 from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
-from memlint.model import Budget, Estimate, Related
-from memlint.rules.context import Context, Draft
+from memlint.model import Budget, Confidence, Estimate, Related
+from memlint.rules.context import BEYOND_BELIEF, Context, Draft
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -101,6 +101,7 @@ def _over(body: Body, need: _Need, what: str, suggestion: str) -> Draft:
         (body.function.line, 1, body.function.line, 1),
         f"'{body.function.name}' {verb} {size} at one time, over {what}",
         suggestion,
+        confidence=Confidence.LOW if need.measured is None and need.size.likely >= BEYOND_BELIEF else None,
         estimate=need.size,
         related=_related(need.parts),
     )
