@@ -19,7 +19,7 @@ from pathlib import Path
 from memlint import pytest_plugin
 from memlint.runner import journal
 
-_TESTS = 5000
+_TESTS = 10_000
 _FILE = f"import pytest\n@pytest.mark.parametrize('n', range({_TESTS}))\ndef test_n(n): assert n >= 0\n"
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
