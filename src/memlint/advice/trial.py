@@ -83,8 +83,10 @@ def advise(
 ) -> Advice:
     """Measure and compare. Runs take turns, so that a machine that changes meanwhile changes all alike.
 
+    A first run is not counted: it compiles the suite, which can take more memory than the tests do.
     Raises AdviceError when the plain suite does not run to its end.
     """
+    _must_have_run(_told(run(()), "first run, not counted", tell))
     plain: list[Sample] = []
     tried: dict[str, list[Sample]] = {option.name: [] for option in options}
     for turn in range(1, repeat + 1):
