@@ -10,6 +10,8 @@ import pytest
 
 from runner.conftest import Bench, processes_with
 
+NAP = f"4321.{os.getpid()}"  # seconds of a sleep that this test process alone knows: others may run the same test
+
 
 def test_names(bench: Bench) -> None:
     """Spaces, non-ASCII, dashes, and the same base name in two folders."""
@@ -176,14 +178,13 @@ def test_pytest_inside_a_test(bench: Bench) -> None:
     assert [test.test for test in ran.journal.tests] == ["test_it.py::test_outer"]
 
 
-@pytest.mark.parametrize(
-    "start", ["Popen(['sleep', '4321.25'])", "Popen('setsid sleep 4321.25 &', shell=True)"]
-)
+@pytest.mark.parametrize("start", ["Popen(['sleep', '{nap}'])", "Popen('setsid sleep {nap} &', shell=True)"])
 def test_leftover_processes(bench: Bench, meter: str, start: str) -> None:
+    start = start.format(nap=NAP)
     unit = bench.run_one(f"import subprocess\ndef test_a(): subprocess.{start}", meter=meter)
     assert unit.verdict == "passed"
-    assert [process.command for process in unit.leftover_processes] == ["sleep 4321.25"]
-    assert not processes_with("4321.25")
+    assert [process.command for process in unit.leftover_processes] == [f"sleep {NAP}"]
+    assert not processes_with(NAP)
 
 
 def test_daemon_without_parents_or_environment(bench: Bench, meter: str) -> None:
@@ -195,13 +196,13 @@ def test_daemon_without_parents_or_environment(bench: Bench, meter: str) -> None
                 os.setsid()
                 if os.fork() == 0:
                     os.closerange(0, 256)
-                    os.execve("/bin/sleep", ["sleep", "4321.75"], {})
+                    os.execve("/bin/sleep", ["sleep", "NAP"], {})
                 os._exit(0)
             os.wait()
     """
-    unit = bench.run_one(code, meter=meter)
-    assert [process.command for process in unit.leftover_processes] == ["sleep 4321.75"]
-    assert not processes_with("4321.75")
+    unit = bench.run_one(code.replace("NAP", NAP), meter=meter)
+    assert [process.command for process in unit.leftover_processes] == [f"sleep {NAP}"]
+    assert not processes_with(NAP)
 
 
 def test_orphans_go_to_the_unit_they_come_from(bench: Bench, meter: str) -> None:

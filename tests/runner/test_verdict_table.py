@@ -196,16 +196,17 @@ def test_crash_after_pytest_finished(bench: Bench) -> None:
 
 
 def test_timeout(bench: Bench) -> None:
-    code = """
+    nap = f"4321.{os.getpid()}"
+    code = f"""
         import threading, subprocess
         def test_hangs():
-            subprocess.Popen(["sleep", "4321.5"])
+            subprocess.Popen(["sleep", "{nap}"])
             threading.Event().wait()
     """
-    unit = bench.run_one(code, timeout=6.0)  # a loaded machine needs seconds to begin a test
+    unit = bench.run_one(code, timeout=12.0)  # a loaded machine needs seconds to begin a test
     assert (unit.verdict, unit.victim) == ("timeout", "test_it.py::test_hangs")
-    assert 6.0 <= unit.seconds < 60.0
-    assert not processes_with("4321.5")
+    assert 12.0 <= unit.seconds < 300.0
+    assert not processes_with(nap)
 
 
 def test_hang_after_the_last_test(bench: Bench) -> None:
@@ -213,7 +214,7 @@ def test_hang_after_the_last_test(bench: Bench) -> None:
         import threading
         def test_a(): threading.Thread(target=threading.Event().wait).start()
     """
-    unit = bench.run_one(code, timeout=6.0)
+    unit = bench.run_one(code, timeout=12.0)
     assert unit.verdict == "timeout"
     assert "pytest had finished" in unit.evidence[0]
 
