@@ -25,6 +25,7 @@ from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import says, statements, walk, words
 from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
+from memlint.knowledge.apis import ANY_USE
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
 _STOPPING = frozenset({"pytest.fail", "pytest.skip", "pytest.xfail", "pytest.exit", "sys.exit"})
@@ -68,6 +69,7 @@ class Run:
     nested: dict[str, f.Function] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)  # names that were read, as far as they are nested functions
     globals: set[str] = field(default_factory=set)
+    enclosing: frozenset[str] = frozenset()  # locals of the functions in which this one is nested and called
     running: tuple[int, ...] = ()
     expected: str = ""  # the exception that an enclosing pytest.raises expects
     loops: int = 0  # loops without a break around the statement
@@ -139,6 +141,9 @@ class Flow(Holdings):
                 self.bind(item, held, state, run)
         elif isinstance(target, f.Star):
             self.bind(target.value, held, state, run)
+        elif isinstance(target, f.Subscript) and isinstance(target.base, f.Name) and not held:
+            for obligation in state.names.get(target.base.path, NOTHING):  # ``store["a"] = data``
+                obligation.started = obligation.started or ANY_USE in obligation.resource.started_by
         elif isinstance(target, f.Subscript) and held and isinstance(target.base, f.Name):
             if self.is_outer(target.base.path, run):
                 state.keep(held)

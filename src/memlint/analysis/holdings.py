@@ -61,6 +61,8 @@ class Holdings(ABC):
         first = name.partition(".")[0]
         if first in {"self", "cls"}:
             return False
+        if first not in run.function.binds and first in run.enclosing:
+            return False
         if first not in run.function.binds or first in run.globals:
             return True
         return any(param.name == first for param in run.function.params)

@@ -117,6 +117,9 @@ class Inlining(Handover):
         if node is not None:
             inner.flags = _flags(node, function)
             inner.nones = self._nones(node, callee, run)
+        if own:
+            given_to = {param.name for param in run.function.params}
+            inner.enclosing = run.enclosing | (set(run.function.binds) - given_to - run.globals)
         receiver = path.rpartition(".")[0]
         mine = receiver in {"self", "cls", "super()"}
         prefix = "" if own else f"{receiver}." if receiver else None
@@ -172,7 +175,9 @@ class Inlining(Handover):
 
     def _nones(self, node: f.Call, callee: FunctionValue, run: Run) -> dict[str, bool]:
         """Which parameters are None in this call, and which are not: ``if ax is None:`` then goes one way only."""
-        if any(arg.star for arg in node.args):
+        if any(arg.star for arg in node.args) or not any(
+            p.default == f.Const(None) for p in callee.function.params
+        ):
             return {}
         params = [param for param in callee.function.params if param.kind in {"positional", "keyword"}]
         positional = iter(params[1:] if callee.receiver is not None else params)

@@ -13,6 +13,7 @@ from memlint.analysis import arithmetic
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
+from memlint.analysis.traverse import says
 from memlint.analysis.values import (
     ONE,
     UNKNOWN,
@@ -163,6 +164,9 @@ class Suite:
         self._values: dict[int, Value] = {}
         self._running: set[int] = set()
         self._nested: dict[int, list[Body]] = {}
+        self._collected: dict[int, ClassValue] | None = (
+            None  # a class that pytest collects, for each base of one
+        )
         self._conftests: dict[str, list[Module]] = {}
         self._reach: dict[tuple[str, int], list[dict[str, Fixture]]] = {}
         self._requested: dict[Body, list[Fixture]] = {}
@@ -501,7 +505,7 @@ class Suite:
         given = self._given(body)
         for position, param in enumerate(params):
             if position == 0 and body.owner is not None and param.name in {"self", "cls"}:
-                frame.env[param.name] = self._instance(body.owner)
+                frame.env[param.name] = self._instance(self._concrete(body))
             elif param.name in given:
                 frame.env[param.name] = given[param.name]
             elif body.role in {"test", "fixture"} and param.default is None:
@@ -512,6 +516,24 @@ class Suite:
                 )
             else:
                 frame.env[param.name] = self.evaluator.annotated(param.annotation, frame)
+
+    def _concrete(self, body: Body) -> ClassValue:
+        """The class that runs a test: of a mixin's tests a class that pytest collects for it, by path and line."""
+        owner = body.owner
+        assert owner is not None
+        if self.is_test_class(owner) or not body.function.name.startswith(self.prefixes):
+            return owner
+        own = self.evaluator.class_frame(owner).env.values()
+        if any(isinstance(x, FunctionValue) and says(x.function, "NotImplementedError") for x in own):
+            return owner  # each of its subclasses decides for itself
+        if self._collected is None:
+            self._collected = {}
+            linted = [module for module in self.project.modules.values() if module.linted]
+            for module in sorted(linted, key=lambda module: module.path):
+                for cls in filter(self.is_test_class, self.of(module).classes):
+                    for base in list(self.evaluator.mro(cls))[1:]:
+                        self._collected.setdefault(id(base.cls), cls)
+        return self._collected.get(id(owner.cls), owner)
 
     def _instance(self, owner: ClassValue) -> Obj:
         """``self`` of a test: with the attributes that its set-up methods give it."""

@@ -10,12 +10,13 @@ from memlint import facts as f
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
-from memlint.analysis.traverse import statements
+from memlint.analysis.traverse import statements, words
 from memlint.analysis.values import ClassValue, FunctionValue, Ref, Value
 from memlint.knowledge.apis import CallEntry
 
 _ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
 _LETTING_GO = ("tearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown")
+_CHILDREN = frozenset({"subprocess.Popen", "multiprocessing.Process"})
 _HOOKS = frozenset(
     {"pytest_runtest_teardown", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_runtest_logfinish"}
 )
@@ -222,12 +223,16 @@ class Teardowns:
     def _closes_all(self, body: Body) -> frozenset[str]:
         known = self._closers.get(id(body))
         if known is None:
-            known = self._closers[id(body)] = frozenset(
+            known = frozenset(
                 entry.releases.removeprefix("all:")
                 for site in self.suite.evaluate(body).sites
                 for entry in _entries(site)
                 if entry.releases is not None and entry.releases.startswith("all:")
             )
+            said = words(body.function)
+            if "children" in said and not said.isdisjoint({"kill", "terminate"}):
+                known |= _CHILDREN  # ``for child in psutil.Process().children(): child.kill()``
+            self._closers[id(body)] = known
         return known
 
 

@@ -22,7 +22,7 @@ from memlint.analysis.values import (
     Value,
     text_of,
 )
-from memlint.knowledge.apis import Load, Resource
+from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -497,7 +497,7 @@ def _all_inner(site: Site) -> Iterator[Site]:
 def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     """A connection, process … opened while the module is imported."""
     resource = ctx.lifetimes.acquires(site)
-    if resource is None or resource.started_by or site.consumer == "with":
+    if resource is None or site.consumer == "with" or (resource.started_by and not _is_used(resource, ctx)):
         return
     if resource.confidence == "low" and resource.bytes is None:
         return
@@ -506,6 +506,13 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
+
+
+def _is_used(resource: Resource, ctx: Context) -> bool:
+    """Whether the module starts it: a pool at its first task, a client at its first request."""
+    by_use = resource.rule in {"MEM403", "MEM405", "MEM502"}
+    names = resource.started_by
+    return by_use and (ANY_USE in names or any(traverse.says(ctx.module.facts, name) for name in names))
 
 
 def _is_null_device(value: Value) -> bool:

@@ -155,7 +155,8 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
         return _LOWER[confidence]  # one pipe of several
     if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
         return Confidence.LOW
-    if debt.verdict == "unsure" and debt.fails_only and debt.how == "local" and debt.body.role == "test":
+    tests = debt.body.role == "test" or debt.body.function.name.startswith("test")  # also those of mixins
+    if debt.verdict == "unsure" and debt.fails_only and debt.how == "local" and tests:
         ends = debt.obligation.resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
         return Confidence.LOW if ends else _LOWER[confidence]  # only this very test's failure leaves it open
     if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
