@@ -182,12 +182,12 @@ def _file_samples(files: Mapping[str, Units]) -> tuple[dict[str, list[Sample]], 
 
 def _of_file(file: str, known: Units) -> list[Sample]:
     ran = [unit for unit in known.alone if _ran(unit) and unit.peak_bytes is not None]
-    samples = [Sample(unit.peak_bytes or 0, unit.verdict, unit) for unit in ran]
+    samples = [Sample(_resident(unit), unit.verdict, unit) for unit in ran]
     if known.parts and (not samples or any(sample.at_least for sample in samples)):
         parts = [unit for unit in known.parts if _ran(unit) and unit.peak_bytes is not None]
-        heaviest = max(parts, key=lambda unit: unit.peak_bytes or 0, default=None)
-        if heaviest and (heaviest.peak_bytes or 0) > max((s.bytes for s in samples), default=0):
-            samples = [Sample(heaviest.peak_bytes or 0, heaviest.verdict, heaviest)]
+        heaviest = max(parts, key=_resident, default=None)
+        if heaviest and _resident(heaviest) > max((s.bytes for s in samples), default=0):
+            samples = [Sample(_resident(heaviest), heaviest.verdict, heaviest)]
     if samples:
         return samples
     return [
@@ -199,6 +199,14 @@ def _of_file(file: str, known: Units) -> list[Sample]:
             ]
         )
     ]
+
+
+def _resident(unit: MeasuredUnit) -> int:
+    """The peak of a unit with the pages of mapped libraries, which predictions count and control groups leave out.
+
+    Bytes. What a test's own process held at its highest has those pages in it.
+    """
+    return max([unit.peak_bytes or 0, *(test.peak_bytes or 0 for test in unit.tests)])
 
 
 def _ran(unit: MeasuredUnit) -> bool:
