@@ -265,6 +265,7 @@ def _with_late(found: Cause, happening: Happening) -> Cause:
     rows += [
         (name, kept, f"keeps {size(kept)}, in run {happening.run.number}") for name, kept in late.items()
     ]
-    said = f"run {happening.run.number}: {len(late)} more files keep as much"
+    more = "1 more file keeps" if len(late) == 1 else f"{len(late)} more files keep"
+    said = f"run {happening.run.number}: {more} as much"
     total = found.bytes + sum(late.values())
     return cause(found.kind, found.where, total, rows, (*found.evidence, said), command=found.next_command)
