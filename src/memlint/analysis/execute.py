@@ -319,7 +319,7 @@ class Execution(Assignment):
             if target is not None:
                 self.assign(target, self.entered(value, frame), frame)
         expected = frame.raises[raises:]
-        last = len(node.body) - 1 if expected else 0
+        last = _last_deed(node.body) if expected else 0
         del frame.raises[
             raises:
         ]  # what is expected to raise is the last statement: those before it do their work
@@ -403,3 +403,9 @@ _HANDLERS: dict[type, Callable[[Execution, Any, Frame], bool]] = {
     f.FunctionDef: Execution._function_def,
     f.ClassDef: Execution._class_def,
 }
+
+
+def _last_deed(body: tuple[f.Stmt, ...]) -> int:
+    """The place of the last statement that does anything but assert."""
+    places = (place for place in reversed(range(len(body))) if not isinstance(body[place], f.Assert))
+    return next(places, 0)
