@@ -23,6 +23,9 @@ def test_ctrl_c_ends_everything_quietly(tmp_path):
         [sys.executable, "-m", "memlint", ".", "--no-cache", "-j", "2"],
         cwd=tmp_path,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background job ignores it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

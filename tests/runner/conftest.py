@@ -21,12 +21,13 @@ from memlint.runner.meters import choose
 
 MB = 2**20
 _LAUNCH = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 from memlint.runner.display import Lines
 from memlint.runner.executor import ExecutorError
 from memlint.runner.journal import JournalError
 from memlint.runner.run import Request, carry_out
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 options = json.loads(sys.argv[1])
 for name in ("root", "journal"):
     options[name] = Path(options[name])
