@@ -82,9 +82,9 @@ def test_two_heavy_files_and_three_leakers_are_all_found_across_a_kill(tmp_path:
     suite(tmp_path, {**files, "test_10.py": _NEEDS})
     # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
     first = start(tmp_path, "--meter", meter)
-    wait_until(lambda: len(finished(tmp_path)) >= 3, 120)
+    wait_until(lambda: len(finished(tmp_path)) >= 3)
     end(first)
-    wait_until(lambda: not processes_with(str(tmp_path)), 30)
+    wait_until(lambda: not processes_with(str(tmp_path)))
     code, statement = bisect(tmp_path, "--meter", meter)
     assert code == 1
     assert culprits(statement) == {

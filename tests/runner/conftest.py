@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -167,6 +168,13 @@ def wait_until(condition: Any, seconds: float = 240) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+def removed(group: Path) -> bool:
+    """Whether the group is gone now: the kernel keeps one busy until it has let go of the last of its dead."""
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()
 
 
 def end(process: subprocess.Popen[str]) -> None:

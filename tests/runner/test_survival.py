@@ -14,7 +14,7 @@ import pytest
 from memlint.runner import journal
 from memlint.runner.journal import TestStart, UnitEnd, UnitStart
 from memlint.runner.meters import choose
-from runner.conftest import GROUPS, Bench, Ran, end, processes_with, wait_until
+from runner.conftest import GROUPS, Bench, Ran, end, processes_with, removed, wait_until
 
 _UNIT = """
 import os, subprocess
@@ -62,7 +62,7 @@ def test_killed_at_twenty_moments_of_forty_units(bench: Bench) -> None:
         assert verdict == ("quarantined" if starts[name] == 3 else "passed"), name
         assert len((bench.folder / f"began-{name[5:7].lstrip('0') or 0}").read_bytes()) <= 2
     assert not processes_with(mark)
-    assert not [group for run in ran.journal.runs for group in _groups_of(run.run)]
+    wait_until(lambda: not [group for run in ran.journal.runs for group in _groups_of(run.run)])
 
 
 def _start_in_flight(bench: Bench, **options: object) -> subprocess.Popen[str]:
@@ -172,6 +172,5 @@ def test_guardian_killed_too_units_still_die(bench: Bench) -> None:
     end(process)
     wait_until(lambda: not processes_with("memlint.pytest_plugin test_b.py"))
     for folder in _groups_of(run):
-        for unit in folder.glob("unit-*"):
-            unit.rmdir()
-        folder.rmdir()
+        for group in (*folder.glob("unit-*"), folder):
+            wait_until(lambda place=group: removed(place))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memlint.runner.meters import choose
-from runner.conftest import GROUPS, Bench, needs_groups, processes_with, wait_until
+from runner.conftest import GROUPS, Bench, needs_groups, processes_with, removed, wait_until
 
 
 def test_passed(bench: Bench) -> None:
@@ -151,8 +151,7 @@ def test_oom_suspected_when_the_machine_killed_it(bench: Bench) -> None:
         # memlint: ignore[MEM305] a failure in between ends the test run, which reaps it
         ran = bench.finish(bench.start("test_it.py", prefix=enter, meter="sampling"))
     finally:
-        wait_until(lambda: not (group / "cgroup.procs").read_text())
-        group.rmdir()
+        wait_until(lambda: removed(group))
     unit = ran.unit("test_it.py")
     assert (unit.verdict, unit.signal) == ("oom_suspected", "SIGKILL")
     assert any("oom_kill rose" in fact for fact in unit.evidence)
