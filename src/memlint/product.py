@@ -18,7 +18,10 @@ from memlint.discovery import Role, role_of
 from memlint.facts import digest_of, encode
 from memlint.knowledge.index import ApiIndex
 
-_SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|helpers?|fixtures?|factories|factory|conftest)(_|$)")
+_SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|conftest)(_|$)")
+_MAYBE_SUPPORT = re.compile(
+    r"(^|_)(helpers?|fixtures?|factories|factory)(_|$)"
+)  # products have these as well
 _TESTING_IMPORT = re.compile(
     rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
 )
@@ -59,9 +62,14 @@ class ProductCode:
         if role_of(path, self.settings) is not Role.PRODUCT:
             return True
         stem = posixpath.basename(path).removesuffix(".py")
-        if _SUPPORT_NAMES.search(stem):
+        if _SUPPORT_NAMES.search(stem) or (_MAYBE_SUPPORT.search(stem) and self._beside_tests(path)):
             return True
         return not path.startswith("src/") and self.glance(path).for_tests
+
+    def _beside_tests(self, path: str) -> bool:
+        """Whether a test module or a conftest lies in the same folder."""
+        folder = (self.root / path).parent
+        return (folder / "conftest.py").exists() or any(True for _ in folder.glob("test*.py"))
 
     def may_matter(self, path: str) -> bool:
         """Whether product code is worth its parse: it acquires, loads or allocates, and the allowance is not spent."""

@@ -139,9 +139,19 @@ class Assignment(NameResolution):
         joined = joining(name, node, frame)
         if joined is None:
             return False
-        count = times(frame.loop_lengths[frame.created.get(name, 0) :])
+        depth = frame.created.get(name, 0)
         at, how = joined
-        frame.accumulations.append(Accumulation(at, name, how, count, frame, frame.where))
+        frame.accumulations.append(
+            Accumulation(
+                at,
+                name,
+                how,
+                times(frame.loop_lengths[depth:]),
+                frame,
+                frame.where,
+                tuple(frame.loop_nodes[depth - len(frame.loop_lengths) :]),
+            )
+        )
         return True
 
     def _rebound(self, name: str, node: f.Expr, value: Value, frame: Frame) -> None:
@@ -161,9 +171,13 @@ class Assignment(NameResolution):
                 self.grow(name, current, iterated.element, "+=", (node.line, 1, node.line, 1), frame)
                 return False
         if in_loop and node.op == "+" and (how := immutable(current)) is not None:
-            count = times(frame.loop_lengths[frame.created.get(name, 0) :])
+            depth = frame.created.get(name, 0)
+            count, loops = (
+                times(frame.loop_lengths[depth:]),
+                tuple(frame.loop_nodes[depth - len(frame.loop_lengths) :]),
+            )
             at = (node.line, 1, node.line, 1)
-            frame.accumulations.append(Accumulation(at, name, how, count, frame, frame.where))
+            frame.accumulations.append(Accumulation(at, name, how, count, frame, frame.where, loops))
             self.grow(name, current, value, "+=", at, frame)
         result = (
             UNKNOWN

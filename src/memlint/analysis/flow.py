@@ -20,7 +20,7 @@ from memlint.analysis.expectations import (
     used_in,
     without_tested,
 )
-from memlint.analysis.holdings import Holdings, mentioned, named
+from memlint.analysis.holdings import Holdings, mentioned, named, passed_by
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import says, statements, walk, words
@@ -123,7 +123,12 @@ class Flow(Holdings):
             obligation.skippable = obligation.skippable or not (
                 obligation in judged or state.done(obligation)
             )
-        run.exits.raises = merge(run.exits.raises, state.copy())
+        left = state.copy()
+        for obligation in state.masks:
+            names = obligation.resource.started_by
+            if not obligation.started and names and ANY_USE not in names:
+                left.keep(frozenset({obligation}))  # nobody has started it yet
+        run.exits.raises = merge(run.exits.raises, left)
 
     def may_fail(self, state: State, run: Run) -> None:
         """Control may leave here because a call fails: the strict reading."""
@@ -189,6 +194,11 @@ class Flow(Holdings):
                     self.bind(inner, self.visit(value, state, run), state, run)
                 return state
         held = self.visit(node.value, state, run)
+        if isinstance(node.value, f.IfExp) and isinstance(node.value.test, f.Name):
+            flag = (
+                node.value.test.path
+            )  # ``file = open(path) if new else given``, and later ``if new: file.close()``
+            run.signs[flag] = run.signs.get(flag, NOTHING) | self.at_span(node.value.body, held)
         for target in node.targets:
             if isinstance(target, f.Seq) and len(held) > 1:
                 self._unpack(target, node.value, held, state, run)
@@ -278,7 +288,8 @@ class Flow(Holdings):
     # --- simple statements ------------------------------------------------------------------------------------------
 
     def _expression(self, node: f.ExprStmt, state: State, exits: Exits, run: Run) -> State | None:
-        self.visit(node.value, state, run)
+        held = self.visit(node.value, state, run)
+        passed_by(node.value, held, "dropped")
         call = node.value.value if isinstance(node.value, f.Await) else node.value
         if not isinstance(call, f.Call) or not isinstance(call.func, f.Name):
             return state
@@ -378,6 +389,9 @@ class Flow(Holdings):
         _settle_in_child(node.test, about, taken_state, other_state)
         taken = self.block(node.body, taken_state, exits, run)
         other = self.block(node.orelse, other_state, exits, run)
+        if isinstance(node.test, f.Name) and taken is not None:  # ``if new: file = open(path)``
+            made = taken.masks.keys() - state.masks.keys()
+            run.signs[node.test.path] = run.signs.get(node.test.path, NOTHING) | made
         if about and taken is not None and other is not None:
             _prefer_released(about, taken, other)
         return merge(taken, other)

@@ -202,6 +202,7 @@ class Handover(Flow):
             if isinstance(callee, ClassValue) or resource.name.startswith(_RUNNERS):
                 state.keep(given.union(*(self._closed_over(arg.value, state, run) for arg in node.args)))
             state.keep(_adopted(node, "", state))
+            self._pass_unnamed(node, name, given, state)
             if resource.name.startswith("asyncio."):
                 state.keep(given)
             if run.expected:
@@ -529,6 +530,19 @@ class Handover(Flow):
                 state.keep(given)
         elif not self._uses_only(callee, name, method):
             state.keep(given)
+        else:
+            self._pass_unnamed(node, name, given, state)
+
+    @staticmethod
+    def _pass_unnamed(node: f.Call, name: str, given: frozenset[Obligation], state: State) -> None:
+        """``read(open(path))``, ``rasterio.open(rasterio.MemoryFile(data))``: only the library has hold of it."""
+        root = name.partition(".")[0]
+        if root in sys.stdlib_module_names or root == "builtins":
+            return
+        for arg in node.args:
+            passed_by(arg.value, given, "argument")
+        own = (o for o in given if o.passing == "argument" and o.resource.name.partition(".")[0] == root)
+        state.keep(frozenset(own))
 
     @staticmethod
     def _closed_over(node: f.Expr, state: State, run: Run) -> frozenset[Obligation]:

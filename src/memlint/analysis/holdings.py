@@ -173,7 +173,7 @@ def mentioned(node: Any, state: State) -> frozenset[Obligation]:
 
 
 def passed_by(node: f.Expr, held: frozenset[Obligation], how: str) -> None:
-    """Mark what an expression acquires only to look into it: ``File(x).name``, ``open(x).read()``."""
+    """Mark what an expression acquires only for a moment: ``File(x).name``, ``open(x).read()``, ``show(open(x))``."""
     if isinstance(node, f.Await):
         node = node.value
     if isinstance(node, f.Call):

@@ -19,7 +19,17 @@ from memlint.analysis.expectations import expects_exception, first_name
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.holdings import named
 from memlint.analysis.inlining import Inlining, is_context_manager
-from memlint.analysis.obligations import NOTHING, Ends, Evidence, Obligation, State, Verdict, judge, merge
+from memlint.analysis.obligations import (
+    KEPT,
+    NOTHING,
+    Ends,
+    Evidence,
+    Obligation,
+    State,
+    Verdict,
+    judge,
+    merge,
+)
 from memlint.analysis.pairs import Pairs
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
@@ -165,6 +175,8 @@ class Lifetimes(Inlining):
                 if ends.normal is not None and verdict not in {"released", "kept", "late"}:
                     self._stored_in.setdefault(id(body), []).append((debt, ends.normal.copy()))
                 self._after_teardown(debt, ends)
+            if debt.verdict == "unsure" and debt.how == "local" and self._torn_down(debt, ends, run):
+                debt.verdict = "released"
             if debt.verdict in _OPEN and debt.how == "factory" and self._users_release(debt):
                 debt.verdict = "kept"
             if debt.verdict in _OPEN and ends.normal is not None:
@@ -219,6 +231,18 @@ class Lifetimes(Inlining):
             self._after_owner(debt, ends.normal)
             return
         self._after_methods(debt, ends)
+
+    def _torn_down(self, debt: Debt, ends: Ends, run: Run) -> bool:
+        """Whether what an attribute holds where the body fails is released by the tear-down of its class."""
+        body = debt.body
+        place = _stored(ends.failing, run).get(debt.obligation, "")
+        if ends.failing is None or body.owner is None or not place.startswith(("self.", "cls.")):
+            return False
+        held = Debt(debt.obligation, body, debt.verdict, "stored", place)
+        return any(
+            self._rest(held, self.teardowns.after(body, cls), ends.failing) in {"released", "kept"}
+            for cls in (body.owner, *self.teardowns.subclasses(body.owner)[:40])
+        )
 
     def _after_methods(self, debt: Debt, ends: Ends) -> None:
         body = debt.body
@@ -453,6 +477,8 @@ class Lifetimes(Inlining):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
             said = set(names(f.body_of(run.function)))
+            if _ends_what_it_serves(site.node, said):
+                return NOTHING
             told = not told_by(site, self.evaluator).isdisjoint(said) or _ends_what_it_runs(site.node, said)
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
@@ -473,6 +499,8 @@ class Lifetimes(Inlining):
                 resource, site, site.at, not resource.started_by, endless=endless
             )
             obligation.doubtful = told and not run.is_fixture  # it ends soon after, joined or not
+            if _is_guessed(site):
+                obligation.doubtful = True
         former = state.masks.get(obligation)
         if former is not None and run.loops and not state.done(obligation):
             run.again[obligation] = former
@@ -489,9 +517,12 @@ class Lifetimes(Inlining):
         return frozenset({obligation})
 
     def _drawn_on_a_fixtures(self) -> bool:
-        """Whether a fixture around the body makes the figure that is the current one, and closes it."""
-        around = self.teardowns.fixtures_around(self._current) if self._current is not None else []
-        said = [words(body.function) for body in around]
+        """Whether what runs around the body makes the figure that is the current one and closes it, or empties it."""
+        if self._current is None:
+            return False
+        if any("clf" in words(body.function) for body in self.teardowns.around(self._current)):
+            return True  # there is but one, which every test finds empty
+        said = [words(body.function) for body in self.teardowns.fixtures_around(self._current)]
         return any("close" in one and not one.isdisjoint({"figure", "subplots"}) for one in said)
 
     def _owner_goes_with_its_fixture(self, site: Site, resource: Resource) -> bool:
@@ -588,6 +619,12 @@ def _forgotten_pipes(obligation: Obligation) -> tuple[str, ...]:
     return tuple(sorted(opened - closed))
 
 
+def _is_guessed(site: Site) -> bool:
+    """Whether the call acquires only if its arguments are what nobody here can see: an archive of unknown kind."""
+    entry = next((entry for entry in site.entries if entry.acquire is not None), None)
+    return entry is not None and entry.guess
+
+
 def _is_hollow(site: Site) -> bool:
     """Whether the test has put fakes into the product's module in which the acquiring would happen."""
     module = site.callee.module if isinstance(site.callee, ClassValue) else site.frame.module
@@ -640,6 +677,13 @@ def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
     return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
 
 
+def _ends_what_it_serves(node: f.Expr, said: Iterable[str]) -> bool:
+    """``Thread(target=server.serve_forever)`` and ``server.shutdown()``, which waits until the serving has ended."""
+    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
+    serving = [target.path.rpartition(".") for target in targets if isinstance(target, f.Name)]
+    return any(method == "serve_forever" and f"{server}.shutdown" in said for server, _, method in serving)
+
+
 def _serves_known(node: f.Expr, state: State) -> bool:
     """``Thread(target=server.serve_forever)``: the server is what has to be stopped."""
     targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
@@ -683,7 +727,7 @@ def _missing(obligation: Obligation, *states: State) -> tuple[tuple[str, ...], .
     return tuple(
         tuple(group)
         for number, group in enumerate(obligation.resource.release)
-        if not all(mask >> number & 1 for mask in masks)
+        if not all(mask & KEPT or mask >> number & 1 for mask in masks)
     )
 
 

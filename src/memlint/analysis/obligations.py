@@ -41,9 +41,9 @@ class Obligation:
     skippable: bool = False  # an assertion about something else, or a raise, may come before the release
     closed_pipes: frozenset[str] = frozenset()  # pipes of a process that were closed one by one
     misdirected: bool = False  # a signal went to a process group that it does not lead
-    passing: str = (
-        ""  # how a thing without a name is used: "attribute" (``File(x).name``), "call" (``open(x).read()``)
-    )
+    # how a thing without a name is used: "attribute" (``File(x).name``), "call" (``open(x).read()``), "argument", or
+    # "dropped" at once
+    passing: str = ""
 
     @property
     def paired(self) -> bool:

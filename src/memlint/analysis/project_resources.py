@@ -47,6 +47,7 @@ class Opening:
     attribute: str
     method: FunctionValue
     line: int
+    on_condition: bool = False  # only if an argument or a setting asks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class ProjectResources:
         named = [name for name in own if _begins_with_release(name)]
         if not (releases or named) or len(own) > _MOST_METHODS:
             return None
-        opening = next(self._openings(own, [*releases, *named]), None)
+        openings = list(self._openings(own, [*releases, *named]))
+        opening = min(openings, key=lambda opening: opening.on_condition, default=None)
         if opening is None:
             return None
         releases += [
@@ -135,7 +137,7 @@ class ProjectResources:
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
-                confidence="medium" if "__del__" not in own else "low",
+                confidence="low" if "__del__" in own or opening.on_condition else "medium",
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),
             opening,
@@ -178,7 +180,7 @@ class ProjectResources:
         order += [name for name in own if name not in order and name not in {*releases, *_NO_STARTERS}]
         for name in order:
             method = own[name]
-            for statement, _ in statements(f.body_of(method.function)):
+            for statement, enclosing in statements(f.body_of(method.function)):
                 if not isinstance(statement, f.Assign):
                     continue
                 kept = [
@@ -187,7 +189,10 @@ class ProjectResources:
                 call = _made(statement.value) if kept else None
                 found = self._opened(call, method) if call is not None else None
                 if found is not None and found[0].confidence != "low" and found[0].name not in _HOLDERS:
-                    yield Opening(*found, kept[0].removeprefix("self."), method, statement.line)
+                    asked = any(
+                        isinstance(outer, f.If) and not _is_absence(outer.test) for outer in enclosing
+                    )
+                    yield Opening(*found, kept[0].removeprefix("self."), method, statement.line, asked)
 
     def _opened(self, call: f.Call, method: FunctionValue) -> tuple[Resource, str] | None:
         """The resource that a call in a method acquires, with the called name."""
@@ -203,6 +208,13 @@ class ProjectResources:
         acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
         resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
         return (resource, site.name) if resource is not None else None
+
+
+def _is_absence(test: f.Expr) -> bool:
+    """``if client is None:``, ``if not self._pool:``: what is opened because nobody has given it, or not yet."""
+    if isinstance(test, f.Unary):
+        return test.op == "not"
+    return isinstance(test, f.Compare) and test.rest[0] in {("is", f.Const(None)), ("==", f.Const(None))}
 
 
 def _begins_with_release(name: str) -> bool:

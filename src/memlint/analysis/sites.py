@@ -79,6 +79,7 @@ class Accumulation:
     count: Num | None
     frame: Frame
     where: Where
+    loops: tuple[f.Node, ...] = ()  # around it, as far as the name is older than they are
 
 
 @dataclass(eq=False, slots=True)

@@ -370,8 +370,8 @@ def kind_of(value: Value) -> set[str]:
             if value.kind in {"buffer", "bytes"}
             else {"array"}
         )
-    if isinstance(value, Obj) and isinstance(value.type, str):
-        return {"buffer"} if value.type in {"io.BytesIO", "io.StringIO"} else set()
+    if isinstance(value, Obj):
+        return {"buffer"} if value.type in {"io.BytesIO", "io.StringIO"} else {"object"}
     if isinstance(value, Ref):
         return {"name"}
     return set()

@@ -28,6 +28,14 @@ Known = OneOf["sized", "small", "unknown", "opaque", "other"]
 _LOCAL = re.compile(
     r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
 )
+# no file of the system, which is small, and no name that says that there is nothing
+_ELSEWHERE = re.compile(
+    r"(?i)(?:~|[a-z]:)?[\\/](?!(?:etc|dev(?!/shm)|usr|bin|lib|opt|run|foo|fake|path|nope|invalid|missing|(?:non|not?)_?-?exist\w*|does\w*)\b)"
+)
+_MUCH = re.compile(
+    r"(?i)(?<![a-z])(?:big|large|huge|giant|massive|full|entire|complete|dump|corpus|corpora|datasets?|downloads?|"
+    r"gigabytes?|millions?|\d+(?:gi?b|m))(?![a-z])"
+)
 _SUFFIX = re.compile(r"\.\w{1,8}$|[*/]")
 _HOPS = 8  # calls between opening a thing and reading it
 
@@ -44,6 +52,18 @@ class Source:
     text: str
     bytes: int | None = None
     path: str | None = None
+
+    @property
+    def outside(self) -> bool:
+        """Whether what nobody can weigh lies beyond the suite: on the network, elsewhere on the machine, or wherever
+        the environment says, or says of itself that it is much. Any other relative path that is not there is most
+        often of a file that the test, or what it runs, makes.
+        """
+        if self.known != "unknown":
+            return False
+        if self.path is None or "://" in self.path or "=" in self.path:
+            return True
+        return bool(_ELSEWHERE.match(self.path) or _MUCH.search(self.path))
 
 
 OPAQUE = Source("opaque", "its source")

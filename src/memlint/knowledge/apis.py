@@ -32,7 +32,7 @@ class Condition(Struct, frozen=True):
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
     is_none: bool | None = None  # a literal None is (not) passed, where that differs from leaving it out
     name: list[str] | None = None  # it, or an item of its list, is one of these: "subprocess.PIPE"
-    # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless"
+    # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless", or "object": any other
     kind: list[str] | None = None
 
 
@@ -108,6 +108,7 @@ class CallEntry(Struct, frozen=True):
     releases: str | None = None
     owner: Literal["closing", "enter_context", "callback", "finalizer", "atexit"] | None = None
     owner_param: str | None = None  # what the owner takes over, or the callable it will call
+    guess: bool = False  # it acquires only if an argument is of a kind that the call does not show
     borrows: bool = False  # keeps what it is given and leaves its release to the giver
     workers: Workers | None = None
     attribute: bool = False  # it is not called but read, like a property: response.content

@@ -18,7 +18,7 @@ _SAME_MODULE = frozenset(
 )
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
-_TINY = 1_000_000  # bytes on the device
+_WORTH_GIVING_BACK = 4_000_000  # bytes on the device: a matrix of a thousand rows
 _DEEPEST = 2  # helpers of helpers
 _LEAST_PASSES = 3  # kept at once
 
@@ -28,12 +28,14 @@ def model_left_in_framework(body: Body, ctx: Context) -> Iterator[Draft]:
     """The first thing of a body that stays in a framework's global state, when nothing in reach clears it."""
     if body.role not in {"test", "fixture", "setup"} or not _speaks_of(ctx, ("keras", "torch", "tensorflow")):
         return
+    drafts = []
     for site, made in _made_here(ctx.suite.evaluate(body).sites):
         undo = {name.rpartition(".")[2] for name in _undo(made)}
-        if undo and not made.mocked and not made.raises:
-            if not _cleared(body, undo, ctx) and undo.isdisjoint(_said_by_helpers(site)):
-                yield _draft(site, made, undo)
-            return
+        if not undo or made.mocked or made.raises:
+            continue
+        if not _cleared(body, undo, ctx) and undo.isdisjoint(_said_by_helpers(site)):
+            drafts.append(_draft(site, made, undo))
+    yield from sorted(drafts, key=lambda draft: draft.confidence is Confidence.LOW)[:1]
 
 
 def _made_here(sites: Iterable[Site]) -> Iterator[tuple[Site, Site]]:
@@ -61,7 +63,7 @@ def _undo(site: Site) -> tuple[str, ...]:
         if entry.retains == "process" and "cache_clear" not in entry.undo:
             return tuple(entry.undo)
     size = estimate_of(site.result)
-    if size is not None and size.high < _TINY:
+    if size is not None and size.high < _WORTH_GIVING_BACK:
         return ()
     return ("torch.cuda.empty_cache",) if _on_device(site) else ()
 
@@ -87,8 +89,9 @@ def _draft(site: Site, made: Site, undo: set[str]) -> Draft:
         call = sorted(undo)[0]
         message = f"{made.name} stays in the framework's global state, and no {call}() clears it"
         advice = f"Call {call}() in an autouse fixture, after the yield."
-    unweighed = made.name == "torch.Tensor.cuda" and estimate_of(made.result) is None
-    return Draft("MEM604", site.at, message, advice, Confidence.LOW if unweighed else None)
+    size = estimate_of(made.result)
+    sure = "empty_cache" not in undo or size is not None
+    return Draft("MEM604", site.at, message, advice, None if sure else Confidence.LOW, size if sure else None)
 
 
 def _cleared(body: Body, words: set[str], ctx: Context) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.iterators import iterate
-from memlint.analysis.objects import bytes_of
+from memlint.analysis.objects import bytes_of, dtype_bytes
 from memlint.analysis.sites import Growth, Rebinding, Site
 from memlint.analysis.sources import weigh
-from memlint.analysis.values import UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
+from memlint.analysis.values import NONE, UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules import cases, loops, workers
@@ -67,13 +67,17 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW
     if found.size.likely >= BEYOND_BELIEF and site.raises is None:
         return Confidence.LOW
-    if site.args.get("dtype") is UNKNOWN and found.size.likely / _WIDEST < ctx.option(
-        found.code, "min-bytes"
-    ):
+    vague = _of_unknown_width(site.args.get("dtype", NONE))
+    if vague and found.size.likely / _WIDEST < ctx.option(found.code, "min-bytes"):
         return Confidence.LOW  # large only if its elements are wide
     if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
         return Confidence.MEDIUM  # large for some of the values that it may be given
     return None
+
+
+def _of_unknown_width(dtype: Value) -> bool:
+    """Whether a dtype is given of which nobody knows the size: ``table.dtype``, a name of another library."""
+    return dtype != NONE and dtype_bytes(dtype) is None
 
 
 def _message(found: Allocation) -> str:
@@ -237,7 +241,7 @@ def _weight(size: Estimate | None) -> str:
 
 def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[Draft]:
     source = weigh(origin, site.frame.module, ctx.project.disk) if origin is not UNKNOWN else None
-    if source is None or source.known != "unknown" or is_passing(source, ctx):
+    if source is None or not source.outside or is_passing(source, ctx):
         return
     message = f"{what} keeps all that {source.text} gives, and nothing bounds it"
     yield Draft(
@@ -278,7 +282,7 @@ def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[
     weighed = (
         weigh(source.origin, growth.frame.module, ctx.project.disk) if source.origin is not UNKNOWN else None
     )
-    if weighed is None or weighed.known != "unknown" or is_passing(weighed, ctx):
+    if weighed is None or not weighed.outside or is_passing(weighed, ctx):
         return
     message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
     yield Draft("MEM202", growth.at, message, "Look at the items one by one.", Confidence.MEDIUM)

@@ -35,6 +35,9 @@ _PLACES = {
     "default": "in a default argument",
     "decorator": "in a decorator argument",
 }
+_BULK = frozenset(
+    {"table", "array"}
+)  # whose files hold data; any other file may be a note of what a test did
 _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory
@@ -88,6 +91,12 @@ _SMALL_SUFFIXES = (
     *(".cfg", ".conf", ".env", ".ini", ".toml", ".yaml", ".yml"),
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
 )
+# of an address: an archive or data, or a part that the test computes
+_DATA = re.compile(
+    r"(?i)\.(?:zip|tar|t?gz|bz2|xz|zst|7z|rar|whl|iso|img|bin|csv|tsv|parquet|feather|arrow|orc|npy|npz|h5|hdf5|nc|grib2?|"
+    r"fits|tiff?|mp[34]|avi|mov|wav|pdf|xlsx?|sql|db|sqlite3?|dump|jsonl|ndjson|pt|pth|ckpt|onnx|safetensors)\b|"
+    r"download|dump|bulk|export|release|archive|dataset|full|all\b"
+)
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -117,7 +126,9 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     if source.bytes is None:
         if _writes_itself(site, source) or is_passing(source, ctx):
             return
-        sure = source.known == "unknown" and not _made_on_the_way(source, ctx)
+        sure = source.outside if load.what not in _BULK else source.known == "unknown"
+        sure = sure and not (load.what == "file" and _is_page(source))
+        sure = sure and not _made_on_the_way(source, ctx)
         sure = sure and not _small_by_nature(source) and "storage_options" not in site.args
         sure = sure and not (_is_at_home(source) and _sets_environment(ctx))
         sure = sure and not (_is_bare(source) and _does_something_before(site, ctx))
@@ -257,6 +268,12 @@ def _beside(body: Body, ctx: Context) -> list[Body]:
         return around
     bodies = ctx.suite.of(body.module).bodies
     return around + [x for x in bodies if x.owner is not None and x.owner.cls is body.owner.cls]
+
+
+def _is_page(source: Source) -> bool:
+    """An address of the network that names no archive or data: the page or the answer of a service."""
+    path = source.path or ""
+    return path.startswith("http") and not _DATA.search(path)
 
 
 def _small_by_nature(source: Source) -> bool:
@@ -445,7 +462,8 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
             read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
             message = f"{_short(site.name)}{read} {place}: {_PAID}"
             known = load.what in {"model", "dataset"}
-            unweighed = None if known else Confidence.MEDIUM
+            sure = source.outside or load.what in _BULK
+            unweighed = None if known else Confidence.MEDIUM if sure else Confidence.LOW
             confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else unweighed
             yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
         return
@@ -484,7 +502,11 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
             name = site.name.rpartition(".")[2]
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
             message = f"{name}() {place} reads {source.text}: {_PAID}"
-            yield Draft("MEM104", site.at, message, _MOVE, None, estimate_in_memory(load, source), related)
+            sure = source.bytes is not None or source.outside or load.what != "file"
+            confidence = None if sure else Confidence.LOW
+            yield Draft(
+                "MEM104", site.at, message, _MOVE, confidence, estimate_in_memory(load, source), related
+            )
             return
 
 
@@ -505,7 +527,8 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
-    yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM)
+    costs = resource.name != "tempfile.TemporaryDirectory"  # a name on a disk
+    yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
 
 
 def _is_used(resource: Resource, ctx: Context) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.loops import ENDING_CALLS, calls_in, expressions, leaves
 from memlint.analysis.sites import Accumulation, LoopSite
+from memlint.analysis.traverse import walk
 from memlint.model import Confidence
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _LEAST_ROUNDS = 100  # fewer copies than this cost nothing
 _MANY_ROUNDS = 1000
+_MANY = re.compile(
+    r"(?i)glob|iterdir|listdir|scandir|walk|read|open|chunk|batch|cursor|fetch|files|rows|lines"
+)
 _WAITING = {"sleep", "wait"}
 
 
@@ -40,6 +45,17 @@ def _kept(name: str) -> bool:
     return name != "_"
 
 
+def _may_be_long(loop: f.Node) -> bool:
+    """Whether a loop of unknown length goes over files or rows, or up to a large number."""
+    if isinstance(loop, f.While):
+        numbers = (node.value for node in walk(loop.test) if isinstance(node, f.Const))
+        return any(isinstance(number, int) and number >= _LEAST_ROUNDS for number in numbers)
+    if not isinstance(loop, f.For):
+        return False
+    words = (getattr(node, "path", "") or getattr(node, "attr", "") for node in walk(loop.iter))
+    return any(_MANY.search(word) for word in words)
+
+
 @rule("MEM205")
 def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
     """What a loop gathers is copied whole for every further piece."""
@@ -49,6 +65,8 @@ def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
     plain = found.how in {"tuple", "bytes", "list"}
     confidence = None
     if plain and (count is None or count.high <= _MANY_ROUNDS):
+        confidence = Confidence.LOW
+    if (count is None or count.high == float("inf")) and not any(map(_may_be_long, found.loops)):
         confidence = Confidence.LOW
     many = (
         f"{count.high:,.0f} rounds copy"

@@ -146,6 +146,8 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
         return Confidence.LOW  # it runs out by itself
     if (
         _closed_when_forgotten(debt)
+        or _only_unreaped(debt)
+        or _within_product(debt)
         or _lacks_pipes_only(debt)
         or _goes_with_its_process(debt, code, ctx)
         or _goes_with_its_whole(debt)
@@ -193,8 +195,24 @@ def _closed_when_forgotten(debt: Debt) -> bool:
         return True  # who made it keeps no hold of it either
     lasting = debt.body.role in {"fixture", "setup"}  # what is said of these is that they keep something
     if obligation.passing:
-        return lasting or obligation.passing == "attribute"
-    return not lasting and debt.verdict == "unsure"
+        plain = obligation.resource.name == "builtins.file" and obligation.passing == "argument"
+        return lasting or not (plain or obligation.passing == "call")
+    return debt.verdict == "unsure"
+
+
+def _only_unreaped(debt: Debt) -> bool:
+    """A child that a failing test leaves killed, not waited for: the next one that is started reaps it."""
+    ends = debt.obligation.resource.release
+    reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
+    return debt.verdict == "unsure" and debt.fails_only and reaping and debt.obligation.told_to_end
+
+
+def _within_product(debt: Debt) -> bool:
+    """What a function of the product opens and closes itself: no test can mend the paths on which it does not."""
+    via = debt.obligation.via
+    return (
+        debt.verdict == "unsure" and debt.how == "local" and via is not None and via.frame.module.is_product
+    )
 
 
 def _goes_with_its_whole(debt: Debt) -> bool:
