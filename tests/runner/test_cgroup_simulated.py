@@ -104,6 +104,12 @@ def test_oom_kills_not_limit_hits(kernel: Kernel, meter: GroupMeter) -> None:
     assert meter.oom_kills() == 2
 
 
+def test_kernels_that_count_no_kills(kernel: Kernel, meter: GroupMeter) -> None:
+    events = kernel.folder / meter.version.events
+    events.write_text("max 3\n")
+    assert meter.oom_kills() is None
+
+
 def test_members(kernel: Kernel, meter: GroupMeter) -> None:
     (kernel.folder / "cgroup.procs").write_text(f"{os.getpid()}\n999999999\n")
     assert meter.pids() == [os.getpid()], "the dead do not count"

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from memlint.runner import watch as watching
 from memlint.runner.executor import Job, JobEnd
 from memlint.runner.meters.base import Sample
 from memlint.runner.units import Unit
@@ -21,7 +24,7 @@ class _Kernel:
     name: str = "cgroup1"
     enforces_limit: bool = True
     peak: int | None = 100
-    kills: int = 0
+    kills: int | None = 0
     noted: list[int] = field(default_factory=list)
 
     def enter(self) -> None: ...
@@ -37,15 +40,15 @@ class _Kernel:
     def pids(self) -> list[int]:
         return []
 
-    def oom_kills(self) -> int:
+    def oom_kills(self) -> int | None:
         return self.kills
 
     def close(self) -> None: ...
 
 
 class _Watch:
-    def __init__(self, folder: Path) -> None:
-        self.kernel = _Kernel()
+    def __init__(self, folder: Path, kills: int | None = 0) -> None:
+        self.kernel = _Kernel(kills=kills)
         self.spool = folder / "spool"
         unit = Unit("all", ("test_a.py",), ("test_a.py",))
         # memlint: ignore[MEM503] bury() closes what it holds
@@ -90,3 +93,14 @@ def test_a_killed_child_belongs_to_the_test_that_ran_when_it_was_last_seen(tmp_p
     watch.look(["finish", 0, 3, None, 1, 0, 0])
     ended = watch.end(0)
     assert (ended.verdict, ended.victim) == ("oom", "test_a.py::test_with_child")
+
+
+@pytest.mark.parametrize(("counted", "verdict"), [(0, "killed"), (None, "oom_suspected")])
+def test_what_the_kernel_kills_elsewhere_says_nothing_of_a_unit_whose_kills_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: int | None, verdict: str
+) -> None:
+    machine = iter([5, 6])
+    monkeypatch.setattr(watching, "_machine_oom_kills", lambda: next(machine, 6))
+    watch = _Watch(tmp_path, counted)
+    watch.look(["session", 1, 1], _start("test_a.py::test_a"))
+    assert watch.end(signal.SIGKILL).verdict == verdict

@@ -47,7 +47,7 @@ class Watched:
         self._sample = Sample(0, 0, 0, 0)
         self._last_held = 0  # while it lived
         self._cache = 0
-        self._oom_kills = 0
+        self._oom_kills = meter.oom_kills()
         self._victim: str | None = None
         self._running: dict[str, str] = {}  # worker → test; without xdist the worker is ""
         self._trees: dict[str, int] = {}  # worker → highest sample of the tree during its test
@@ -103,7 +103,7 @@ class Watched:
                 self._trees[worker] = max(self._trees.get(worker, 0), size)
         self._changed = False
         kills = self.meter.oom_kills()
-        if kills > self._oom_kills:
+        if kills is not None and kills > (self._oom_kills or 0):
             self._oom_kills = kills
             self._victim = self._victim or next(iter([*suspects, *self._running.values()]), None)
 
@@ -263,8 +263,9 @@ class Watched:
             finished=self._finished,
             notes=tuple(self._notes),
             killed_for=self._killed_for,
-            oom_kills=self._oom_kills,
-            machine_oom_kills=_machine_oom_kills() - self._machine_kills,
+            oom_kills=self._oom_kills or 0,
+            # where the unit's own are counted, those of the machine are somebody else's
+            machine_oom_kills=_machine_oom_kills() - self._machine_kills if self._oom_kills is None else 0,
             last_bytes=self._last_held,
             memory_bytes=self._memory,
             peak_bytes=self.meter.peak or 0,

@@ -46,8 +46,8 @@ class Meter(Protocol):
     def pids(self) -> list[int]:
         """Processes of the unit that are alive now, the main one included."""
 
-    def oom_kills(self) -> int:
-        """Processes of the unit that the kernel killed for memory, as far as the meter can know."""
+    def oom_kills(self) -> int | None:
+        """Processes of the unit that the kernel killed for memory, at anybody's limit; None where none are counted."""
 
     def close(self) -> None:
         """Called when every process is gone."""

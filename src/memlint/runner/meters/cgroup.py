@@ -136,9 +136,9 @@ class GroupMeter:
         members = [int(pid) for pid in processes.read(self._procs).split()]
         return [pid for pid in members if processes.alive(pid)]
 
-    def oom_kills(self) -> int:
-        """The kernel's count of OOM kills in the group."""
-        return fields(processes.read(f"{self.folder}/{self.version.events}")).get(b"oom_kill", 0)
+    def oom_kills(self) -> int | None:
+        """The kernel's count of OOM kills in the group, at its own limit or not; kernels before 4.13 keep none."""
+        return fields(processes.read(f"{self.folder}/{self.version.events}")).get(b"oom_kill")
 
     def close(self) -> None:
         """Remove the group; the kernel may need a moment to let the dead go."""

@@ -63,9 +63,8 @@ class PsutilMeter:
         """Processes once seen in the tree that still live."""
         return [process.pid for process in self._living()]
 
-    def oom_kills(self) -> int:
+    def oom_kills(self) -> None:
         """Not known here."""
-        return 0
 
     def close(self) -> None:
         """Nothing to remove."""
@@ -100,9 +99,8 @@ class RusageMeter:
         """The main process only."""
         return []
 
-    def oom_kills(self) -> int:
+    def oom_kills(self) -> None:
         """Not known here."""
-        return 0
 
     def close(self) -> None:
         """Nothing to remove."""
