@@ -258,7 +258,11 @@ def test_internal_error_of_pytest(bench: Bench) -> None:
 
 def test_conftest_that_cannot_be_imported(bench: Bench) -> None:
     bench.write("conftest.py", "import nowhere_to_be_found")
-    assert bench.run_one("def test_a(): pass").verdict == "usage_error"
+    unit = bench.run_one("def test_a(): pass")
+    assert unit.verdict == "usage_error"
+    assert (
+        "printed at its end: E   ModuleNotFoundError: No module named 'nowhere_to_be_found'" in unit.evidence
+    )
 
 
 def test_fail_fast_starts_nothing_more(bench: Bench) -> None:

@@ -71,3 +71,20 @@ def test_verdict(ending: Ending, verdict: str) -> None:
 def test_near_the_limit_without_an_oom_kill_is_page_cache() -> None:
     ending = Ending(code(0), finished=0, peak_bytes=100, limit_bytes=100, last_bytes=100, memory_bytes=100)
     assert judge(ending).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (b"one\n\ntwo\n\n", ("printed at its end: two",)),
+        (b"Traceback\nE   ValueError: odd\nmore\n", ("printed at its end: E   ValueError: odd",)),
+        (b"ERROR: unrecognized arguments: --odd\n  rootdir: /x\n", "ERROR: unrecognized arguments: --odd"),
+        (b"plugin.Broken\nodd.plugin.BrokenError: it is\n", "odd.plugin.BrokenError: it is"),
+        (b"x" * 900, "x" * 200),
+        (b"", ()),
+    ],
+)
+def test_last_words_of_what_ended_without_pytest(output: bytes, told: str | tuple[str, ...]) -> None:
+    told = told if isinstance(told, tuple) else (f"printed at its end: {told}",)
+    for ending in (Ending(code(3), output=output), Ending(code(4), output=output)):
+        assert judge(ending).evidence[1:] == told

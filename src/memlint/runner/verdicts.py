@@ -13,6 +13,7 @@ FINE = frozenset({"passed", "no_tests"})
 EARLY = frozenset({"oom", "oom_suspected", "killed", "terminated", "timeout", "crashed", "interrupted"})
 # Of the memory there is: above it, a SIGKILL of unknown origin is suspected to be the OOM killer's.
 NEAR = 0.8
+_LONGEST = 200  # characters of output in evidence
 
 FIELD_WORDS = {
     "SIGTERM": "143 = SIGTERM",
@@ -23,6 +24,8 @@ FIELD_WORDS = {
     "SIGINT": "130 = SIGINT",
 }
 _BAD_ALLOC = re.compile(rb"std::bad_alloc|^(?:\w+\.)*_?\w*MemoryError\b|Cannot allocate memory", re.MULTILINE)
+# a line of output that says what went wrong: pytest's own, a traceback's last
+_COMPLAINT = re.compile(rb"^(?:E\s+|ERROR\b|(?:\w+\.)*\w*(?:Error|Exception)\b)")
 _CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP"})
 
 
@@ -101,7 +104,7 @@ def _memory(ending: Ending) -> Judgement | None:
     found = None if ending.finished is not None else _BAD_ALLOC.search(ending.output)
     if found and ending.status != 0:
         text = ending.output[found.start() :].splitlines()[0].decode(errors="replace")
-        return Judgement("oom", (f"printed at its end: {text[:200]}",))
+        return Judgement("oom", (f"printed at its end: {text[:_LONGEST]}",))
     return None
 
 
@@ -110,7 +113,8 @@ def _said(ending: Ending) -> Judgement | None:
     code, killer = status_of(ending.status)
     if ending.finished is None:
         if code == 4 and not ending.began:
-            return Judgement("usage_error", ("pytest stopped before its session: exit code 4",))
+            stopped = "pytest stopped before its session: exit code 4"
+            return Judgement("usage_error", (stopped, *_last_words(ending.output)))
         return None
     if killer is not None and code != ending.finished:
         return None
@@ -148,8 +152,16 @@ def _died(ending: Ending) -> Judgement:
         return Judgement("crashed", (f"{killer}{kind}{after}",))
     if ending.finished is not None:
         return Judgement("crashed", (f"exit code {code}, though pytest said {ending.finished}",))
-    return Judgement(
-        "crashed", (f"exit code {code} without pytest's last record: the process ended from within",)
+    gone = f"exit code {code} without pytest's last record: the process ended from within"
+    return Judgement("crashed", (gone, *_last_words(ending.output)))
+
+
+def _last_words(output: bytes) -> tuple[str, ...]:
+    """The last line of output that says what went wrong; the last line at all where none does."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    told = [line for line in lines if _COMPLAINT.match(line)] or lines
+    return tuple(
+        f"printed at its end: {line.decode(errors='replace').strip()[:_LONGEST]}" for line in told[-1:]
     )
 
 
