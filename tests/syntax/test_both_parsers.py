@@ -195,8 +195,13 @@ def test_line_ends_are_kept_as_libcst_reads_them() -> None:
     )
 
 
-def test_what_libcst_rejects_is_lowered_all_the_same() -> None:
-    facts = lower_file("test_a.py", b"(value): int = subprocess.Popen(['x'])\n")
+@pytest.mark.parametrize(
+    "text",
+    [b"(value): int = subprocess.Popen(['x'])\n", b"def test_a():\n    return*subprocess.Popen(['x']),\n"],
+    ids=["annotated in parentheses", "starred at once after return"],
+)
+def test_what_libcst_rejects_is_lowered_all_the_same(text: bytes) -> None:
+    facts = lower_file("test_a.py", text)
     assert facts.problems == ()
     assert ".Popen" in facts.mentions.split()
 

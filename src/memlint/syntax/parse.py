@@ -22,8 +22,9 @@ from memlint.syntax.quick import QuickLowering
 from memlint.syntax.source import Unreadable
 from memlint.syntax.walk import NOTABLE, Lowered
 
-# the second is what libcst raises on text that its grammar only half knows, such as t-strings side by side
-_REJECTIONS = (cst.ParserSyntaxError, cst.CSTLogicError)
+# beside errors of syntax: text that libcst's grammar only half knows, such as t-strings side by side, and text that
+# its nodes do not validate, such as ``return*rest,``
+_REJECTIONS = (cst.ParserSyntaxError, cst.CSTLogicError, cst.CSTValidationError)
 _NO_MATTER = (ast.ClassDef, ast.Import, ast.ImportFrom)  # statements of a class are units themselves
 _CLASS = "class _:\n"  # around a statement of a class, whose lines are indented
 
