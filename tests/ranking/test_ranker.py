@@ -71,6 +71,12 @@ def test_cycles_end(rank):
     assert likely(found, "test_a.py") > 39 * MB
 
 
+def test_a_chain_of_imports_may_be_long(rank):
+    chain = {f"m{number}": f"import m{number + 1}" for number in range(600)}
+    found = rank(test_a="import m0", test_b="", m600="import large", **chain)
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 100 * MB
+
+
 def test_an_import_is_paid_once(rank):
     found = rank(test_a="import large", test_b="import large, small\nimport large")
     assert abs(likely(found, "test_a.py") - likely(found, "test_b.py")) < MB
@@ -164,9 +170,55 @@ def test_a_file_that_does_not_parse_is_ranked_by_what_can_be_read(rank):
 
 def test_a_package_beside_an_installed_one_is_a_library(rank, tmp_path):
     (tmp_path / "own-1.dist-info").mkdir()
-    package = {"own__INIT": "", "other__INIT": "import large"}
-    found = rank(**package, own__test_a="import other", own__test_b="import own, small")
-    assert likely(found, "own/test_a.py") < likely(found, "own/test_b.py")
+    # what a library's functions may start says nothing: nobody follows calls into it
+    package = {
+        "own__INIT": "",
+        "other__INIT": "import large\ndef work():\n    Pool(8)\n" + "x = 1\n" * 80_000,
+    }
+    found = rank(**package, own__test_a="from other import work\nwork()", own__test_b="import large")
+    assert abs(likely(found, "own/test_a.py") - likely(found, "own/test_b.py")) < 2 * MB
+    assert any("and other by their source" in reason.text for reason in found[0].reasons + found[1].reasons)
+
+
+@pytest.mark.parametrize(
+    ("written", "extra"),
+    [
+        ("import other", 106),
+        ("from other import inner", 106),
+        ("import other.inner", 106),
+        ("import other.light", 0),
+        ("def test_x():\n    import other.inner", 88),
+    ],
+)
+def test_a_library_that_no_table_knows_is_followed_where_it_is_installed(rank, tmp_path, written, extra):
+    site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    (site / "other").mkdir(parents=True)
+    eager = "from other import inner\n" if written == "import other" else ""
+    (site / "other" / "__init__.py").write_text(f"import absent\n{eager}")
+    (site / "other" / "inner.py").write_text("from further import thing\n")
+    (site / "other" / "light.py").write_text("from . import nothing\n")
+    (site / "further.py").write_text("import large\n")
+    found = rank(test_a=written, test_b="", test_c="import absent")
+    assert (extra - 3) * MB < likely(found, "test_a.py") - likely(found, "test_b.py") < (extra + 3) * MB
+    assert likely(found, "test_c.py") - likely(found, "test_b.py") > MB, (
+        "what is nowhere counts as a small library"
+    )
+
+
+def test_a_library_is_followed_so_far_and_no_further(rank, tmp_path):
+    site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    for number in range(302):
+        (site / "other").mkdir(exist_ok=True)
+        (site / "other" / f"m{number}.py").write_text(f"from other import m{number + 1}\n")
+    (site / "other" / "__init__.py").write_text("from other import m0\n")
+    (site / "other" / "m280.py").write_text("from other import m281\nimport small\n")
+    (site / "other" / "m301.py").write_text("import large\n")
+    found = rank(test_a="import other", test_b="")
+    assert 8 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") < 20 * MB
 
 
 def test_without_installed_packages_a_neighbour_is_the_projects_own(rank):

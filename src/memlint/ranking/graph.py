@@ -1,13 +1,15 @@
 """The import graph of a project: what importing a file brings in, and what its functions import when they run.
 
 First-party files are followed through their text (``syntax.imports``); of libraries the measured footprints know
-what they bring. Sets of modules are bits of an int, so that the closures of a large product stay small.
+what they bring, and one that they do not know is followed through its text, too, where it is installed. Sets of modules
+are bits of an int, so that the closures of a large product stay small.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import IOBase
@@ -16,6 +18,7 @@ import msgspec
 
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints
+from memlint.ranking.installed import library_folders
 from memlint.ranking.outline import Function, Outline
 from memlint.ranking.outlines import Outlines
 from memlint.syntax.imports import Imported
@@ -24,6 +27,7 @@ _SESSION = frozenset({"_pytest", "pluggy", "iniconfig"})  # loaded by pytest its
 _DEPTH = 3  # calls from a test to what imports or starts something
 REWRITTEN = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _COMPILED = (".so", ".pyd")  # endings of extension modules
+_MOST_FOLLOWED = 300  # files of one unmeasured library
 _COMMON = 4  # a method of a name that so many classes have says nothing
 # what containers, strings and files have: ``x.get()`` is no call of a product's function of that name
 _BUILTIN_METHODS = frozenset(
@@ -33,7 +37,7 @@ _BUILTIN_METHODS = frozenset(
 
 @dataclass(slots=True)
 class Node:
-    """A first-party file and what its imports lead to."""
+    """A file of the project, or of an unmeasured library, and what its imports lead to."""
 
     path: str
     outline: Outline
@@ -41,6 +45,7 @@ class Node:
     third: int = 0
     compiled: int = 0  # bytes of the file, for an extension module
     top: str = ""  # the top-level module that it is or lies in
+    library: str = ""  # that module, where it is an unmeasured library's
     optional: int = 0  # measured modules that it gets along without
     unknown: frozenset[str] = frozenset()
 
@@ -52,12 +57,13 @@ def empty(path: str) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What a set of first-party files is made of. Bytes."""
+    """What a set of files is made of. Bytes."""
 
     source: int
     rewritten: int  # of that, test modules and conftests, whose asserts pytest rewrites
     compiled: int  # files of extension modules
-    tops: frozenset[str]  # top-level modules that they are or lie in
+    tops: frozenset[str]  # the project's top-level modules that they are or lie in
+    libraries: frozenset[str]  # unmeasured libraries that they are files of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,12 @@ class ImportGraph:
         self.disk = disk
         self.footprints = footprints
         self.outlines = outlines
+        self._libraries = library_folders(disk)
+        self._followed = Counter[str]()  # files read, by unmeasured library
         self.nodes: list[Node] = []
         self._index: dict[str, int | None] = {}
+        self._unread: list[int] = []
+        self._reading = False
         self._bits: dict[str, int] = {}
         self._names: list[str] = []
         self._closures: dict[int, Closure] = {}
@@ -101,12 +111,12 @@ class ImportGraph:
 
     # --- files ------------------------------------------------------------------------------------------------------
 
-    def read(self, path: str) -> Node | None:
-        """Read one file; None when it is not there or is no text."""
+    def read(self, path: str, library: str = "") -> Node | None:
+        """Read one file, of an unmeasured library or first-party; None when it is not there or is no text."""
         outline = self.outlines.of(self.disk.root / path)
         if outline is None:
             return None
-        node = Node(path, outline)
+        node = Node(path, outline, library=library)
         self._link(node)
         return node
 
@@ -124,24 +134,44 @@ class ImportGraph:
         self._link(cut)
         return cut
 
-    def node(self, path: str) -> int | None:
-        """The number of a product file, which is kept."""
+    def node(self, path: str, library: str = "") -> int | None:
+        """The number of a file of the product, or of an unmeasured library, which is kept."""
         if path not in self._index:
-            self._index[path] = None
             compiled = 0 if self._is_file(path) else self._compiled(path)
-            if compiled is None:
+            if compiled is None or not self._may_follow(library):
+                self._index[path] = None
                 return None
-            number = len(self.nodes)
-            self._index[path] = number
-            self.nodes.append(empty(path))
-            self.nodes[number].compiled, self.nodes[number].top = compiled, self._top(path)
-            node = self.read(path) if not compiled else None
+            self._index[path] = len(self.nodes)
+            self._unread.append(len(self.nodes))
+            self.nodes.append(Node(path, Outline(), compiled=compiled, top=self._top(path), library=library))
+            self._read_all()
+        return self._index[path]
+
+    def _read_all(self) -> None:
+        """Read the files that have a number and are not read yet, and those that they lead to, one after the other.
+
+        A chain of imports may be longer than calls can be deep.
+        """
+        if self._reading:
+            return
+        self._reading = True
+        while self._unread:
+            number = self._unread.pop()
+            kept = self.nodes[number]
+            node = None if kept.compiled else self.read(kept.path, kept.library)
             if node is not None:
-                node.top = self.nodes[number].top
+                node.top = kept.top
                 node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
-                self._register(number, node)
-        return self._index[path]
+            if not kept.library:
+                self._register(number, self.nodes[number])
+        self._reading = False
+
+    def _may_follow(self, library: str) -> bool:
+        """Whether one more file may be read: a project's own always, a library's while it is not too large."""
+        if library:
+            self._followed[library] += 1
+        return self._followed[library] <= _MOST_FOLLOWED
 
     def _register(self, number: int, node: Node) -> None:
         for function in node.outline.functions:
@@ -180,10 +210,13 @@ class ImportGraph:
         eager = node.outline.eager
         wanted = [item for item in eager if not item.optional or (known and not item.conditional)]
         tried = [item for item in eager if item.optional and not known]
-        files, node.third, node.unknown = self.resolved(node.path, wanted)
-        more, node.optional, _ = self.resolved(node.path, tried)
+        files, node.third, unknown = self.resolved(node.path, wanted, node.library)
+        more, node.optional, _ = self.resolved(node.path, tried, node.library)
         node.first = frozenset(files | more)
-        self.unmeasured |= node.unknown
+        if node.library:
+            return  # it works as it was installed
+        node.unknown = unknown
+        self.unmeasured |= unknown
         self.missing.update(self._absent(node.path, [item for item in wanted if not item.optional]))
 
     def _absent(self, path: str, imports: Iterable[Imported]) -> Iterator[str]:
@@ -193,23 +226,41 @@ class ImportGraph:
             if self._first_party(path, item) is None and self.footprints.is_missing(top):
                 yield top
 
-    def resolved(self, path: str, imports: Iterable[Imported]) -> tuple[set[int], int, frozenset[str]]:
-        """First-party files and measured modules that some imports of a file name."""
+    def resolved(
+        self, path: str, imports: Iterable[Imported], library: str = ""
+    ) -> tuple[set[int], int, frozenset[str]]:
+        """Files and measured modules that some imports of a file name, and the libraries of which nothing is known."""
         files: set[int] = set()
         modules, unknown = 0, set[str]()
         for item in imports:
             found = self._first_party(path, item)
-            if found is None:
-                for name in [f"{item.module}.{name}" for name in item.names] or [item.module]:
-                    bits = self._third_party(name)
-                    modules |= bits
-                    top = item.module.partition(".")[0]
-                    if not bits and not self._is_known(name, top):
-                        unknown.add(top)
-            else:
-                numbers = (self.node(candidate) for candidate in found)
-                files.update(number for number in numbers if number is not None)
+            if found is not None:
+                files |= self._numbers(found, library)
+                continue
+            top = item.module.partition(".")[0]
+            bits = {name: self._third_party(name) for name in _dotted(item)}
+            for each in bits.values():
+                modules |= each
+            if all(bits[name] or self._is_known(name, top) for name in bits):
+                continue
+            installed = self._installed_files(item, top)
+            files |= installed
+            if not installed:
+                unknown.add(top)
         return files, modules, frozenset(unknown)
+
+    def _numbers(self, paths: Iterable[str], library: str) -> set[int]:
+        numbers = (self.node(path, library) for path in paths)
+        return {number for number in numbers if number is not None}
+
+    def _installed_files(self, item: Imported, library: str) -> set[int]:
+        """The files of a library, beside the suite, that an import loads."""
+        for folder in self._libraries:
+            base = folder.rstrip("/").split("/") if folder else []
+            files = self._numbers(_candidates(base, item.module.split("."), item.names), library)
+            if files:
+                return files
+        return set()
 
     def _is_known(self, name: str, top: str) -> bool:
         return top in sys.stdlib_module_names or top in _SESSION or self.footprints.is_missing(name)
@@ -308,7 +359,8 @@ class ImportGraph:
                 sum(node.outline.size for node in nodes),
                 sum(node.outline.size for node in nodes if REWRITTEN.search(node.path)),
                 sum(node.compiled for node in nodes),
-                frozenset(node.top for node in nodes),
+                frozenset(node.top for node in nodes if not node.library),
+                frozenset(node.library for node in nodes if node.library),
             )
         return self._weighed[files]
 
@@ -351,6 +403,11 @@ class ImportGraph:
             if nodes:
                 return min(nodes, key=lambda node: node.path)
         return None
+
+
+def _dotted(item: Imported) -> list[str]:
+    """The names that an import may load, each with the module it is of."""
+    return [f"{item.module}.{name}" for name in item.names] or [item.module]
 
 
 def _candidates(base: list[str], parts: list[str], names: tuple[str, ...]) -> list[str]:

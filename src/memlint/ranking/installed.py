@@ -21,7 +21,7 @@ def installed(disk: RealDisk) -> Callable[[str], bool] | None:
     The working directory itself may be one, when a suite is ranked where it was installed; else a virtual
     environment in it counts.
     """
-    folders = _folders(disk)
+    folders = library_folders(disk)
     if not folders:
         return None
 
@@ -35,14 +35,14 @@ def installed(disk: RealDisk) -> Callable[[str], bool] | None:
 
 def environment_seen(disk: RealDisk) -> str:
     """The folder of packages that ``installed`` goes by, relative to the working directory; empty where it has none."""
-    folders = _folders(disk)
+    folders = library_folders(disk)
     return (folders[0] or "./") if folders else ""
 
 
 def plugins(disk: RealDisk) -> tuple[str, ...]:
     """The modules that the environment's distributions have every pytest session load, sorted."""
     found = set[str]()
-    for folder in _folders(disk):
+    for folder in library_folders(disk):
         for path in disk.matches(f"{folder}{_ENTRIES}"):
             found.update(_entries(disk.text(path)))
     return tuple(sorted(found))
@@ -61,7 +61,8 @@ def _entries(text: str) -> list[str]:
     return [value.partition(":")[0].strip() for value in section.values()]
 
 
-def _folders(disk: RealDisk) -> list[str]:
+def library_folders(disk: RealDisk) -> list[str]:
+    """Where libraries are installed, relative to the working directory; each empty or with a slash at its end."""
     if disk.matches(_MARK):
         return [""]
     for name in _ENVIRONMENTS:

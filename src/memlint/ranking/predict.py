@@ -119,6 +119,7 @@ class Model:
         """What every test of the file pays."""
         weights = self.weights
         named = ", ".join([*(name for name, _ in file.parts), "pytest and its plugins"])
+        libraries = f", and {', '.join(file.libraries[:5])} by their source" if file.libraries else ""
         unknown = len(file.unknown) * weights.unknown_module_bytes
         skipped = f"skipped, as {file.skipped} is missing: " if file.skipped else ""
         return [
@@ -142,7 +143,7 @@ class Model:
                 round(self._own(file)),
                 file.path,
                 0,
-                "the project's own modules",
+                f"the project's own modules{libraries}",
             ),
             Reason(
                 "imports",

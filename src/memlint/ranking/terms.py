@@ -73,6 +73,9 @@ class FileTerms:
     rewritten: int = 0  # source of other test modules and conftests that come with it
     compiled: int = 0  # files of the product's extension modules that are loaded
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
+    libraries: tuple[
+        str, ...
+    ] = ()  # unmeasured ones whose source ``first_party`` and ``compiled`` count, too
     skipped: str = ""  # the missing library without which the whole file is skipped
 
 
@@ -127,6 +130,7 @@ class TermReader:
             tuple(self._workers(module, node, closure, reached)),
             rewritten=own.rewritten,
             compiled=own.compiled,
+            libraries=tuple(sorted(own.libraries)),
             skipped=skip.module if skip is not None else "",
         )
 
