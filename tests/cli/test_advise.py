@@ -45,9 +45,10 @@ def test_captured_output_pays_and_the_written_configuration_holds_it(folder):
     done = call(folder, "advise", "--repeat", "2", "-o", "lean.ini", "--memory", "1GiB")
     assert done.returncode == 0, done.stderr
     assert re.search(r"[\d.]+ MiB +[\d.]+ \w+ +-s +\(chosen\)", done.stderr)
-    assert re.search(r"-p no:cacheprovider$", done.stderr, re.MULTILINE)
+    assert re.search(r"[\d.]+ \w+ +-p no:cacheprovider", done.stderr)
     text = (folder / "lean.ini").read_text()
-    assert re.search(r"^addopts = -q( --assert=plain)? -s$", text, re.MULTILINE)
+    # what else was chosen is this machine's affair: other options move the peak by a megabyte or two
+    assert re.search(r"^addopts = -q( .*)? -s$", text, re.MULTILINE)
     assert "testpaths = tests" in text
     peaks = [peak(folder, ""), peak(folder, "-c lean.ini")]
     assert peaks[0] - peaks[1] > 15_000_000  # 24 MB are printed and kept otherwise
