@@ -37,9 +37,11 @@ def rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
 Rank = Callable[..., tuple[int, str, str]]
 
 
+SITE = ".venv/lib/python3.11/site-packages/"
+
+
 def environment(*libraries: str) -> dict[str, str]:
-    site = ".venv/lib/python3.11/site-packages"
-    return {".venv/pyvenv.cfg": "", **{f"{site}/{name}/__init__.py": "" for name in libraries}}
+    return {".venv/pyvenv.cfg": "", **{f"{SITE}{name}/__init__.py": "" for name in libraries}}
 
 
 def peaks(out: str) -> dict[str, int]:
@@ -115,7 +117,11 @@ def test_where_no_environment_is_seen_that_is_said(rank: Rank):
 
 
 def test_json_names_what_the_figures_lack(rank: Rank):
-    files = {**environment("quux"), "tests/test_a.py": "import pandas, quux\n"}
+    files = {
+        **environment(),
+        SITE + "__editable__.quux-1.pth": "",
+        "tests/test_a.py": "import pandas, quux\n",
+    }
     assert json.loads(rank(files, "tests", "--format", "json")[1])["imports_from"] == {
         "source": "shipped",
         "python": None,
