@@ -11,6 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from memlint.config import ConfigError, Settings
+from memlint.disk import exists
 from memlint.model import Finding, LintResult, Status
 from memlint.units import format_bytes
 
@@ -62,7 +63,7 @@ def write(path: Path, result: LintResult, settings: Settings) -> int:
 
     Raises ConfigError when the file cannot be written, or holds something else than a baseline.
     """
-    reasons = {entry.fingerprint: entry.reason for entry in read(path).findings} if path.exists() else {}
+    reasons = {entry.fingerprint: entry.reason for entry in read(path).findings} if exists(path) else {}
     content = render(result, settings, reasons)
     try:
         partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -5,10 +5,26 @@ Every answer is remembered, so that a later run can see whether it would be give
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 _MOST_MATCHES = 1000
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder. A name that no file can have, as data may hold it, is not there."""
+    return os.path.exists(path)  # noqa: PTH110, as Path.exists raises for such names before Python 3.14
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; see ``exists``."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is such a folder; see ``exists``."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 class RealDisk:

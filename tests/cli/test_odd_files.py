@@ -171,3 +171,33 @@ def test_a_number_of_thousands_of_digits_keeps_no_other_file_from_being_checked(
     (tmp_path / "test_fault.py").write_bytes(FAULT)
     _, report = lint("test_long.py", "test_fault.py")
     assert lines(report) == [("test_fault.py", 4)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["lint", "NAME"],
+        ["rank", "NAME"],
+        ["lint", "--config", "NAME"],
+        ["lint", "--baseline", "NAME"],
+        ["lint", "--test-file", "NAME"],
+        ["logs", "NAME"],
+        ["report", "--journal", "NAME"],
+        ["plan", "--journal", "NAME"],
+        ["crosscheck", "--journal", "NAME"],
+        ["calibrate", "--journal", "NAME"],
+        ["diff", "NAME", "NAME"],
+        ["measure", "NAME"],
+        ["measure", "--journal", "NAME", "test_a.py"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have_is_bad_input(tmp_path, monkeypatch, capfd, command):
+    (tmp_path / "test_a.py").write_bytes(b"def test_a(): pass\n")
+    monkeypatch.chdir(tmp_path)
+    code = cli.run(["x" * 300 if word == "NAME" else word for word in command])
+    out, err = capfd.readouterr()
+    assert code == 2
+    assert "xxx" in out + err
+    assert "Traceback" not in out + err
+    assert "fault in memlint" not in err

@@ -353,6 +353,11 @@ class TestPytestConfiguration:
         )
         assert load_settings().testpaths == ()
 
+    def test_a_name_that_no_file_can_have_is_not_there(self, here):
+        write(here, pytest_ini=f"[pytest]\ntestpaths = {'x' * 5000} t")
+        (here / "t").mkdir()
+        assert load_settings().testpaths == ("t",)
+
     def test_an_empty_pytest_ini_ends_the_search(self, here):
         write(here, pytest_ini="", sub__pytest_ini="", tox_ini="[pytest]\ntestpaths = a")
         settings = load_settings(here / "sub")

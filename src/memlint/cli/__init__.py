@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -139,7 +140,9 @@ def run(args: Sequence[str] | None = None) -> int:
         drop_output()
         return EXIT_TROUBLE
     except Exception as error:
-        if _is_bad_input(error):
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            click.echo(f"memlint: {str(error.filename)[:80]}…: no file can have so long a name", err=True)
+        elif _is_bad_input(error):
             click.echo(f"memlint: {error}", err=True)
         else:
             sys.excepthook(*sys.exc_info())

@@ -22,6 +22,7 @@ from memlint.cli.options import (
 from memlint.cli.output import write_output
 from memlint.cli.progress import shown_progress
 from memlint.cli.trouble import TroubleError
+from memlint.disk import exists
 
 if TYPE_CHECKING:
     from memlint.config import Settings
@@ -146,7 +147,7 @@ def _learn(request: Request, measured: Measured) -> Learnt:
     known = [finding for finding in lint.findings if finding.status is not Status.HIDDEN]
     folder = request.folder
     try:
-        agreement = cross_check(ranking, known, measured, Per.FILE, lambda path: (folder / path).exists())
+        agreement = cross_check(ranking, known, measured, Per.FILE, lambda path: exists(folder / path))
     except NothingJoinedError as error:
         raise TroubleError(str(error)) from error
     terms, interpreter = pipeline.ranking_terms(request)

@@ -21,6 +21,7 @@ from memlint.cli.options import (
 from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
 from memlint.cli.trouble import TroubleError
+from memlint.disk import exists
 from memlint.report import AGREEMENT_FORMATS, get_agreement_reporter
 from memlint.work_folder import JOURNAL
 
@@ -128,7 +129,7 @@ def command(**options: Any) -> int:
             findings,
             measured,
             Per(options["per"]),
-            lambda path: (settings.working_dir / path).exists(),
+            lambda path: exists(settings.working_dir / path),
             shown(settings.calibration) if settings.calibration else "",
         )
     except NothingJoinedError as error:

@@ -26,6 +26,7 @@ from memlint.cli.options import (
 from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import Progress, shown_progress
 from memlint.cli.trouble import TroubleError
+from memlint.disk import exists
 from memlint.model import Level, LintResult, Severity, Summary
 from memlint.report import FORMATS, get_reporter
 
@@ -337,7 +338,7 @@ def _hint_at_command(paths: tuple[str, ...]) -> None:
     from memlint.cli import COMMANDS
     from memlint.knowledge.selectors import did_you_mean
 
-    if paths and paths[0].isalpha() and not Path(paths[0]).exists():
+    if paths and paths[0].isalpha() and not exists(Path(paths[0])):
         hint = did_you_mean(paths[0], COMMANDS)
         if hint:
             say(f"there is no file or folder {paths[0]!r}{hint.replace('mean ', 'mean the command ')}")

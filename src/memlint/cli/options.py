@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from memlint.disk import is_dir
 from memlint.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -182,12 +183,12 @@ def settings_for(paths: Sequence[str], config: Path | None, isolated: bool, over
 def shared_folder(paths: Sequence[str]) -> Path:
     """Return the innermost existing folder that holds all ``paths``; the working directory for none."""
     absolute = [Path(path.split("::")[0]).absolute() for path in paths]
-    folders = [str(path if path.is_dir() else path.parent) for path in absolute]
+    folders = [str(path if is_dir(path) else path.parent) for path in absolute]
     try:
         shared = Path(os.path.commonpath(folders)) if folders else Path.cwd()
     except ValueError:  # several drives
         shared = Path.cwd()
-    return next((folder for folder in (shared, *shared.parents) if folder.is_dir()), Path.cwd())
+    return next((folder for folder in (shared, *shared.parents) if is_dir(folder)), Path.cwd())
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memlint.disk import is_file
 from memlint.units import format_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def profile_lines(
         return
     folder = request.journal.parent / "memray"
     profiles = profile(request, names, folder, display)
-    findings = _findings([path for path in files_of(profiles) if Path(path).is_file()], options)
+    findings = _findings([path for path in files_of(profiles) if is_file(Path(path))], options)
     yield ""
     yield "Under memray, alone"
     for each in profiles:

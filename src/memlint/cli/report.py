@@ -25,6 +25,7 @@ from memlint.cli.options import (
 from memlint.cli.output import render_context, write_output
 from memlint.cli.progress import shown_progress
 from memlint.cli.trouble import TroubleError
+from memlint.disk import exists, is_file
 from memlint.model import LintResult, Measurement, RankResult, ReportData, Summary
 from memlint.report import REPORT_FORMATS, MissingExtraError, get_report_reporter
 from memlint.work_folder import JOURNAL
@@ -102,7 +103,7 @@ def read_journal(path: Path) -> Measurement:
     from memlint.runner.journal import JournalError
     from memlint.runner.measurement import load_measurement
 
-    if not path.exists():
+    if not exists(path):
         raise TroubleError(
             f"{path}: there is no such journal: run 'memlint measure --journal {path}' first, or see "
             f"'memlint rank --format html' for a page without measurements"
@@ -146,7 +147,7 @@ def _compared(data: ReportData, journal: Path, settings: Settings) -> ReportData
             findings,
             gather((journal,)),
             Per.FILE,
-            lambda path: (settings.working_dir / path).exists(),
+            lambda path: exists(settings.working_dir / path),
         )
     except (JournalError, NothingJoinedError):
         return data  # the report says that there is nothing to compare
@@ -197,7 +198,7 @@ def _of_journal(measurement: Measurement, journal: Path) -> Targets:
     """The journal's files that are still there. Raises TroubleError when none is."""
     members = (member for unit in measurement.units for member in unit.members)
     files = tuple(dict.fromkeys(member.partition("::")[0] for member in members))
-    here = tuple(file for file in files if Path(file).is_file())
+    here = tuple(file for file in files if is_file(Path(file)))
     if files and not here:
         raise TroubleError(
             f"none of the {len(files)} files that {journal} speaks of is here, such as {files[0]}: "

@@ -16,6 +16,7 @@ from typing import Any
 
 from memlint.cli.options import say
 from memlint.cli.trouble import TroubleError
+from memlint.disk import is_file
 
 _SURVEY = "from memlint.cli.survey import answer; answer()"
 
@@ -108,9 +109,9 @@ def _files(paths: list[str], settings: Any) -> tuple[list[str], list[str]]:
             file = found.files[0].path if found.files else path.partition("::")[0]
             named["::".join([file, path.partition("::")[2]])] = None
             continue
-        is_file = path is not None and Path(path).is_file()
-        named.update((file.path, None) for file in found.files if is_file or file.role is Role.TEST)
-        if is_file and not found.files:
+        is_named = path is not None and is_file(Path(path))
+        named.update((file.path, None) for file in found.files if is_named or file.role is Role.TEST)
+        if is_named and not found.files:
             named[Path(os.path.relpath(path or "")).as_posix()] = None  # named by hand: excludes do not count
     return list(named), errors
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from memlint.config.layers import Entry
 from memlint.config.patterns import check
 from memlint.config.schema import describe
+from memlint.disk import is_dir
 from memlint.knowledge.selectors import did_you_mean
 from memlint.model import Budget
 from memlint.units import FACTORS, parse_bytes
@@ -27,7 +28,7 @@ def budget_of(name: str, entry: Entry, markers: Collection[str], root: Path) -> 
     if is_marker and name not in markers:
         if hint := did_you_mean(name, markers):
             raise entry.wrong(f"budgets: there is no marker {name!r}{hint}")
-        if (root / name).is_dir():
+        if is_dir(root / name):
             raise entry.wrong(f'budgets: {name!r} names a marker; for the folder write "{name}/"')
     try:
         check(name)

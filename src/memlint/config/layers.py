@@ -10,6 +10,7 @@ from typing import Any
 from memlint.config.schema import KEYS, string, table
 from memlint.config.settings import ConfigError, shown
 from memlint.config.toml_source import KeyPath, TomlSource, read_source, read_text
+from memlint.disk import is_dir, is_file
 from memlint.knowledge.selectors import did_you_mean
 
 FILE_NAMES = ("memlint.toml", ".memlint.toml", "pyproject.toml")
@@ -104,7 +105,7 @@ def _extended(entry: Entry, seen: tuple[Path, ...]) -> Iterator[Entry]:
     parent = (entry.folder / Path(entry.value).expanduser()).resolve()
     if parent in seen:
         raise entry.wrong(f"{entry.value} extends itself")
-    if not parent.is_file():
+    if not is_file(parent):
         raise entry.wrong(f"{entry.value} is not a file")
     return _entries(parent, seen)
 
@@ -130,6 +131,6 @@ def rule_table(entry: Entry) -> dict[str, Any]:
 def existing_folder(entry: Entry, name: str) -> Path:
     """Return the folder ``name`` that ``entry`` lists. Raises ConfigError when there is none."""
     folder = entry.folder / Path(string(name)).expanduser()
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise entry.wrong(f"{name} is not a folder", name)
     return folder.resolve()

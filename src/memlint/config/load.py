@@ -21,6 +21,7 @@ from memlint.config.patterns import check
 from memlint.config.pytest_config import PytestConfig, find_pytest_config, present_testpaths
 from memlint.config.schema import DEFAULT_EXCLUDE, DEFAULT_MARKERS, DEFAULT_PYTHON_FILES, strings
 from memlint.config.settings import ConfigError, OptionValue, Settings, shown
+from memlint.disk import is_file
 from memlint.knowledge.calibration import Calibration, read_calibration
 from memlint.knowledge.rulebook import RuleBook, load_rulebook
 from memlint.knowledge.selectors import ALL, UnknownSelectorError, choose, code_of, did_you_mean
@@ -87,7 +88,7 @@ def load_settings(
     working_dir = (working_dir or Path.cwd()).resolve()
     start = (start or working_dir).resolve()
     path = None if isolated else (config.resolve() if config else find_config(start))
-    if config and not config.is_file():
+    if config and not is_file(config):
         raise ConfigError(f"{config}: no such configuration file")
     suite = find_pytest_config(start)
     root, root_origin = _root(start, path, suite)
@@ -139,7 +140,7 @@ def _calibration(reading: _Reading, root: Path, isolated: bool) -> Path | None:
     """The file that the configuration names, else the one of the project, if it has one."""
     named = reading.take_path("calibration", None)
     if named is not None:
-        if not named.is_file():
+        if not is_file(named):
             raise reading.layers.plain["calibration"].wrong("there is no such file", named.name)
         return named
     own = root / CALIBRATION

@@ -11,6 +11,7 @@ import iniconfig
 
 from memlint.config.settings import ConfigError, shown
 from memlint.config.toml_source import read_source, read_text
+from memlint.disk import exists
 
 # the order in which pytest looks in a folder
 _ALWAYS_COUNT = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
@@ -137,7 +138,7 @@ def present_testpaths(config: PytestConfig) -> tuple[str, ...]:
 
 
 def _matches(root: Path, place: str) -> bool:
-    if (root / place).exists():
+    if exists(root / place):
         return True
     try:
         return any(c in place for c in "*?[") and any(root.glob(place))

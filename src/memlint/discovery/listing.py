@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from memlint.disk import is_file
+
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _NODE = re.compile(r"^\S.*?\.py::\S")
 _COUNTED = re.compile(r"^(?P<file>\S.*\.py): \d+$")  # pytest --collect-only -qq
@@ -145,8 +147,8 @@ def _node_id(file: str | None, classname: str, name: str, root: Path) -> str | N
     )  # a file that failed to import: no class name
     for length in range(len(parts), 0, -1):
         path = "/".join(parts[:length]) + ".py"
-        if path == file or (root / path).is_file():
+        if path == file or is_file(root / path):
             return "::".join([path, *parts[length:], name]) if classname else path
-    if file and (root / file).is_file():
+    if file and is_file(root / file):
         return f"{file}::{name}"
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from memlint.disk import exists
 from memlint.runner import journal
 from memlint.runner.journal import Baseline, Context, Run, TestEnd, UnitEnd, UnitStart
 from memlint.runner.units import Unit
@@ -38,7 +39,7 @@ def key_of(unit: Unit, source: str, context: Context, limit: int | None) -> Key:
 def remember(path: Path, context: Context) -> Past:
     """Read the past of a journal; of a journal that does not exist, nothing. Raises JournalError."""
     past = Past()
-    if path.exists() and path.stat().st_size:
+    if exists(path) and path.stat().st_size:
         _fill(past, journal.read(path), context)
     return past
 
