@@ -207,6 +207,16 @@ def test_a_library_that_no_table_knows_is_followed_where_it_is_installed(rank, t
     )
 
 
+def test_an_extension_module_that_no_table_knows_counts_with_its_file(rank, tmp_path):
+    site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    with (site / "_fast.cpython-311-x86_64-linux-gnu.so").open("wb") as file:
+        file.truncate(30 * MB)
+    found = rank(test_a="import _fast", test_b="")
+    assert 20 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") <= 31 * MB
+
+
 def test_a_library_is_followed_so_far_and_no_further(rank, tmp_path):
     site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)

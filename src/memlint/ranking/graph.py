@@ -192,7 +192,8 @@ class ImportGraph:
     def _compiled(self, path: str) -> int | None:
         """Bytes of the extension module that lies where a module's source would; None where there is none."""
         folder, _, name = path.rpartition("/")
-        if not self._is_file(f"{folder}/__init__.py" if folder else "__init__.py"):
+        inside = f"{folder}/" if folder else ""
+        if inside not in self._libraries and not self._is_file(f"{inside}__init__.py"):
             return None
         if folder not in self._extensions:
             files = [file for end in _COMPILED for file in self.disk.matches(f"{folder}/*{end}".lstrip("/"))]
