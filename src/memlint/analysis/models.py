@@ -294,7 +294,10 @@ def _reshape(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) 
         return None
     shape: tuple[Num, ...] = ()
     for arg in args:
-        shape += dimensions(arg) or ()
+        axes = dimensions(arg)
+        if axes is None:
+            return Data(receiver.kind, receiver.type, receiver.bytes, None, receiver.item)
+        shape += axes
     count = receiver.count
     negative = any(isinstance(arg, Num) and arg.low < 0 for arg in args)
     if shape and not negative and all(axis.low > 0 for axis in shape):

@@ -26,7 +26,7 @@ BEYOND_BELIEF = (
     2**40
 )  # bytes: no suite has a test that needs as much and passes, so the figure is likely wrong
 _EXAMPLES = re.compile(
-    r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy|pyright)"
+    r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy\w*|pyright\w*)"
 )
 
 
