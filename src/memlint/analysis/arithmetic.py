@@ -28,6 +28,8 @@ from memlint.analysis.values import (
 )
 
 _LARGEST = 1e300
+_LARGE_ITEM = 1_000_000  # bytes of one element of a list
+_UNLIKE = 8  # times as large
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
@@ -114,6 +116,21 @@ def _repeat(left: Value, right: Value) -> Value:
     return UNKNOWN
 
 
+def _differ(left: Value, right: Value) -> bool:
+    """Whether one list holds texts or buffers many times as large as the other's: no element speaks for both."""
+    sizes = [size.high for size in map(_weight, (left, right)) if size is not None]
+    return bool(sizes) and max(sizes) > _UNLIKE * min(sizes, default=0) and max(sizes) > _LARGE_ITEM
+
+
+def _weight(value: Value) -> Num | None:
+    if isinstance(value, Choice):
+        known = [size for size in map(_weight, value.options) if size is not None]
+        return Num(0, max(size.high for size in known)) if known else None
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return Num(value.length, value.length)
+    return value.bytes if isinstance(value, Data) else None
+
+
 def _add(left: Value, right: Value) -> Value:
     if isinstance(left, Sequence) and isinstance(right, Sequence):
         if left.items is not None and right.items is not None and len(left.items) + len(right.items) <= 200:
@@ -121,9 +138,10 @@ def _add(left: Value, right: Value) -> Value:
             return Sequence(
                 left.kind, items, Num(len(items), len(items)), join([left.element, right.element])
             )
+        element = UNKNOWN if _differ(left.element, right.element) else join([left.element, right.element])
         if left.length is None or right.length is None:
-            return Sequence(left.kind, None, None, join([left.element, right.element]))
-        return Sequence(left.kind, None, left.length + right.length, join([left.element, right.element]))
+            return Sequence(left.kind, None, None, element)
+        return Sequence(left.kind, None, left.length + right.length, element)
     if _texts(left) and (_texts(right) or right is UNKNOWN):
         return concatenate_text([left, right])
     return UNKNOWN

@@ -372,8 +372,9 @@ class Flow(Holdings):
         self.visit(node.test, state, run)
         if _is_off(node.test, run) or self._is_constantly_off(node.test, run):
             return self.block(node.orelse, state, exits, run)
-        if isinstance(node.test, f.Name) and node.test.path in run.flags:
-            return self.block(node.body if run.flags[node.test.path] else node.orelse, state, exits, run)
+        flag = _flag(node.test, run)
+        if flag is not None:
+            return self.block(node.body if flag else node.orelse, state, exits, run)
         none = _asks_for_none(node.test, run)
         if none is not None:
             return self.block(node.body if none else node.orelse, state, exits, run)
@@ -544,6 +545,14 @@ def _is_off(test: f.Expr, run: Run) -> bool:
     while isinstance(test, f.BoolOp) and test.op == "and":
         test = test.left
     return isinstance(test, f.Name) and test.path in run.off
+
+
+def _flag(test: f.Expr, run: Run) -> bool | None:
+    """What a parameter says that this call sets to, or leaves at, a constant: ``if wait:``, ``if not wait:``."""
+    if isinstance(test, f.Unary) and test.op == "not":
+        inner = _flag(test.value, run)
+        return None if inner is None else not inner
+    return run.flags.get(test.path) if isinstance(test, f.Name) else None
 
 
 def _asks_for_none(test: f.Expr, run: Run) -> bool | None:

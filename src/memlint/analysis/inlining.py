@@ -60,6 +60,8 @@ class Inlining(Handover):
             or is_context_manager(function)
         ):
             state.keep(passed)
+            if is_context_manager(function):
+                state.keep(NOTHING.union(*given.values()))  # ``with server.running():`` stops it in the end
             return NOTHING
         if (
             not own
@@ -70,6 +72,8 @@ class Inlining(Handover):
         ):
             return NOTHING
         returned = self._inline(callee, given, path, own, site, state, run, node=node)
+        if callee.module.is_product:  # what it releases on some paths it has taken over on all
+            state.keep(frozenset(o for o in passed if any(m & o.full for m in state.masks.get(o, ()))))
         if not run.expected and (own or not self._is_fixtures(callee)):
             return returned
         for obligation in returned - passed:
@@ -269,11 +273,16 @@ def is_context_manager(function: f.Function) -> bool:
 
 
 def _flags(node: f.Call, function: f.Function) -> dict[str, bool]:
-    """Keyword-only parameters whose value in this call is True or False: ``def adopt(self, loop, *, cleanup=True)``."""
+    """Parameters whose value in this call is True or False: ``def run(command, blocking=True)``."""
     if any(arg.star for arg in node.args):
         return {}
-    passed = {arg.keyword: arg.value for arg in node.args}
-    values = {p.name: passed.get(p.name, p.default) for p in function.params if p.kind == "keyword"}
+    passed = {arg.keyword: arg.value for arg in node.args if arg.keyword}
+    placed = [p.name for p in function.params if p.kind == "positional"]
+    bound = bool(placed) and placed[0] in {"self", "cls"}
+    passed.update(zip(placed[bound:], [arg.value for arg in node.args if not arg.keyword], strict=False))
+    values = {
+        p.name: passed.get(p.name, p.default) for p in function.params if p.kind in {"positional", "keyword"}
+    }
     flags = {
         name: value.value
         for name, value in values.items()

@@ -383,7 +383,9 @@ class Lifetimes(Inlining):
                 best, missing = "partial", debt.missing
         if best == "partial":
             together = [m for m in self.teardowns.methods(body.owner) if m.function is not body.function]
-            if self._rest(debt, together, normal) in {"released", "kept", "unsure"}:
+            if self._rest(debt, together, normal) in {"released", "kept", "unsure"} or _all_named(
+                debt.obligation, attr, together
+            ):
                 debt.verdict = "kept"  # one method does what another one leaves
                 return
         known = self.evaluator.external_bases(body.owner)
@@ -606,6 +608,18 @@ class Lifetimes(Inlining):
         return run.is_fixture or (
             run.depth == 0 and (name.lower().startswith("setup") or name in _OPENING_HOOKS)
         )
+
+
+def _all_named(obligation: Obligation, attr: str, methods: list[Body]) -> bool:
+    """Whether methods that mention the attribute call a release of every group, those of pipes left aside."""
+    said = {
+        name.removeprefix(f"self.{attr}.")
+        for method in methods
+        for name in names(f.body_of(method.function))
+        if name.startswith(f"self.{attr}.")
+    }
+    groups = [group for group in obligation.resource.release if not any(n.startswith("std") for n in group)]
+    return bool(groups) and all(not said.isdisjoint(group) for group in groups)
 
 
 def _forgotten_pipes(obligation: Obligation) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.traverse import own_expressions, says, statements, walk
+from memlint.analysis.traverse import names, own_expressions, says, statements, walk
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 
@@ -89,10 +89,28 @@ class ProjectResources:
             value: Value | None = site.args.get(name)
             if value is not None and value not in (NONE, Literal(None)):
                 return True
+        if self._is_told_not_to(site, opening):
+            return True
         last = opening.callee.rpartition(".")[2]
         return any(
             fake.rpartition(".")[2] == last or opening.callee.startswith(f"{fake}.")
             for fake in site.frame.mocked
+        )
+
+    def _is_told_not_to(self, site: Site, opening: Opening) -> bool:
+        """``Process("worker", spawn=False)`` of a constructor that says ``if spawn: self.spawn()``."""
+        off = {name for name, value in site.args.items() if value == Literal(False)}
+        assert isinstance(site.callee, ClassValue)
+        init = self._methods(site.callee).get("__init__") if off else None
+        if init is None:
+            return False
+        starts = {opening.method.function.name, opening.attribute}
+        return any(
+            isinstance(s, f.If)
+            and isinstance(s.test, f.Name)
+            and s.test.path in off
+            and any(name.removeprefix("self.") in starts for name in names(s.body))
+            for s, _ in statements(f.body_of(init.function))
         )
 
     def _of(self, cls: ClassValue) -> OwnResource | None:

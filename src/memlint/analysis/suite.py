@@ -437,6 +437,11 @@ class Suite:
     def never_runs(self, body: Body) -> bool:
         """Whether a mark without a condition keeps a test from running, or it is there for a type checker alone."""
         named = (d.path for d, _ in body.function.decorators if isinstance(d, f.Name))
+        name = body.function.name
+        if name.startswith("_test") and not any(
+            says(other.function, name) for other in self.of(body.module).bodies if other is not body
+        ):
+            return True  # a test that was put out of the way
         return any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body))
 
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
