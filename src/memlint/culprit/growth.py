@@ -9,8 +9,8 @@ from statistics import median
 MOST_POINTS = 400  # of a series that are compared in pairs; longer ones are thinned evenly
 FEWEST = 8  # tests below which growth is not called uniform
 EVEN = 0.5  # of the growth, at most, may come from the top tenth of the tests
-FEW = 5  # tests that are few in any series
-FEW_SHARE = 0.25  # of the tests, the same in a long one
+FEW = 5  # tests, or files, that are few in any series
+FEW_SHARE = 0.25  # of a long series, the same
 EXPLAINED = 0.8  # of the growth, by those that are to explain it
 
 
@@ -55,8 +55,13 @@ def spread(steps: Sequence[float]) -> Spread:
     top = sum(sorted(steps, reverse=True)[: -(-len(steps) // 10) or 1])
     enough = len(steps) >= FEWEST
     share = top / total if enough and total > 0 else 1.0
-    few = len(fewest(steps, EXPLAINED * total)) <= max(FEW, FEW_SHARE * len(steps))
+    few = are_few(len(fewest(steps, EXPLAINED * total)), len(steps))
     return Spread(theil_sen(running_total(steps)), total, share, few)
+
+
+def are_few(count: int, among: int) -> bool:
+    """Whether so many of a series are a small set of it."""
+    return count <= max(FEW, FEW_SHARE * among)
 
 
 def fewest(sizes: Sequence[float], target: float) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from memlint.culprit.ledger import DEADLY
 from memlint.culprit.search import Happening, StoppedError
 from memlint.model import MeasuredUnit, SearchRun
 from memlint.runner import resume, suite
@@ -23,7 +24,6 @@ from memlint.runner.run import Request, first_record
 from memlint.runner.supervisor import Plan, Supervisor
 from memlint.runner.units import Sources, Unit, file_of
 
-DEADLY = frozenset({"oom", "oom_suspected", "killed", "terminated"})
 RAN = frozenset({"passed", "failed", "no_tests"})
 
 

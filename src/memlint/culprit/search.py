@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Protocol
 
-from memlint.culprit.growth import fewest, spread
+from memlint.culprit.growth import are_few, fewest, spread
 from memlint.culprit.wording import cause, quoted, size
 from memlint.model import Cause, CauseKind, CulpritSearch, SearchEnd, SearchRun, Uncovered
 from memlint.units import format_bytes
 
 MARGIN = 1.05  # of the gap: figures of two runs differ by so much
-FEW = 5  # culprits that are a small set in any suite
-FEW_SHARE = 0.25  # of the files that ran before the victim, the same in a large one
 ALIKE = 0.5  # of the smallest culprit: what keeps as much is one too
 OUTLIER = 5  # times the median keeper
 EXPLAINS = 0.9  # of the gap
@@ -134,12 +132,11 @@ class _Search:
         """What ran before the victim holds what it lacks."""
         names = [name for name in happening.run.files if name in kept]
         sizes = [kept[name] for name in names]
-        few = max(FEW, FEW_SHARE * len(names))
         chosen = [names[i] for i in fewest(sizes, MARGIN * gap)]
         nearly = [names[i] for i in fewest(sizes, EXPLAINS * gap)]
         if len(chosen) > 2 * len(nearly):  # small ones that fill what the large ones lack by a figure's error
             chosen = nearly
-        if len(chosen) > few and not happening.importing:
+        if not are_few(len(chosen), len(names)) and not happening.importing:
             outliers = [name for name in names if kept[name] >= OUTLIER * median(sizes)]
             if not outliers and spread(sizes).uniform:
                 return self.uniform(happening, alone, sizes, gap)
@@ -259,7 +256,7 @@ def _with_late(found: Cause, happening: Happening) -> Cause:
     least = ALIKE * min(culprit.bytes for culprit in found.culprits)
     named = {culprit.name for culprit in found.culprits}
     late = {n: kept for n, kept in happening.kept.items() if kept >= least and n not in named}
-    if not late or len(late) > max(FEW, FEW_SHARE * len(happening.run.files)):
+    if not late or not are_few(len(late), len(happening.run.files)):
         return found
     rows = [(culprit.name, float(culprit.bytes), culprit.text) for culprit in found.culprits]
     rows += [
