@@ -290,7 +290,7 @@ class Handover(Flow):
         resource = obligation.resource
         last = method.rpartition(".")[2]
         groups = _groups(resource, method)
-        used = ANY_USE in resource.started_by and not groups and _is_own(obligation, method, state)
+        used = resource.started_by == [ANY_USE] and not groups and _is_own(obligation, method, state)
         starts = not set(method.split(".")).isdisjoint(resource.started_by)
         if (starts or used) and not expected:
             obligation.started = True

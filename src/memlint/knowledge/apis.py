@@ -151,9 +151,9 @@ class Resource(Struct, frozen=True, kw_only=True):
     release: list[list[str]]
     released_by: list[str] = []  # functions that, given it, discharge it wholly: "os.close"
     polled: list[str] = []  # methods that discharge it wholly as the test of a while loop: "poll"
-    started_by: list[
-        str
-    ] = []  # it is owed from this method on (Thread.start), not from the constructor; "*" any
+    # it is owed from one of these methods on (Thread.start), not from the constructor; "*" is any use, and beside
+    # other names that it is given away or handed to a call
+    started_by: list[str] = []
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
