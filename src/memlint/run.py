@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import sys
@@ -16,6 +15,7 @@ from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.relevance import Relevance
+from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Suite
 from memlint.cache import FileCache
 from memlint.config import shown
@@ -23,7 +23,7 @@ from memlint.discovery import Discovered, ancestor_conftests, is_excluded
 from memlint.disk import RealDisk
 from memlint.facts import FileFacts, encode_body
 from memlint.fingerprint import fingerprint
-from memlint.garbage import set_aside, uncollected
+from memlint.garbage import collect_once, made_since, set_aside, uncollected
 from memlint.knowledge.index import ApiIndex, api_index
 from memlint.knowledge.rulebook import Rule, load_rulebook
 from memlint.memo import Witness
@@ -42,7 +42,7 @@ from memlint.model import (
 )
 from memlint.probe.known import SHIPPED, known_footprints
 from memlint.product import Glance, ProductCode
-from memlint.ranking import Ranker, in_order
+from memlint.ranking import Ranker, counted, in_order
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.terms import FileTerms, TestTerms
@@ -179,13 +179,12 @@ class Run:
         done: set[str] = set()
         with set_aside(), uncollected():
             while todo := [m for m in self._reportable() if m.path not in done][:_MODULES_AT_ONCE]:
-                if done:
-                    gc.collect()  # what was made of the modules before
                 done.update(module.path for module in todo)
                 self.relevance.refresh()
                 self._judge_some(todo, tests, out)
                 for module in self.project.modules.values():
                     module.forget()
+                _let_go()
         out.findings += self._configured()
         out.findings.sort(key=lambda finding: finding.sort_key)
         return out
@@ -226,11 +225,12 @@ class Run:
         found = [finding for module in modules for finding in self._check(engine, module)]
         out.findings += found
         accused = {finding.location.path for finding in found if finding.status is Status.ACTIVE}
+        counts = counted(found)
         for module in modules:
             if not tests and module.path not in accused:
                 continue  # lint names the heaviest of the files it speaks of; rank follows the imports of all
             try:
-                suspects = list(self.ranker.suspects(engine.suite, [module], found, tests))
+                suspects = list(self.ranker.suspects(engine.suite, [module], counts, tests))
             except Exception as error:
                 self._failed(module, error, "It was not ranked.")
                 continue
@@ -370,3 +370,10 @@ class Run:
             )
             for _, rule in sorted(self.rules.items())
         )
+
+
+def _let_go() -> None:
+    """Free what evaluation has made; taking frames apart first leaves little for the search for cycles."""
+    for frame in made_since(Frame):
+        frame.let_go()
+    collect_once()

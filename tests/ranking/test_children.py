@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from memlint.ranking.children import started_in
@@ -19,8 +21,12 @@ ROOTS = {
 }
 
 
+def called_in(text: str) -> set[str]:
+    return set(re.findall(r"\w+(?=\()", text))
+
+
 def kinds(text: str) -> list[tuple[str, int, str]]:
-    return [(item.kind, item.count, item.callee) for item in started_in(text, ROOTS)]
+    return [(item.kind, item.count, item.callee) for item in started_in(text, ROOTS, called_in(text))]
 
 
 @pytest.mark.parametrize(
@@ -52,4 +58,4 @@ def test_what_starts_workers(text, expected):
 
 
 def test_lines_count_from_one():
-    assert [item.line for item in started_in("\n\nParallel(n_jobs=2)", ROOTS)] == [3]
+    assert [item.line for item in started_in("\n\nParallel(n_jobs=2)", ROOTS, {"Parallel"})] == [3]

@@ -14,7 +14,7 @@ from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
 from memlint.model import Suspect
-from memlint.ranking import Ranker, in_order
+from memlint.ranking import Ranker, counted, in_order
 from memlint.ranking.installed import installed, plugins
 from memlint.syntax.source import lower_file
 
@@ -45,7 +45,7 @@ def rank(tmp_path: Path):
         index = api_index(())
         suite = Suite(Evaluator(project, index, 2, Relevance(project, index)))
         ranker = Ranker(RealDisk(tmp_path), 2, footprints=Footprints(TABLE))
-        return in_order(ranker.suspects(suite, project.modules.values(), [], tests))
+        return in_order(ranker.suspects(suite, project.modules.values(), counted([]), tests))
 
     return run
 

@@ -6,7 +6,8 @@ import math
 import posixpath
 import re
 from collections.abc import Sequence as Items
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from memlint.analysis.values import (
     INFINITE,

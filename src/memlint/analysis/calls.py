@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from memlint import facts as f
 from memlint.analysis import arithmetic, sizes

@@ -107,10 +107,10 @@ class Containers:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self._defined: dict[str, dict[Key, Container]] = {}
         self._emptied: dict[str, tuple[set[Key], set[str]]] = {}
         self._instance_names: dict[int, tuple[ClassValue, set[str]]] = {}
         self._global: dict[tuple[str, str], Container | None] = {}
+        self._fillings: dict[Body, tuple[Filling, ...]] = {}
         self._names: set[str] = set()
         self._modules_seen = 0
 
@@ -118,10 +118,10 @@ class Containers:
 
     def of_module(self, module: Module) -> dict[Key, Container]:
         """The containers that a module and its classes make."""
-        found = self._defined.get(module.path)
+        found: dict[Key, Container] | None = module.kept.get("containers")
         if found is None:
             found = {container.key: container for container in self._containers(module.body, module, "")}
-            self._defined[module.path] = found
+            module.kept["containers"] = found
         return found
 
     def _containers(self, block: tuple[f.Stmt, ...], module: Module, cls: str) -> Iterator[Container]:
@@ -203,11 +203,17 @@ class Containers:
 
     # --- filling ------------------------------------------------------------------------------------------
 
-    def fillings(self, body: Body) -> Iterator[Filling]:
+    def fillings(self, body: Body) -> tuple[Filling, ...]:
         """Every statement of a body that puts something new into a long-lived container."""
-        scope = scope_of(body)
+        known = self._fillings.get(body)
+        if known is None:
+            known = self._fillings[body] = tuple(self._find_fillings(body))
+        return known
+
+    def _find_fillings(self, body: Body) -> Iterator[Filling]:
         if self._known_names().isdisjoint(traverse.words(body.function)):
             return
+        scope = scope_of(body)
         for statement, _ in traverse.statements(f.body_of(body.function)):
             for filling in self._filled(statement, scope):
                 if self.suite.project.modules[filling.container.key.path].linted:
@@ -215,9 +221,10 @@ class Containers:
 
     def _known_names(self) -> set[str]:
         modules = self.suite.project.modules
-        for module in list(islice(modules.values(), self._modules_seen, None)):
-            self._names.update(key.name for key in self.of_module(module))
-        self._modules_seen = len(modules)
+        if len(modules) > self._modules_seen:
+            for module in list(islice(modules.values(), self._modules_seen, None)):
+                self._names.update(key.name for key in self.of_module(module))
+            self._modules_seen = len(modules)
         return self._names
 
     def _filled(self, statement: f.Stmt, scope: Scope) -> Iterator[Filling]:

@@ -7,8 +7,9 @@ between them it holds one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -69,13 +70,21 @@ def _heavier(a: Parts, b: Parts) -> Parts:
     return a if _weight(a) >= _weight(b) else b
 
 
+@lru_cache(maxsize=1)
+def footprints(suite: Suite) -> Footprints:
+    """The footprints of a suite, which rules and ranking share."""
+    return Footprints(suite)
+
+
 class Footprints:
     """Footprints of the suite's bodies, each worked out once."""
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self._bodies: dict[int, tuple[Body, Footprint]] = {}
+        self._bodies: dict[Body, Footprint] = {}
         self._modules: dict[str, Footprint] = {}
+        self._tests: dict[Body, Parts] = {}
+        self._providers: dict[tuple[str, int], tuple[Body, ...]] = {}
 
     def of_module(self, module: Module) -> Footprint:
         """What importing a module allocates; ``kept`` is what its globals and classes hold."""
@@ -88,21 +97,27 @@ class Footprints:
 
     def of_body(self, body: Body) -> Footprint:
         """What one body allocates itself, without the fixtures that it is given."""
-        known = self._bodies.get(id(body))
+        known = self._bodies.get(body)
         if known is None:
-            known = (body, of_frame(self.suite.evaluate(body), body.function))
-            self._bodies[id(body)] = known  # the body is kept with it, so that its id stays its own
-        return known[1]
+            known = self._bodies[body] = of_frame(self.suite.evaluate(body), body.function)
+        return known
 
-    def of_test(self, body: Body, own: Footprint | None = None) -> Parts:
+    def of_test(self, body: Body) -> Parts:
         """The peak of a test: module globals, live fixtures of every scope, set-up methods, its own body."""
+        known = self._tests.get(body)
+        if known is None:
+            known = self._tests[body] = self.of_test_as(body, self.of_body(body))
+        return known
+
+    def of_test_as(self, body: Body, own: Footprint) -> Parts:
+        """The same with another footprint of its own body."""
         held = self.of_module(body.module).kept
         peak = held
         for provider in [*(fixture.body for fixture in self.fixtures(body)), *self._setups(body)]:
             part = self.of_body(provider)
             peak = _heavier(peak, held + part.peak)
             held += part.kept
-        return _heavier(peak, held + (own or self.of_body(body)).peak)
+        return _heavier(peak, held + own.peak)
 
     def fixtures(self, body: Body) -> list[Fixture]:
         """Every fixture that is alive while a test runs, in the order of set-up."""
@@ -121,15 +136,21 @@ class Footprints:
             add(fixture)
         return list(out.values())
 
-    def _setups(self, body: Body) -> list[Body]:
+    def _setups(self, body: Body) -> tuple[Body, ...]:
+        """The set-up functions of a test's module, and the methods of its class and the bases."""
+        key = (body.module.path, id(body.owner.cls) if body.owner is not None else 0)
+        known = self._providers.get(key)
+        if known is None:
+            known = self._providers[key] = tuple(self._find_setups(body))
+        return known
+
+    def _find_setups(self, body: Body) -> Iterator[Body]:
         owners = list(self.suite.evaluator.mro(body.owner)) if body.owner is not None else []
-        found = []
         for module in {cls.module.path: cls.module for cls in owners} | {body.module.path: body.module}:
             for other in self.suite.of(self.suite.project.modules[module]).bodies:
                 mine = other.owner is None or any(other.owner.cls is cls.cls for cls in owners)
                 if other.role == "setup" and mine:
-                    found.append(other)
-        return found
+                    yield other
 
 
 def of_frame(frame: Frame, function: f.Function) -> Footprint:

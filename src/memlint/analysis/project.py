@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from memlint import facts as f
 from memlint.analysis.values import Value
@@ -37,7 +37,18 @@ class Module:
     env: dict[str, Value] | None = None  # its globals, once evaluated
     evaluating: bool = False
     stars: list[Module] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)  # what its statements alone have told an analysis
+    path: str = field(init=False)  # POSIX, relative to the working directory
+    folder: str = field(init=False)  # that it lies in
+    is_package: bool = field(init=False)  # whether it is an ``__init__.py``
+    package: str = field(init=False)  # that relative imports start from
     _body: tuple[f.Stmt, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self.path = self.facts.path
+        self.folder, file = posixpath.split(self.path)
+        self.is_package = file == "__init__.py"
+        self.package = self.name if self.is_package else self.name.rpartition(".")[0]
 
     @property
     def is_product(self) -> bool:
@@ -55,26 +66,6 @@ class Module:
         """Let go of what was decoded and evaluated; it can be had again."""
         self._body = self.env = None
         self.stars = []
-
-    @property
-    def path(self) -> str:
-        """POSIX path relative to the working directory."""
-        return self.facts.path
-
-    @property
-    def folder(self) -> str:
-        """The folder it lies in."""
-        return posixpath.dirname(self.facts.path)
-
-    @property
-    def is_package(self) -> bool:
-        """Whether it is an ``__init__.py``."""
-        return posixpath.basename(self.facts.path) == "__init__.py"
-
-    @property
-    def package(self) -> str:
-        """The package that relative imports start from."""
-        return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
 class Project:

@@ -62,6 +62,9 @@ class _Summary(NamedTuple):
     classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
     outermost: frozenset[int]  # lines of the functions that no other function holds
     bound: frozenset[str] | None  # bare names that may mean something global; None for any
+    heritage: tuple[
+        tuple[str, frozenset[str], bool], ...
+    ]  # what may be a class, names it may derive from, is one
 
 
 class Relevance:
@@ -76,6 +79,8 @@ class Relevance:
         self._seen = 0
         self._imported: dict[str, list[tuple[f.Import, list[Module]]]] = {}
         self._known: dict[tuple[str, int, str], bool] = {}
+        self._heirs: dict[str, list[tuple[str, str]]] = {}  # by the name of a base: name, and path of a class
+        self._heirs_of = 0  # how many modules
         builtin = (name.rpartition(".")[2] for name in index.calls if name.startswith("builtins."))
         self._everywhere = _ALWAYS.union(builtin)
 
@@ -124,6 +129,24 @@ class Relevance:
                 self._local[module.path] = known
                 self._local[module.path] = known | self._closure([module], set(self.names | known), plain)
 
+    def heirs(self, name: str) -> list[str]:
+        """The paths of modules with a class that may derive from one of this name, in order."""
+        modules = list(self.project.modules.values())
+        if len(modules) != self._heirs_of:
+            self._heirs, self._heirs_of = {}, len(modules)
+            for module in modules:
+                for heir, bases, is_class in self._summary(module).heritage:
+                    for base in bases:
+                        self._heirs.setdefault(base, []).append((heir, module.path if is_class else ""))
+        names, waiting, paths = {name}, [name], set[str]()
+        while waiting:
+            found = self._heirs.get(waiting.pop(), ())
+            paths.update(path for _, path in found if path)
+            new = {heir for heir, _ in found} - names
+            names |= new
+            waiting += new
+        return sorted(paths)
+
     def _paired(self, modules: list[Module]) -> set[str]:
         """Functions of the project that stand beside one that undoes them: ``start_broker``, ``stop_broker``."""
         out: set[str] = set()
@@ -165,6 +188,7 @@ class Relevance:
                 tuple(_classes(body)),
                 frozenset(_outermost(body)),
                 bound,
+                tuple(_heritage(body)),
             )
             self._summaries[module.path] = known
         return known
@@ -418,6 +442,30 @@ def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], fr
             bases = {base.path.rpartition(".")[2] for base in cls.bases if isinstance(base, f.Name)}
             methods = {inner.function.name for inner in cls.body if isinstance(inner, f.FunctionDef)}
             yield cls.name, frozenset(bases), frozenset(methods)
+
+
+def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], bool]]:
+    """Classes outside of functions with the last names in their bases, and the names given to what may be a class."""
+    for statement in body:
+        if isinstance(statement, f.ClassDef):
+            cls = statement.cls
+            named = (
+                node.path for base in cls.bases for node in traverse.walk(base) if isinstance(node, f.Name)
+            )
+            yield cls.name, frozenset(path.rpartition(".")[2] for path in named), True
+            yield from _heritage(cls.body)
+        elif isinstance(statement, f.Import):
+            for local, name in statement.bindings:
+                if local != name:
+                    yield local, frozenset({name}), False
+        elif isinstance(statement, f.Assign) and isinstance(statement.value, f.Name):
+            base = frozenset({statement.value.path.rpartition(".")[2]})
+            for target in statement.targets:
+                if isinstance(target, f.Name):
+                    yield target.path, base, False
+        else:
+            for inner in traverse.blocks(statement):
+                yield from _heritage(inner)
 
 
 def _imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from memlint import facts as f
 from memlint.analysis.project import Module
@@ -13,8 +14,7 @@ from memlint.knowledge.apis import CallEntry
 Where = Literal["module", "class", "default", "decorator", "body"]
 
 
-@dataclass(eq=False, slots=True)
-class Site:
+class Site(Struct, eq=False):
     """One evaluated expression. ``name`` is the qualified name of what is called."""
 
     node: f.Expr
@@ -40,8 +40,7 @@ class Site:
         return self.at[0]
 
 
-@dataclass(eq=False, slots=True)
-class LoopSite:
+class LoopSite(Struct, eq=False):
     """A loop without a bound that can be seen, or one that grows something."""
 
     kind: Literal["while-true", "endless"]
@@ -52,8 +51,7 @@ class LoopSite:
     guarded: bool = False  # by a try or suppress outside the loop, which an exception may end it through
 
 
-@dataclass(eq=False, slots=True)
-class Growth:
+class Growth(Struct, eq=False):
     """A container that a loop fills: ``count`` elements in the end."""
 
     at: f.Span
@@ -69,8 +67,7 @@ class Growth:
     certain: bool = True  # it happens in every round
 
 
-@dataclass(eq=False, slots=True)
-class Accumulation:
+class Accumulation(Struct, eq=False):
     """A loop that rebuilds what it has gathered with one more piece: ``frame = pd.concat([frame, row])``."""
 
     at: f.Span
@@ -82,8 +79,7 @@ class Accumulation:
     loops: tuple[f.Node, ...] = ()  # around it, as far as the name is older than they are
 
 
-@dataclass(eq=False, slots=True)
-class Rebinding:
+class Rebinding(Struct, eq=False):
     """A name that a loop binds anew to something large."""
 
     name: str
@@ -94,8 +90,7 @@ class Rebinding:
     freed: bool = False  # deleted before the next round
 
 
-@dataclass(eq=False, slots=True)
-class Frame:
+class Frame(Struct, eq=False):
     """The execution of one body: its names and what was met while evaluating it."""
 
     module: Module
@@ -125,6 +120,15 @@ class Frame:
     statement: int = 0
     globals: set[str] = field(default_factory=set)
     nested: list[Value] = field(default_factory=list)  # functions defined in it
+
+    def let_go(self) -> None:
+        """Forget what was met and what the names stand for, when nobody asks any more: sites name their frame."""
+        self.parent = self.caller = None
+        self.env.clear()
+        for met in (self.sites, self.growths, self.endless, self.accumulations, self.rebindings):
+            met.clear()
+        for values in (self.loops, self.returns, self.yields, self.nested):
+            values.clear()
 
     @property
     def repeats(self) -> Num | None:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal as OneOf
 
 from memlint import facts as f
@@ -164,11 +165,10 @@ class Suite:
         self._values: dict[int, Value] = {}
         self._running: set[int] = set()
         self._nested: dict[int, list[Body]] = {}
-        self._collected: dict[int, ClassValue] | None = (
-            None  # a class that pytest collects, for each base of one
-        )
+        self._collected: dict[int, ClassValue] = {}  # a class that pytest collects, for each base of one
         self._conftests: dict[str, list[Module]] = {}
         self._reach: dict[tuple[str, int], list[dict[str, Fixture]]] = {}
+        self._autouse: dict[tuple[str, int], tuple[Fixture, ...]] = {}
         self._requested: dict[Body, list[Fixture]] = {}
         self._marks: dict[Body, list[Mark]] = {}
 
@@ -348,14 +348,18 @@ class Suite:
                     return found
         return None
 
-    def autouse(self, module: Module, owner: ClassValue | None = None) -> list[Fixture]:
+    def autouse(self, module: Module, owner: ClassValue | None = None) -> tuple[Fixture, ...]:
         """The autouse fixtures in reach of a module's tests."""
-        seen: dict[str, Fixture] = {}
-        for source in self._fixture_sources(module, owner):
-            for name, fixture in source.items():
-                if fixture.autouse:
-                    seen.setdefault(name, fixture)
-        return list(seen.values())
+        key = (module.path, id(owner.cls) if owner is not None else 0)
+        known = self._autouse.get(key)
+        if known is None:
+            seen: dict[str, Fixture] = {}
+            for source in self._fixture_sources(module, owner):
+                for name, fixture in source.items():
+                    if fixture.autouse:
+                        seen.setdefault(name, fixture)
+            known = self._autouse[key] = tuple(seen.values())
+        return known
 
     def requested(self, body: Body) -> list[Fixture]:
         """The fixtures that a test or fixture asks for, by parameter or by ``usefixtures``."""
@@ -531,14 +535,17 @@ class Suite:
         own = self.evaluator.class_frame(owner).env.values()
         if any(isinstance(x, FunctionValue) and says(x.function, "NotImplementedError") for x in own):
             return owner  # each of its subclasses decides for itself
-        if self._collected is None:
-            self._collected = {}
-            linted = [module for module in self.project.modules.values() if module.linted]
-            for module in sorted(linted, key=lambda module: module.path):
-                for cls in filter(self.is_test_class, self.of(module).classes):
-                    for base in list(self.evaluator.mro(cls))[1:]:
-                        self._collected.setdefault(id(base.cls), cls)
-        return self._collected.get(id(owner.cls), owner)
+        if id(owner.cls) not in self._collected:
+            self._collected[id(owner.cls)] = self._collected_for(owner)
+        return self._collected[id(owner.cls)]
+
+    def _collected_for(self, owner: ClassValue) -> ClassValue:
+        for path in self.evaluator.relevance.heirs(owner.cls.name):
+            module = self.project.modules[path]
+            for cls in filter(self.is_test_class, self.of(module).classes if module.linted else ()):
+                if any(base.cls is owner.cls for base in islice(self.evaluator.mro(cls), 1, None)):
+                    return cls
+        return owner
 
     def _instance(self, owner: ClassValue) -> Obj:
         """``self`` of a test: with the attributes that its set-up methods give it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from memlint import facts as f
@@ -13,16 +15,27 @@ if TYPE_CHECKING:
 INFINITE = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """Nothing is known. Every other value is a subclass."""
+class Value(Struct, frozen=True):
+    """Nothing is known. Every other value is a subclass.
+
+    Values are made by the million, so they are structs, which are made and compared without running any Python.
+    """
 
 
 UNKNOWN = Value()
 
 
-@dataclass(frozen=True, slots=True)
-class Num(Value):
+class Opaque(Value, frozen=True, eq=False):
+    """A value that is more than its fields say: any two of a kind compare as the same."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class Num(Value, frozen=True, gc=False):
     """A number between ``low`` and ``high``."""
 
     low: float
@@ -57,8 +70,7 @@ ONE = Num(1, 1)
 NONE_OR_MORE = Num(0, INFINITE)
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Value):
+class Literal(Value, frozen=True, gc=False):
     """None, a bool, or a string whose text is known (perhaps cut, see ``length``)."""
 
     value: bool | str | None
@@ -69,8 +81,7 @@ class Literal(Value):
 NONE = Literal(None)
 
 
-@dataclass(frozen=True, slots=True)
-class PathValue(Value):
+class PathValue(Value, frozen=True, gc=False):
     """A path. ``base`` is "module" (beside the file that computes it), "cwd", "absolute", "tmp", "url", "env" or "".
 
     ``text`` is relative to the base; None when the rest is not known.
@@ -81,29 +92,25 @@ class PathValue(Value):
     is_string: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Value):
+class Choice(Value, frozen=True):
     """One of several strings or paths, as parametrize or a glob gives them."""
 
     options: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref(Value):
+class Ref(Value, frozen=True, gc=False):
     """Something of a library, by its qualified name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleValue(Value):
+class ModuleValue(Value, frozen=True):
     """A module of the project."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
-class Imported(Value):
+class Imported(Value, frozen=True):
     """A name that an import has bound; what it means is found out when somebody asks."""
 
     importer: Module
@@ -112,8 +119,7 @@ class Imported(Value):
     attr: str | None  # None for the module itself
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FunctionValue(Value):
+class FunctionValue(Opaque, frozen=True):
     """A function of the project, perhaps bound to a receiver."""
 
     function: f.Function
@@ -123,16 +129,14 @@ class FunctionValue(Value):
     frame: Any = None  # the frame that a nested function closes over
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LambdaValue(Value):
+class LambdaValue(Opaque, frozen=True):
     """A lambda."""
 
     node: f.Lambda
     frame: Any = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Partial(Value):
+class Partial(Opaque, frozen=True):
     """``functools.partial``: a callable and the arguments that it is given first."""
 
     func: Value
@@ -140,16 +144,14 @@ class Partial(Value):
     keywords: dict[str, Value]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassValue(Value):
+class ClassValue(Opaque, frozen=True):
     """A class of the project."""
 
     cls: f.Class
     module: Module
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Obj(Value):
+class Obj(Opaque, frozen=True):
     """An instance. ``type`` is a qualified library type, or the project's class."""
 
     type: str | ClassValue
@@ -157,16 +159,14 @@ class Obj(Value):
     origin: Any = None  # the Site that made it
 
 
-@dataclass(frozen=True, slots=True)
-class Method(Value):
+class Method(Value, frozen=True):
     """A method of a library object: ``type.attr`` and its receiver."""
 
     receiver: Value
     attr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Data(Value):
+class Data(Value, frozen=True):
     """An array, frame, buffer, image …: elements and their bytes.
 
     ``shape`` holds a Num a dimension where known; ``bytes`` is the whole size.
@@ -190,8 +190,7 @@ class Data(Value):
         return self.bytes.scaled(1 / self.item) if self.bytes is not None and self.item else None
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence(Value):
+class Sequence(Value, frozen=True):
     """A list, tuple, set or dict: its items where all are known, else their number and a typical one."""
 
     kind: str
@@ -202,8 +201,7 @@ class Sequence(Value):
     shared: bool = False  # its items live elsewhere, or are one and the same: a slot costs a pointer alone
 
 
-@dataclass(frozen=True, slots=True)
-class Iterator(Value):
+class Iterator(Value, frozen=True):
     """Something to loop over. ``length`` None means not known; ``unbounded`` a source that may be huge."""
 
     length: Num | None
@@ -214,8 +212,7 @@ class Iterator(Value):
     origin: Value = UNKNOWN  # the file, cursor … that it reads
 
 
-@dataclass(frozen=True, slots=True)
-class Mocked(Value):
+class Mocked(Value, frozen=True):
     """A mock: calling it makes and acquires nothing."""
 
 

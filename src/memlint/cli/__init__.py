@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from memlint import __version__
+from memlint.garbage import leave_to_the_system
 
 # name → what --help says of it; module memlint.cli.<name> holds the click command, called ``command``
 COMMANDS = {
@@ -120,6 +121,7 @@ def main(args: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name need not fit the terminal's encoding
+    leave_to_the_system()
     sys.exit(run(args))
 
 

@@ -1,6 +1,6 @@
 """Suspects: the predicted peak memory of tests and files, with reasons."""
 
 from memlint.ranking.order import in_order
-from memlint.ranking.ranker import Ranker
+from memlint.ranking.ranker import Ranker, counted
 
-__all__ = ["Ranker", "in_order"]
+__all__ = ["Ranker", "counted", "in_order"]

@@ -83,8 +83,20 @@ def may_start(text: str, calls: Set[str]) -> bool:
     )
 
 
-def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
-    """Find the calls of a text that start workers; ``roots`` says where its file's names come from."""
+def started_in(text: str, roots: Mapping[str, str], calls: Set[str]) -> Iterator[Started]:
+    """Find the calls of a text that start workers; ``roots`` says where its file's names come from.
+
+    ``calls`` are the names that it calls.
+    """
+    if any(word in text for word in _COUNTS):
+        yield from _with_a_number(text, roots)
+    if "sys.executable" in text:
+        yield from _commanded(text, roots)
+    if not _tables().keys().isdisjoint(calls):
+        yield from _uncounted(text, roots)
+
+
+def _with_a_number(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     for match in _GIVEN.finditer(text):
         yield from _counted(text, match.start(), int(match[1]), roots)
     for match in _LISTED.finditer(text):
@@ -95,7 +107,6 @@ def started_in(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     for match in _KEYED.finditer(text):
         if int(match[1]) not in (0, 1):
             yield Started("pool", int(match[1]), "parameter", _line(text, match.start()), False)
-    yield from _uncounted(text, roots)
 
 
 def _counted(text: str, offset: int, count: int, roots: Mapping[str, str]) -> Iterator[Started]:
@@ -146,13 +157,20 @@ def _callee(text: str, offset: int) -> tuple[str, int]:
     return "", offset
 
 
-def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
-    """Calls that say nothing of a number: those of the tables, and those of others that are given a command."""
+def _commanded(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
+    """Calls that no table knows and that are given a command."""
     for match in _COMMAND.finditer(text):
         if not _known(match[1], roots):
             yield Started("child", 1, match[1].rpartition(".")[2], _line(text, match.start()), True)
+
+
+def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
+    """Calls of the tables that say nothing of a number."""
+    tables = _tables()
     for match in _CALL.finditer(text):
         last = match[1].rpartition(".")[2]
+        if last not in tables:
+            continue
         known = [workers for workers in _known(match[1], roots) if workers.kind == "process"]
         if not known:
             continue

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import IOBase
 
 import msgspec
 
 from memlint.disk import RealDisk
-from memlint.knowledge.footprints import Footprints
+from memlint.knowledge.footprints import Footprint, Footprints
 from memlint.ranking.installed import library_folders
 from memlint.ranking.outline import Function, Outline
 from memlint.ranking.outlines import Outlines
@@ -85,6 +85,15 @@ class Reached:
     depth: int
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What one import names: first-party files, measured modules, and libraries of which nothing is known."""
+
+    files: frozenset[int]
+    modules: int
+    unknown: frozenset[str]
+
+
 class ImportGraph:
     """Follows imports through the files below a folder; everything is read once."""
 
@@ -101,10 +110,11 @@ class ImportGraph:
         self._bits: dict[str, int] = {}
         self._names: list[str] = []
         self._closures: dict[int, Closure] = {}
-        self._bytes: dict[int, int] = {}
         self._by_name: dict[str, list[tuple[int, Function]]] = {}
         self._class_at: dict[str, list[int]] = {}
         self._weighed: dict[int, Own] = {}
+        self._resolved: dict[tuple[str, Imported, str], Resolved] = {}
+        self._loaded: dict[int, Footprint] = {}
         self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
@@ -233,22 +243,30 @@ class ImportGraph:
         """Files and measured modules that some imports of a file name, and the libraries of which nothing is known."""
         files: set[int] = set()
         modules, unknown = 0, set[str]()
+        folder = path.rpartition("/")[0]
         for item in imports:
-            found = self._first_party(path, item)
-            if found is not None:
-                files |= self._numbers(found, library)
-                continue
-            top = item.module.partition(".")[0]
-            bits = {name: self._third_party(name) for name in _dotted(item)}
-            for each in bits.values():
-                modules |= each
-            if all(bits[name] or self._is_known(name, top) for name in bits):
-                continue
-            installed = self._installed_files(item, top)
-            files |= installed
-            if not installed:
-                unknown.add(top)
+            key = (folder, item, library)
+            known = self._resolved.get(key)
+            if known is None:
+                known = self._resolved[key] = self._resolve(path, item, library)
+            files.update(known.files)
+            modules |= known.modules
+            unknown |= known.unknown
         return files, modules, frozenset(unknown)
+
+    def _resolve(self, path: str, item: Imported, library: str) -> Resolved:
+        found = self._first_party(path, item)
+        if found is not None:
+            return Resolved(frozenset(self._numbers(found, library)), 0, frozenset())
+        top = item.module.partition(".")[0]
+        bits = {name: self._third_party(name) for name in _dotted(item)}
+        modules = 0
+        for each in bits.values():
+            modules |= each
+        if all(bits[name] or self._is_known(name, top) for name in bits):
+            return Resolved(frozenset(), modules, frozenset())
+        installed = frozenset(self._installed_files(item, top))
+        return Resolved(installed, modules, frozenset() if installed else frozenset({top}))
 
     def _numbers(self, paths: Iterable[str], library: str) -> set[int]:
         numbers = (self.node(path, library) for path in paths)
@@ -338,24 +356,38 @@ class ImportGraph:
 
     def module_bytes(self, modules: int) -> int:
         """Bytes above a bare interpreter of a set of measured modules."""
-        if modules not in self._bytes:
-            self._bytes[modules] = self.footprints.footprint(self.module_names(modules)).bytes
-        return self._bytes[modules]
+        return self.loaded(modules).bytes
 
-    def numbered(self, modules: int) -> list[tuple[int, str]]:
-        """The measured modules of a set, with their bits' numbers."""
-        return [(number, name) for number, name in enumerate(self._names) if modules >> number & 1]
+    def loaded(self, modules: int) -> Footprint:
+        """What importing a set of measured modules costs; most files of a suite import the same ones."""
+        if modules not in self._loaded:
+            self._loaded[modules] = self.footprints.footprint(self.module_names(modules))
+        return self._loaded[modules]
+
+    def bits(self, names: Iterable[str]) -> int:
+        """The set of these measured modules."""
+        out = 0
+        for name in names:
+            out |= self._bit(name)
+        return out
 
     def module_names(self, modules: int) -> list[str]:
         """The measured modules of a set."""
-        return [name for _, name in self.numbered(modules)]
+        return [self._names[number] for number in _members(modules)]
+
+    def of_libraries(self, modules: int, tops: Collection[str]) -> int:
+        """Those modules of a set that lie in libraries of these names, or in the standard library."""
+        out = modules
+        for number in _members(modules):
+            top = self._names[number].partition(".")[0]
+            if top not in tops and top not in sys.stdlib_module_names:
+                out ^= 1 << number
+        return out
 
     def weigh(self, files: int) -> Own:
         """What a set of first-party files is made of."""
         if files not in self._weighed:
-            nodes = [
-                node for node, bit in zip(self.nodes, reversed(f"{files:b}"), strict=False) if bit == "1"
-            ]
+            nodes = [self.nodes[number] for number in _members(files)]
             self._weighed[files] = Own(
                 sum(node.outline.size for node in nodes),
                 sum(node.outline.size for node in nodes if REWRITTEN.search(node.path)),
@@ -375,10 +407,11 @@ class ImportGraph:
         names = set(words)
         bound = frozenset(name for item in outline.eager for name in item.names)
         frontier = names - (_BUILTIN_METHODS - bound)
+        present = frozenset(_members(files))
         for depth in range(1, _DEPTH + 1):
             following: set[str] = set()
             for name in sorted(frontier & self._by_name.keys()):
-                for path, function in self._named(name, words, files):
+                for path, function in self._named(name, words, present):
                     if id(function) in seen:
                         continue
                     seen.add(id(function))
@@ -389,12 +422,14 @@ class ImportGraph:
             names |= following
         return found
 
-    def _named(self, name: str, words: frozenset[str], files: int) -> list[tuple[str, Function]]:
+    def _named(self, name: str, words: frozenset[str], files: frozenset[int]) -> list[tuple[str, Function]]:
         """The functions of this name in these files that the words may mean, in order of path."""
-        among = [(self.nodes[n].path, function) for n, function in self._by_name[name] if files >> n & 1]
-        common = name.startswith("__") or len(among) >= _COMMON
-        meant = [item for item in among if not item[1].owner or item[1].owner in words or not common]
-        return sorted(meant, key=lambda item: (item[0], item[1].line))
+        among = [(self.nodes[n].path, function) for n, function in self._by_name[name] if n in files]
+        if name.startswith("__") or len(among) >= _COMMON:
+            among = [item for item in among if not item[1].owner or item[1].owner in words]
+        if len(among) > 1:
+            among.sort(key=lambda item: (item[0], item[1].line))
+        return among
 
     def module_of_class(self, name: str, files: int) -> Node | None:
         """The product file that defines a class or a function of this name; the first by path."""
@@ -409,6 +444,11 @@ class ImportGraph:
 def _dotted(item: Imported) -> list[str]:
     """The names that an import may load, each with the module it is of."""
     return [f"{item.module}.{name}" for name in item.names] or [item.module]
+
+
+def _members(bits: int) -> list[int]:
+    """The numbers of a set of bits, in order."""
+    return [number for number, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
 
 
 def _candidates(base: list[str], parts: list[str], names: tuple[str, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from string import ascii_letters
 
 import msgspec
 
@@ -11,10 +12,12 @@ from memlint.ranking.children import Started, may_start, started_in
 from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
-_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_WORD = re.compile(r"\w+\(?")  # with the parenthesis of a call
 _QUOTED = re.compile(r"(\"{3}|'{3})[\s\S]*?\1")
-_STARTS = re.compile(r"\b(?:Parallel|Pool|ProcessPoolExecutor|Process|get_reusable_executor)\(")
+_LETTERS = frozenset(f"_{ascii_letters}")
+_STARTING = frozenset({"Parallel", "Pool", "ProcessPoolExecutor", "Process", "get_reusable_executor"})
 _THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
+_THREAD_WORDS = ("threads", "threading", "sharedmem", "ThreadPool")
 
 
 class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -46,19 +49,27 @@ def outline(text: str) -> Outline:
     """Read the text of one file."""
     found = scan(text)
     roots = _roots(found)
-    starting = may_start(text, frozenset(_CALLED.findall(text)))
-    code = _QUOTED.sub(_blank, text)
+    words, called = _words(text)
+    starting = may_start(text, called)
+    code = _QUOTED.sub(_blank, text) if found.scopes else ""
     return Outline(
         len(text),
         found.eager,
         tuple(_function(code, scope, roots, starting) for scope in found.scopes),
         found.bases,
-        bool(_STARTS.search(text)),
-        bool(_THREADS.search(text)),
-        tuple(started_in(text, roots)) if starting else (),
-        frozenset(_WORD.findall(text)),
+        not _STARTING.isdisjoint(called),
+        any(word in text for word in _THREAD_WORDS) and bool(_THREADS.search(text)),
+        tuple(started_in(text, roots, called)) if starting else (),
+        words,
         quoted_imports(text) if "def test" in text else (),
     )
+
+
+def _words(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Every name in a text, and those that are called."""
+    found = {word for word in set(_WORD.findall(text)) if word[0] in _LETTERS}
+    called = {word[:-1] for word in found if word[-1] == "("}
+    return frozenset(word for word in found if word[-1] != "(") | called, frozenset(called)
 
 
 def _blank(quoted: re.Match[str]) -> str:
@@ -79,7 +90,7 @@ def _function(text: str, scope: Scope, roots: Mapping[str, str], starting: bool)
     """A function, with attributes of lazily loaded submodules as imports of their own."""
     body = text[scope.start : scope.end]
     calls = frozenset(_CALLED.findall(body))
-    started = tuple(started_in(body, roots)) if starting and may_start(body, calls) else ()
+    started = tuple(started_in(body, roots, calls)) if starting and may_start(body, calls) else ()
     imports = (*scope.imports, *_attributes(body, scope.imports))
     return Function(scope.name, scope.owner, scope.line, calls, imports, started)
 

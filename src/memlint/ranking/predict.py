@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from memlint.analysis.footprint import Part, Parts, total
@@ -35,15 +35,20 @@ class Model:
         parts = heaviest.parts if heaviest is not None else ()
         left = tuple(part for test in tests for part in self._left(test, held=test is heaviest))
         cases = cases_of(tests, self.weights) + file.inherited
-        return self._joined(file, parts, left, cases, file.late, file.workers)
+        return self._joined(file, self._base(file), parts, left, cases, file.late, file.workers)
 
-    def of_test(self, file: FileTerms, test: TestTerms) -> Prediction:
-        """The peak of one test run by itself."""
+    def of_tests(self, file: FileTerms, tests: Iterable[TestTerms]) -> Iterator[Prediction]:
+        """The peaks of a file's tests, each run by itself."""
+        base = self._base(file)
+        for test in tests:
+            yield self._of_test(file, base, test)
+
+    def _of_test(self, file: FileTerms, base: Sequence[Reason], test: TestTerms) -> Prediction:
         inside = range(test.first_line, test.last_line + 1)
         late = [item for item in file.late if item.depth == 0 and item.line in inside]
         workers = [item for item in file.workers if item.path == file.path and item.line in inside]
         left = self._left(test, held=True)
-        return self._joined(file, test.parts, left, cases_of([test], self.weights), late, workers)
+        return self._joined(file, base, test.parts, left, cases_of([test], self.weights), late, workers)
 
     def _left(self, test: TestTerms, *, held: bool) -> Parts:
         """What the cases of a test leave until the session ends; one of them may be what is held anyway."""
@@ -69,6 +74,7 @@ class Model:
     def _joined(
         self,
         file: FileTerms,
+        base: Sequence[Reason],
         parts: Parts,
         left: Parts,
         cases: float,
@@ -76,7 +82,7 @@ class Model:
         workers: Iterable[Workers],
     ) -> Prediction:
         held, weights = self.held(parts), self.weights
-        reasons = [*self._base(file), *self._late(late)]
+        reasons = [*base, *self._late(late)]
         growth = cases * weights.case_bytes
         rewrite = (file.source + file.rewritten) * weights.rewrite_expansion
         ran = file.source * weights.run_expansion

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from typing import NamedTuple
 
 from memlint.analysis.footprint import Footprints as Allocations
+from memlint.analysis.footprint import footprints as allocations_of
 from memlint.analysis.footprint import left_behind
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
@@ -28,6 +29,24 @@ _MOST_CASES = 100_000.0  # more are never collected
 _TEST_FILE = re.compile(r"(?:^|/)(?:test[^/]*|[^/]*_tests?)\.py$")
 
 
+class Counted(NamedTuple):
+    """How many findings each file and each test has."""
+
+    by_file: Counter[str]
+    by_test: Counter[str | None]
+
+
+def counted(findings: Iterable[Finding]) -> Counted:
+    """Count findings for the suspects that they speak of."""
+    by_file: Counter[str] = Counter()
+    by_test: Counter[str | None] = Counter()
+    for finding in findings:
+        by_file[finding.location.path] += 1
+        if finding.nodeid:
+            by_test[finding.nodeid] += 1
+    return Counted(by_file, by_test)
+
+
 class Ranker:
     """Ranks the files of one run; what it reads of imports is shared by all of them."""
 
@@ -45,21 +64,19 @@ class Ranker:
         self.model = Model(weights or shipped_weights(), known.interpreter)
 
     def suspects(
-        self, suite: Suite, modules: Iterable[Module], findings: list[Finding], tests: bool
+        self, suite: Suite, modules: Iterable[Module], findings: Counted, tests: bool
     ) -> Iterator[Suspect]:
         """Each test file as a suspect, and its tests after it if asked; ranks are given by ``in_order``."""
-        counts = Counter(finding.location.path for finding in findings)
-        by_test: Counter[str | None] = Counter(finding.nodeid for finding in findings if finding.nodeid)
         for module in modules:
             file, own = self.terms(suite, module)
             if not own and not _TEST_FILE.search(module.path):
                 continue  # support that the suite imports: nobody runs it by itself
             whole = self.model.of_file(file, [terms for _, terms in own])
-            yield Suspect(module.path, 0, whole.peak, whole.reasons, counts[module.path])
-            for body, terms in own if tests else ():
-                part = self.model.of_test(file, terms)
+            yield Suspect(module.path, 0, whole.peak, whole.reasons, findings.by_file[module.path])
+            parts = self.model.of_tests(file, (terms for _, terms in own)) if tests else ()
+            for (body, _), part in zip(own, parts, strict=False):
                 nodeid = body.nodeid
-                yield Suspect(module.path, 0, part.peak, part.reasons, by_test[nodeid], nodeid)
+                yield Suspect(module.path, 0, part.peak, part.reasons, findings.by_test[nodeid], nodeid)
 
     def basis(self, known: Basis) -> Basis:
         """Where the figures of the suspects so far come from, and which imports none stands for."""
@@ -74,18 +91,13 @@ class Ranker:
 
     def terms(self, suite: Suite, module: Module) -> tuple[FileTerms, list[tuple[Body, TestTerms]]]:
         """Everything that is known of a file and its tests, before the weights."""
-        allocations = _allocations(suite)
+        allocations = allocations_of(suite)
         bodies = [body for body in suite.of(module).bodies if body.role == "test"]
         file = self.reader.of_file(module)
         if file.skipped:
             return file, [(body, _never_run(body)) for body in bodies]
         file = replace(file, inherited=_inherited(suite, module))
         return file, [(body, _test_terms(suite, allocations, body)) for body in bodies]
-
-
-@lru_cache(maxsize=1)
-def _allocations(suite: Suite) -> Allocations:
-    return Allocations(suite)
 
 
 def _inherited(suite: Suite, module: Module) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -102,6 +101,7 @@ class TermReader:
         further = () if footprints.probed is not None else plugins(graph.disk)
         loaded = {footprints.resolve(name): None for name in (SESSION, *further)}
         self.started = tuple(name for name in loaded if name in footprints.table.module)  # by every session
+        self._session_bits = graph.bits(self.started)
         self.session = frozenset[str]().union(*map(footprints.closure, self.started))
 
     def of_file(self, module: Module) -> FileTerms:
@@ -111,8 +111,8 @@ class TermReader:
         if skip is not None:
             node = self.graph.until(node, skip.line)
         closure = self._closure(node)
-        names = [*self.started, *self.graph.module_names(closure.modules)]
-        loaded = self.graph.footprints.footprint(names)
+        modules = self._session_bits | closure.modules
+        loaded = self.graph.loaded(modules)
         own = self.graph.weigh(closure.files)
         # a library that is the project itself is read file by file: its figure would count it twice
         parts = tuple(part for part in loaded.parts if part[0].partition(".")[0] not in own.tops)
@@ -121,8 +121,7 @@ class TermReader:
             module.path,
             node.outline.size,
             sum(size for _, size in parts),
-            self.graph.footprints.footprint([*names, *self.graph.module_names(closure.optional)]).bytes
-            - loaded.bytes,
+            self.graph.module_bytes(modules | closure.optional) - loaded.bytes,
             tuple(part for part in parts if part[0] not in self.session)[:4],
             own.source,
             tuple(sorted(closure.unknown)),
@@ -173,24 +172,20 @@ class TermReader:
             if item.depth and not item.path.endswith("conftest.py"):
                 # product code imports for other users too: what the test file itself never speaks of is optional
                 imports = tuple(i for i in imports if i.level or i.module.partition(".")[0] in present)
+            if not imports:
+                continue
             files, modules, unknown = self.graph.resolved(item.path, imports)
             start = Closure(loaded.files, loaded.modules | modules, loaded.optional, loaded.unknown | unknown)
             after = self.graph.closure(files, start)
             if item.depth and not item.path.endswith("conftest.py"):
-                after = replace(after, modules=self._spoken_of(after.modules, present) | loaded.modules)
+                spoken_of = self.graph.of_libraries(after.modules & ~loaded.modules, present)
+                after = replace(after, modules=spoken_of | loaded.modules)
             added = self.graph.module_bytes(after.modules) - self.graph.module_bytes(loaded.modules)
             new = self.graph.module_names(after.modules & ~loaded.modules)
             loaded = after
             if added > 0:
                 text = f"{', '.join(sorted(new)[:3])} in {item.function.name}()"
                 yield Late(added, item.depth, item.path, imports[0].line, text)
-
-    def _spoken_of(self, modules: int, present: Collection[str]) -> int:
-        return sum(
-            1 << number
-            for number, name in self.graph.numbered(modules)
-            if name.partition(".")[0] in present or name.partition(".")[0] in sys.stdlib_module_names
-        )
 
     # --- workers ----------------------------------------------------------------------------------------------------
 

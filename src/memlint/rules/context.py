@@ -6,8 +6,11 @@ import math
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memlint import facts as f
 from memlint.analysis.lifetimes import Lifetimes
@@ -69,8 +72,7 @@ def _runs_a_program(statement: f.Stmt) -> bool:
     return isinstance(statement, f.If) and f.Name("__name__") in (getattr(statement.test, "left", None),)
 
 
-@dataclass(eq=False, slots=True)
-class Context:
+class Context(Struct, eq=False):
     """The analyses and settings, and the body at hand."""
 
     suite: Suite

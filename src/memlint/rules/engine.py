@@ -13,7 +13,7 @@ from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
 from memlint.model import Budget, Confidence, Finding, Location, Severity
 from memlint.rules.context import Context, Draft
-from memlint.rules.registry import RegisteredRule, all_rules
+from memlint.rules.registry import RegisteredRule, checks_by_subject
 
 # Of several codes at one expression the first one named here stands at the lower levels; the others are shown at audit.
 SPECIFICITY = (
@@ -58,15 +58,14 @@ class Engine:
         context = Context(
             self.suite, self.lifetimes, self.options, self.markers, self.budget, self.measured, module
         )
-        checks = [rule for rule in all_rules() if rule.codes & active]
+        checks = checks_by_subject(active)
         drafts: dict[tuple[Any, ...], Finding] = {}
         for subject, where in self._subjects(module, context):
-            for registered in checks:
-                if isinstance(subject, registered.subject):
-                    for draft in registered.check(subject, where):
-                        if draft.code in active:
-                            finding = self._dress(draft, where)
-                            drafts.setdefault((finding.sort_key, finding.symbol), finding)
+            for check in checks.get(type(subject), ()):
+                for draft in check(subject, where):
+                    if draft.code in active:
+                        finding = self._dress(draft, where)
+                        drafts.setdefault((finding.sort_key, finding.symbol), finding)
         return sorted(self._most_specific(drafts.values()), key=lambda finding: finding.sort_key)
 
     # --- what is looked at ------------------------------------------------------------------------------------------

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from memlint import facts as f
 from memlint.analysis import traverse
-from memlint.analysis.footprint import LEAST, Footprint, Footprints, Parts, of_frame, total
+from memlint.analysis.footprint import LEAST, Footprint, Parts, footprints, of_frame, total
 from memlint.analysis.sites import Frame
-from memlint.analysis.suite import Body, Mark, Suite
+from memlint.analysis.suite import Body, Mark
 from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
 from memlint.model import Budget, Confidence, Estimate, Related
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft
@@ -38,12 +37,6 @@ _UNITS = {
 _KNOWN_PARAMETERS = {"requires_memory": "free_bytes", "check_free_memory": "free_mb"}
 
 
-@lru_cache(maxsize=1)
-def footprints(suite: Suite) -> Footprints:
-    """The footprints of a suite."""
-    return Footprints(suite)
-
-
 @rule("MEM701")
 def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     """A test over the project's own budget; or over the general one, where no marker and no guard announces it.
@@ -62,7 +55,7 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
         return
     unmarked = None if need.measured else _without_marked_rows(body, ctx)
     if unmarked is not None:
-        need = _Need(footprints(ctx.suite).of_test(body, unmarked))
+        need = _Need(footprints(ctx.suite).of_test_as(body, unmarked))
     if need.size.likely <= budget:
         return
     marker = ctx.markers[0] if ctx.markers else "memory_intensive"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -54,6 +54,16 @@ def all_rules() -> tuple[RegisteredRule, ...]:
     for name in FAMILY_MODULES:
         import_module(f"memlint.rules.{name}")
     return tuple(RegisteredRule(codes, check, _subject(check)) for codes, check in _REGISTERED)
+
+
+@lru_cache(maxsize=8)
+def checks_by_subject(active: frozenset[str]) -> Mapping[type, tuple[Check, ...]]:
+    """The functions that report any of these codes, by the kind of thing that each is called for."""
+    out: dict[type, tuple[Check, ...]] = {}
+    for registered in all_rules():
+        if registered.codes & active:
+            out[registered.subject] = (*out.get(registered.subject, ()), registered.check)
+    return out
 
 
 def _subject(check: Any) -> type:
