@@ -1,0 +1,110 @@
+"""What many tests share is worked out once, however many they are and however the modules are split."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from memlint import run as run_module
+from memlint.analysis import footprint
+from memlint.analysis.project import Module
+from memlint.analysis.sites import Frame
+from memlint.analysis.suite import ModuleSuite, Suite
+from memlint.config import load_settings
+from memlint.discovery import discover
+from memlint.model import Suspect
+from memlint.request import Request
+from memlint.run import Judged, Run
+
+TESTS = 12
+FILES = {
+    "conftest.py": (
+        "import numpy as np\nimport pytest\n\n"
+        "@pytest.fixture(scope='session')\ndef grid():\n    return np.zeros((4000, 4000))\n"
+    ),
+    "support.py": (
+        "import numpy as np\n\n"
+        "class Checks:\n"
+        "    def test_sum(self, grid):\n        assert (grid + np.ones((3000, 3000))).sum()\n\n"
+        "    def test_size(self):\n        assert np.ones((2000, 2000)).size\n"
+    ),
+    "test_shared.py": "import numpy as np\n\n"
+    + "\n".join(
+        f"def test_{number}(grid):\n    assert (grid * np.ones(({number + 1000}, 1000))).any()\n"
+        for number in range(TESTS)
+    ),
+    "test_the_heir.py": "from support import Checks as Base\n\nclass TestHeir(Base):\n    pass\n",
+    **{
+        f"test_other_{n}.py": f"import numpy as np\n\ndef test_{n}():\n    assert np.ones(9_000_000).any()\n"
+        for n in range(5)
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tests").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / "tests" / name).write_text(text)
+    return tmp_path
+
+
+def judged(folder: Path) -> Judged:
+    settings = load_settings(folder, working_dir=folder)
+    request = Request(("tests",), settings, jobs=1, cache=False, root=folder)
+    return Run(request, discover(request.paths, request.settings, folder)).judge(tests=True)
+
+
+def test_a_shared_fixture_and_each_test_are_walked_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: Counter[str] = Counter()
+    of_frame = footprint.of_frame
+    monkeypatch.setattr(
+        footprint,
+        "of_frame",
+        lambda frame, function: (
+            walked.update([f"{frame.module.path}:{function.line}"]) or of_frame(frame, function)
+        ),
+    )
+    assert len([s for s in judged(folder).tests if s.path == "tests/test_shared.py"]) == TESTS
+    assert walked["tests/conftest.py:5"] == 1
+    assert set(walked.values()) == {1}
+
+
+def test_modules_are_evaluated_for_themselves_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged one by one, modules that nothing of another derives from or imports are not evaluated for it."""
+    collected: Counter[str] = Counter()
+    of = Suite.of
+
+    def counting(self: Suite, module: Module) -> ModuleSuite:
+        collected.update([module.path] if module.path not in self._suites else [])
+        return of(self, module)
+
+    monkeypatch.setattr(Suite, "of", counting)
+    monkeypatch.setattr(run_module, "_MODULES_AT_ONCE", 1)
+    judged(folder)
+    assert [collected[f"tests/test_other_{n}.py"] for n in range(5)] == [1] * 5
+
+
+def test_the_size_of_a_part_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def order(suspect: Suspect) -> tuple[str, str]:
+        return suspect.path, suspect.nodeid or ""
+
+    whole = judged(folder)
+    monkeypatch.setattr(run_module, "_MODULES_AT_ONCE", 1)
+    parts = judged(folder)
+    assert parts.findings == whole.findings
+    assert sorted(parts.tests, key=order) == sorted(whole.tests, key=order)
+
+
+def test_what_is_let_go_is_gone(folder: Path) -> None:
+    """Frames and sites name each other: they are taken apart when their part of the modules is done."""
+    gc.collect()
+    before = sum(type(made) is Frame and bool(made.sites) for made in gc.get_objects())
+    judged(folder)
+    after = sum(type(made) is Frame and bool(made.sites) for made in gc.get_objects())
+    assert after <= before
