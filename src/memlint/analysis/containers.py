@@ -286,12 +286,8 @@ class Containers:
         home = self.suite.project.modules[key.path]
         yield home
         stem = home.name.rpartition(".")[2]
-        for module in list(self.suite.project.modules.values()):
-            if (
-                module is not home
-                and traverse.says(module.facts, key.name)
-                and traverse.says(module.facts, stem)
-            ):
+        for module in self.suite.project.mentioning(key.name):
+            if module is not home and traverse.says(module.facts, stem):
                 yield module
 
     def _emptied_by(self, module: Module) -> tuple[set[Key], set[str]]:

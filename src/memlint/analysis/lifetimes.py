@@ -31,6 +31,7 @@ from memlint.analysis.obligations import (
     merge,
 )
 from memlint.analysis.pairs import Pairs
+from memlint.analysis.project import Module
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import SETUP, Body, Suite
@@ -197,9 +198,7 @@ class Lifetimes(Inlining):
         resource = obligation.resource
         starts = {f"{fixture.name}.{name}" for name in resource.started_by}
         ends_by = {name.rpartition(".")[2] for group in resource.release for name in group}
-        for module in [
-            m for m in self.suite.project.modules.values() if m.linted and says(m.facts, fixture.name)
-        ]:
+        for module in filter(_is_linted, self.suite.project.mentioning(fixture.name)):
             for user in self.suite.of(module).bodies:
                 asked = any(param.name == fixture.name for param in user.function.params)
                 if asked and any(says(user.function, name) for name in ends_by):
@@ -416,10 +415,9 @@ class Lifetimes(Inlining):
         fixtures = self.suite.of(debt.body.module).fixtures.values()
         name = next((x.name for x in fixtures if x.body is debt.body), debt.body.function.name)
         releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
-        modules = [m for m in self.suite.project.modules.values() if m.linted and says(m.facts, name)]
         users = [
             body
-            for module in modules
+            for module in filter(_is_linted, self.suite.project.mentioning(name))
             for body in self.suite.of(module).bodies
             if body is not debt.body and any(param.name == name for param in body.function.params)
         ]
@@ -789,3 +787,7 @@ def _partly(debt: Debt, debts: list[Debt], verdicts: dict[Obligation, Verdict]) 
 
 
 __all__ = ["Debt", "Lifetimes"]
+
+
+def _is_linted(module: Module) -> bool:
+    return module.linted

@@ -86,6 +86,8 @@ class Project:
         self.loader = loader
         self.is_support = is_support
         self.modules: dict[str, Module] = {}
+        self._mentioning: dict[str, list[Module]] = {}
+        self._unindexed: list[Module] = []
         self._packages: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Module | None] = {}
         self._roots: dict[tuple[str, str], bool] = {}
@@ -100,7 +102,16 @@ class Project:
             facts, self.module_name(facts.path), linted, not linted and self.is_support(facts.path)
         )
         self.modules[facts.path] = module
+        self._unindexed.append(module)
         return module
+
+    def mentioning(self, word: str) -> tuple[Module, ...]:
+        """The modules that mention a name or an attribute, in the order in which they were read."""
+        for module in self._unindexed:
+            for known in {token.removeprefix(".") for token in module.facts.mentions.split()}:
+                self._mentioning.setdefault(known, []).append(module)
+        self._unindexed.clear()
+        return tuple(self._mentioning.get(word, ()))
 
     def module_name(self, path: str) -> str:
         """The dotted name of a file, counted from the topmost folder that is a package."""

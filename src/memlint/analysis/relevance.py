@@ -81,6 +81,8 @@ class Relevance:
         self._known: dict[tuple[str, int, str], bool] = {}
         self._heirs: dict[str, list[tuple[str, str]]] = {}  # by the name of a base: name, and path of a class
         self._heirs_of = 0  # how many modules
+        self._words: frozenset[str] = frozenset()
+        self._worded = 0  # how many modules
         builtin = (name.rpartition(".")[2] for name in index.calls if name.startswith("builtins."))
         self._everywhere = _ALWAYS.union(builtin)
 
@@ -268,11 +270,10 @@ class Relevance:
 
     def _read_reexports(self) -> None:
         """Follow what packages of the product pass on, and the bases of its classes, as far as the suite names them."""
-        modules = list(self.project.modules.values())
-        words = {word for module in modules if module.linted for word in module.facts.mentions.split()}
-        for module in modules:
-            if not module.is_product or module.path in self._imported:
-                continue
+        modules = self.project.modules.values()
+        pending = [m for m in modules if m.is_product and m.path not in self._imported]
+        words = self._words_of_suite() if pending else _NONE
+        for module in pending:
             summary = self._summary(module)
             wanted = frozenset[str]().union(*(bases for name, bases, _ in summary.classes if name in words))
             if module.is_package:
@@ -280,6 +281,14 @@ class Relevance:
             nodes = [node for node in summary.imports if any(local in wanted for local, _ in node.bindings)]
             with self.project.following_product():
                 self._imported[module.path] = [(node, self._modules_of(node, module)) for node in nodes]
+
+    def _words_of_suite(self) -> frozenset[str]:
+        """Every word of the linted modules; their number tells whether some have come since."""
+        linted = [module.facts.mentions for module in self.project.modules.values() if module.linted]
+        if len(linted) != self._worded:
+            self._worded = len(linted)
+            self._words = frozenset(word for mentions in linted for word in mentions.split())
+        return self._words
 
     def _targets(self, module: Module) -> list[tuple[f.Import, list[Module]]]:
         """The imports of a module with the project's modules that they name, or take names from."""

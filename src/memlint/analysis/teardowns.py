@@ -40,7 +40,7 @@ class Teardowns:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self.evaluator = suite.evaluator
-        self._subclasses: dict[int, list[ClassValue]] | None = None
+        self._subclasses: dict[int, list[ClassValue]] = {}
         self._closers: dict[int, frozenset[str]] = {}
 
     # --- methods ----------------------------------------------------------------------------------------------------
@@ -150,14 +150,18 @@ class Teardowns:
 
     def subclasses(self, owner: ClassValue) -> list[ClassValue]:
         """The test classes of the suite that derive from a class."""
-        if self._subclasses is None:
-            self._subclasses = {}
-            for module in [m for m in self.suite.project.modules.values() if m.linted]:
-                for cls in self.suite.of(module).classes:
-                    for base in list(self.evaluator.mro(cls))[1:]:
-                        self._subclasses.setdefault(id(base.cls), []).append(cls)
-        found = self._subclasses.get(id(owner.cls), [])
-        return [cls for cls in found if self.suite.is_test_class(cls)]
+        known = self._subclasses.get(id(owner.cls))
+        if known is None:
+            known = self._subclasses[id(owner.cls)] = list(self._find_subclasses(owner))
+        return known
+
+    def _find_subclasses(self, owner: ClassValue) -> Iterator[ClassValue]:
+        heirs = frozenset(self.evaluator.relevance.heirs(owner.cls.name))
+        for module in [m for m in self.suite.project.modules.values() if m.linted and m.path in heirs]:
+            for cls in self.suite.of(module).classes:
+                bases = list(self.evaluator.mro(cls))[1:]
+                if any(base.cls is owner.cls for base in bases) and self.suite.is_test_class(cls):
+                    yield cls
 
     # --- names that look like hooks ---------------------------------------------------------------------------------
 

@@ -126,9 +126,7 @@ class Context(Struct, eq=False):
         if not self.is_script and not self._is_example:
             return False
         stem = posixpath.basename(self.module.path).removesuffix(".py")
-        others = [
-            o for o in self.suite.project.modules.values() if o is not self.module and says(o.facts, stem)
-        ]
+        others = [other for other in self.project.mentioning(stem) if other is not self.module]
         return not any(self.is_script or _imports(other, stem, self.suite) for other in others)
 
     @property

@@ -94,11 +94,10 @@ def _around(body: Body, ctx: Context) -> Iterator[Body]:
 
 def _callers(body: Body, ctx: Context) -> Iterator[Body]:
     name = body.function.name
-    for module in list(ctx.project.modules.values()):
-        if traverse.says(module.facts, name):
-            for other in ctx.suite.of(module).bodies:
-                if traverse.says(other.function, name):
-                    yield other
+    for module in ctx.project.mentioning(name):
+        for other in ctx.suite.of(module).bodies:
+            if traverse.says(other.function, name):
+                yield other
 
 
 def _as_context(site: Site, body: Body) -> bool:

@@ -174,8 +174,8 @@ def _goes_with_its_process(debt: Debt, code: str, ctx: Context) -> bool:
     if not code.startswith("MEM5") or debt.body.role not in {"helper", "test"} or debt.body.owner is not None:
         return False
     name = debt.body.function.name
-    for module in list(ctx.project.modules.values()):
-        if not says(module.facts, name) or not says(module.facts, "target"):
+    for module in ctx.project.mentioning(name):
+        if not says(module.facts, "target"):
             continue
         for other in ctx.suite.of(module).bodies:
             for node, _, _ in calls(f.body_of(other.function)) if says(other.function, name) else ():

@@ -94,8 +94,8 @@ def _cached_result(body: Body, ctx: Context) -> Value | None:
     if _bulky(own, limit):
         return own
     name = body.function.name
-    for module in list(ctx.project.modules.values()):
-        if not module.linted or not traverse.says(module.facts, name):
+    for module in ctx.project.mentioning(name):
+        if not module.linted:
             continue
         for caller in ctx.suite.of(module).bodies:
             if traverse.says(caller.function, name):
@@ -124,9 +124,7 @@ def _bulky(value: Value, limit: int) -> bool:
 
 def _cache_cleared(body: Body, ctx: Context) -> bool:
     """Whether any function of the suite names ``cache_clear`` of this function, or of an unknown one."""
-    for module in list(ctx.project.modules.values()):
-        if not traverse.says(module.facts, "cache_clear"):
-            continue
+    for module in ctx.project.mentioning("cache_clear"):
         for other in ctx.suite.of(module).bodies:
             if not traverse.says(other.function, "cache_clear"):
                 continue
