@@ -12,6 +12,7 @@ from memlint.analysis.assign import Assignment
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
 from memlint.analysis.sites import Frame, LoopSite
+from memlint.analysis.traverse import statements, walk
 from memlint.analysis.values import (
     UNKNOWN,
     ClassValue,
@@ -253,7 +254,7 @@ class Execution(Assignment):
         return False
 
     def _while(self, node: f.While, frame: Frame) -> bool:
-        always = truth(self.eval(node.test, frame)) is True
+        always = truth(self.eval(node.test, frame)) is True and not _changes(node)
         if always:
             frame.endless.append(
                 LoopSite("while-true", node, frame, frame.where, node.line, frame.guards > 0)
@@ -409,3 +410,15 @@ def _last_deed(body: tuple[f.Stmt, ...]) -> int:
     """The place of the last statement that does anything but assert."""
     places = (place for place in reversed(range(len(body))) if not isinstance(body[place], f.Assert))
     return next(places, 0)
+
+
+def _changes(node: f.While) -> bool:
+    """Whether the body of a loop gives a name of its test another value."""
+    asked = {part.path for part in walk(node.test) if isinstance(part, f.Name)}
+    given = (
+        target.path
+        for statement, _ in statements(node.body)
+        for target in (statement.targets if isinstance(statement, f.Assign) else ())
+        if isinstance(target, f.Name)
+    )
+    return any(name in asked for name in given)

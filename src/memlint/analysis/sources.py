@@ -36,6 +36,7 @@ _MUCH = re.compile(
     r"(?i)(?<![a-z])(?:big|large|huge|giant|massive|full|entire|complete|dump|corpus|corpora|datasets?|downloads?|"
     r"gigabytes?|millions?|\d+(?:gi?b|m))(?![a-z])"
 )
+_UNNAMED = frozenset({"a URL", "a path from the environment"})  # all that is known of them
 _SUFFIX = re.compile(r"\.\w{1,8}$|[*/]")
 _HOPS = 8  # calls between opening a thing and reading it
 
@@ -61,7 +62,9 @@ class Source:
         """
         if self.known != "unknown":
             return False
-        if self.path is None or "://" in self.path or "=" in self.path:
+        if self.path is None:
+            return self.text in _UNNAMED
+        if "://" in self.path or "=" in self.path:
             return True
         return bool(_ELSEWHERE.match(self.path) or _MUCH.search(self.path))
 

@@ -32,6 +32,8 @@ _EXAMPLES = re.compile(
     r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy\w*|pyright\w*)"
 )
 
+_BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -123,7 +125,7 @@ class Context(Struct, eq=False):
     @property
     def is_lone_script(self) -> bool:
         """Whether the module is a script or an example, and no other module imports it: no test session runs it."""
-        if not self.is_script and not self._is_example:
+        if not self.is_script and not self._is_example and not self._is_bench:
             return False
         stem = posixpath.basename(self.module.path).removesuffix(".py")
         others = [other for other in self.project.mentioning(stem) if other is not self.module]
@@ -139,6 +141,14 @@ class Context(Struct, eq=False):
             return True
         collected = {"test", "fixture", "setup", "teardown", "hook"}
         return not any(body.role in collected for body in self.suite.of(self.module).bodies)
+
+    @property
+    def _is_bench(self) -> bool:
+        """Whether the module is named as a benchmark or plot of a test folder, which pytest does not collect."""
+        file = posixpath.basename(self.module.path)
+        return (
+            _BENCH.match(file) is not None and not file.startswith("test") and not file.endswith("_test.py")
+        )
 
     def at_collection(self, site: Site) -> bool:
         """Whether the site runs when pytest imports the module."""

@@ -170,8 +170,12 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
 
 
 def _goes_with_its_process(debt: Debt, code: str, ctx: Context) -> bool:
-    """A handle or connection of a function that a process of its own runs: ``Process(target=work)``."""
-    if not code.startswith("MEM5") or debt.body.role not in {"helper", "test"} or debt.body.owner is not None:
+    """A handle, connection or server of a function that a process of its own runs: ``Process(target=work)``."""
+    if (
+        not code.startswith(("MEM404", "MEM5"))
+        or debt.body.role not in {"helper", "test"}
+        or debt.body.owner is not None
+    ):
         return False
     name = debt.body.function.name
     for module in ctx.project.mentioning(name):
