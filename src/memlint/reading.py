@@ -142,10 +142,12 @@ def _in_pool(
 ) -> Iterable[Lowered]:
     import memlint.syntax.parse  # noqa: F401  (imported once, before the fork)
 
-    with ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_leave_interrupts_to_parent) as pool:
+    work = [(item.path, content) for item, content, _ in pending]
+    with ProcessPoolExecutor(
+        jobs, mp_context=_context(), initializer=_begin_worker, initargs=(work, extra_rules)
+    ) as pool:
         futures = {
-            pool.submit(_lower, item.path, content, extra_rules): (item, stat)
-            for item, content, stat in pending
+            pool.submit(_lower_piece, number): (item, stat) for number, (item, _, stat) in enumerate(pending)
         }
         try:
             for future in as_completed(futures):
@@ -158,9 +160,23 @@ def _in_pool(
             raise
 
 
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent ends the workers."""
+_work: list[tuple[str, bytes]] = []  # of a worker: path and content of every file
+_extra_rules: tuple[Path, ...] = ()
+
+
+def _begin_worker(work: list[tuple[str, bytes]], extra_rules: tuple[Path, ...]) -> None:
+    """Know all files, so that no more than a number goes through the pool's pipe.
+
+    A pipe full of content would keep the parent from its end before Python 3.11, once nobody reads it. Ctrl-C reaches
+    every process of a terminal; the parent ends the workers.
+    """
+    global _work, _extra_rules
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _work, _extra_rules = work, extra_rules
+
+
+def _lower_piece(number: int) -> bytes:
+    return _lower(*_work[number], _extra_rules)
 
 
 def _one_by_one(

@@ -33,7 +33,7 @@ def test_ctrl_c_ends_everything_quietly(tmp_path):
     try:
         workers = wait_for_workers(process)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
