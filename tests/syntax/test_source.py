@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,20 @@ def test_deep_nesting_is_lowered_or_reported_and_leaves_the_limits_alone(source:
 def test_facts_of_a_deep_file_can_be_read_again() -> None:
     facts = lower_file("test_a.py", b"x = " + b" + ".join([b"a"] * 300) + b"\n")
     assert f.decode_file(f.encode(facts)) == facts
+
+
+@pytest.mark.parametrize("text", [rb"'\udfff'", rb"f'\udfff'", rb"f'{path}\udfff'", rb"f'{a!r:\udfff}'"])
+def test_lone_surrogates_have_facts(text: bytes) -> None:
+    facts = lower_file("test_a.py", b"def test_a():\n    subprocess.Popen(" + text + b")\n")
+    assert facts.problems == ()
+    assert f.decode_file(f.encode(facts)) == facts
+
+
+def test_invalid_escapes_are_another_linters_matter() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        lower_file("test_a.py", rb"import subprocess; subprocess.Popen('\(', '\d' '\(')")
+    assert heard == []
 
 
 def test_decode_names_the_line_of_the_first_wrong_byte() -> None:

@@ -10,7 +10,7 @@ import libcst as cst
 
 from memlint import facts as f
 from memlint.syntax.positions import Positions
-from memlint.syntax.walk import TEXT_KEPT, Lowered, Scope, Walk, negated
+from memlint.syntax.walk import TEXT_KEPT, Lowered, Scope, Walk, negated, text_of
 
 _OPERATORS: dict[Any, str] = {
     cst.Add: "+",
@@ -485,10 +485,7 @@ def _text(source: str) -> f.Text:
         literal = ast.literal_eval(source)
     except (ValueError, SyntaxError):
         return f.Text(source[:TEXT_KEPT], len(source))
-    if isinstance(literal, bytes):
-        return f.Text(literal[:TEXT_KEPT].decode("latin-1"), len(literal), True)
-    kept = literal[:TEXT_KEPT].encode("utf-8", "replace").decode()  # a lone surrogate has no encoding
-    return f.Text(kept, len(literal))
+    return text_of(literal)
 
 
 _COMPREHENSIONS: dict[Any, str] = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from memlint import facts as f
 from memlint.syntax.positions import Columns
-from memlint.syntax.walk import TEXT_KEPT, Scope, Walk, negated
+from memlint.syntax.walk import Scope, Walk, negated, text_of
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -401,7 +401,7 @@ class QuickLowering(Walk):
             return self.real(value)
         if isinstance(value, bytes):
             self._look_for_digits(node)
-            return f.Text(value[:TEXT_KEPT].decode("latin-1"), len(value), True)
+            return text_of(value)
         return f.Other("Imaginary" if isinstance(value, complex) else "Ellipsis")
 
     def _string(self, value: str, node: ast.Constant) -> f.Expr:
@@ -410,10 +410,7 @@ class QuickLowering(Walk):
             self.digits(value)
         else:
             self._look_for_digits(node)
-        kept = value[:TEXT_KEPT]
-        if not kept.isascii():
-            kept = kept.encode("utf-8", "replace").decode()  # a lone surrogate has no encoding
-        return f.Text(kept, len(value))
+        return text_of(value)
 
     def _look_for_digits(self, node: ast.expr) -> None:
         """A string may be put together of several, one of which is a number by itself."""
@@ -427,8 +424,7 @@ class QuickLowering(Walk):
         parts: list[f.Expr] = []
         for part in node.values:
             if isinstance(part, ast.Constant):
-                text = str(part.value)
-                parts.append(f.Text(text[:TEXT_KEPT], len(text)))
+                parts.append(text_of(str(part.value)))
             elif isinstance(part, ast.FormattedValue):
                 parts.append(self.expr(part.value))
         self.opaque -= 1

@@ -81,7 +81,7 @@ def _lower_source(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are another linter's matter
         tree, failure = _parse_ast(source)
-    lowered, problems = _lower_parsed(source, tree, failure, extra_rules)
+        lowered, problems = _lower_parsed(source, tree, failure, extra_rules)
     directives = read_directives(source, tree)
     lines = source.count("\n") + (not source.endswith("\n"))
     return FileFacts(

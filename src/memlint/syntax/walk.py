@@ -152,6 +152,14 @@ class Walk:
         return f.Declare(line, kind, names)
 
 
+def text_of(value: str | bytes) -> f.Text:
+    """A literal of a string or of bytes. What no encoding has, a lone surrogate, is replaced."""
+    if isinstance(value, bytes):
+        return f.Text(value[:TEXT_KEPT].decode("latin-1"), len(value), True)
+    kept = value[:TEXT_KEPT]
+    return f.Text(kept if kept.isascii() else kept.encode("utf-8", "replace").decode(), len(value))
+
+
 def negated(op: str, value: f.Expr) -> f.Expr:
     """A unary operation; a negative number is a number."""
     if op == "-" and isinstance(value, f.Const) and isinstance(value.value, (int, float)):
