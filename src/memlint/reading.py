@@ -188,12 +188,7 @@ def _one_by_one(
             with ProcessPoolExecutor(1, mp_context=_context()) as pool:
                 yield item, stat, pool.submit(_lower, item.path, content, extra_rules).result()
         except BrokenProcessPool:
-            problem = Problem(1, "the parser crashed on it; it was not checked", "MEM900")
-            lines = content.count(b"\n")
-            facts = FileFacts(
-                item.path, digest_of(content), len(content), lines, NO_STATEMENTS, problems=(problem,)
-            )
-            yield item, stat, encode(facts)
+            yield item, stat, encode(_unread(item.path, content, "the parser crashed on it"))
 
 
 def _context() -> multiprocessing.context.BaseContext:
@@ -204,4 +199,16 @@ def _context() -> multiprocessing.context.BaseContext:
 
 def _lower(path: str, content: bytes, extra_rules: tuple[Path, ...]) -> bytes:
     with uncollected():
-        return encode(lower_file(path, content, extra_rules))
+        try:
+            return encode(lower_file(path, content, extra_rules))
+        except Exception as error:  # a fault of memlint's in one file must not take the others' findings away
+            if os.environ.get("MEMLINT_DEBUG"):
+                raise
+            what = f"memlint failed on it ({type(error).__name__}: {error}); please report this"
+            return encode(_unread(path, content, what.encode("utf-8", "replace").decode()))
+
+
+def _unread(path: str, content: bytes, why: str) -> FileFacts:
+    problem = Problem(1, f"{why}; it was not checked", "MEM900")
+    lines = content.count(b"\n")
+    return FileFacts(path, digest_of(content), len(content), lines, NO_STATEMENTS, problems=(problem,))

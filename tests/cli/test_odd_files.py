@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from memlint import cli
+from memlint import cli, reading
+from memlint.facts import FileFacts
 
 FAULT = b"import subprocess\n\ndef test_x():\n    p = subprocess.Popen(['x'])\n"
 
@@ -201,3 +203,48 @@ def test_a_name_that_no_file_can_have_is_bad_input(tmp_path, monkeypatch, capfd,
     assert "xxx" in out + err
     assert "Traceback" not in out + err
     assert "fault in memlint" not in err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_fault_of_memlints_in_one_file_leaves_the_others(lint, tmp_path, monkeypatch, jobs):
+    real = reading.lower_file
+
+    def faulty(path: str, content: bytes, rules: tuple[Path, ...]) -> FileFacts:
+        if path == "test_a.py":
+            raise ValueError("odd \udfff")
+        return real(path, content, rules)
+
+    monkeypatch.setattr(reading, "lower_file", faulty)
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_bytes(FAULT)
+    code, report = lint(".", "--no-cache", "-j", jobs)
+    assert code == 2
+    assert lines(report) == [("test_b.py", 4), ("test_c.py", 4)]
+    (error,) = report["errors"]
+    assert error["path"] == "test_a.py"
+    assert (
+        "memlint failed on it (ValueError: odd ?); please report this; it was not checked" in error["message"]
+    )
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="the workers must be forked"
+)
+def test_a_file_that_crashes_the_parser_is_named_and_leaves_the_others(lint, tmp_path, monkeypatch):
+    real, parent = reading.lower_file, os.getpid()
+
+    def crashing(path: str, content: bytes, rules: tuple[Path, ...]) -> FileFacts:
+        if path == "test_a.py":
+            assert os.getpid() != parent
+            os._exit(11)
+        return real(path, content, rules)
+
+    monkeypatch.setattr(reading, "lower_file", crashing)
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_bytes(FAULT)
+    code, report = lint(".", "--no-cache", "-j", "2")
+    assert code == 2
+    assert lines(report) == [("test_b.py", 4), ("test_c.py", 4)]
+    assert [(error["path"], error["message"]) for error in report["errors"]] == [
+        ("test_a.py", "the parser crashed on it; it was not checked")
+    ]
