@@ -199,7 +199,7 @@ def _closed_when_forgotten(debt: Debt) -> bool:
         return True  # who made it keeps no hold of it either
     lasting = debt.body.role in {"fixture", "setup"}  # what is said of these is that they keep something
     if obligation.passing:
-        plain = obligation.resource.name == "builtins.file" and obligation.passing == "argument"
+        plain = obligation.resource.name == "builtins.file" and obligation.passing != "attribute"
         return lasting or not (plain or obligation.passing == "call")
     return debt.verdict == "unsure"
 
