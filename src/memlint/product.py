@@ -19,9 +19,8 @@ from memlint.facts import digest_of, encode
 from memlint.knowledge.index import ApiIndex
 
 _SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|conftest)(_|$)")
-_MAYBE_SUPPORT = re.compile(
-    r"(^|_)(helpers?|fixtures?|factories|factory)(_|$)"
-)  # products have these as well
+# products have these as well
+_MAYBE_SUPPORT = re.compile(r"(^|_)(helpers?|fixtures?|factories|factory)(_|$)")
 _TESTING_IMPORT = re.compile(
     rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
 )

@@ -35,9 +35,8 @@ _PLACES = {
     "default": "in a default argument",
     "decorator": "in a decorator argument",
 }
-_BULK = frozenset(
-    {"table", "array"}
-)  # whose files hold data; any other file may be a note of what a test did
+# readers whose files hold data; any other file may be a note of what a test did
+_BULK = frozenset({"table", "array"})
 _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory

@@ -212,11 +212,10 @@ def _only_unreaped(debt: Debt) -> bool:
 
 
 def _within_product(debt: Debt) -> bool:
-    """What a function of the product opens and closes itself: no test can mend the paths on which it does not."""
-    via = debt.obligation.via
-    return (
-        debt.verdict == "unsure" and debt.how == "local" and via is not None and via.frame.module.is_product
-    )
+    """A figure or store that the product opens and closes itself: no test can mend the paths on which it does not."""
+    via, lasting = debt.obligation.via, debt.obligation.resource.registry
+    inside = via is not None and via.frame.module.is_product and lasting
+    return inside and debt.verdict == "unsure" and debt.how == "local"
 
 
 def _goes_with_its_whole(debt: Debt) -> bool:
