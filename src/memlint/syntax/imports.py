@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+# every way to begin begins with a character of its own, so that the search runs from one such character to the next
 _TOKEN = re.compile(
     r"""
-    (?P<quotes>\"\"\"|''')[\s\S]*?(?P=quotes)
-  | ^(?P<indent>[ \t]*)(?:
+    \"\"\"[\s\S]*?\"\"\"
+  | '''[\s\S]*?'''
+  | \n(?P<indent>[ \t]*)(?:
         (?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)(?:\((?P<bases>[^()]*)\)[ ]*:)?
       | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
       | import[ ]+(?P<plain>[^\n;]*)
@@ -25,9 +27,10 @@ _TOKEN = re.compile(
       | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
       | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
     )
-  | \b(?P<how>_?importorskip|import_module|__import__|import_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
+  | i(?<!\wi)(?:mport(?P<skips>orskip)|mport_module|mport_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
+  | _(?<!\w_)(?:import(?P<hidden_skips>orskip)|_import__)\(\s*["'](?P<hidden>[\w.]+)["']
     """,
-    re.MULTILINE | re.VERBOSE,
+    re.VERBOSE,
 )
 # a condition that asks whether something is there, or for the system: true where what it guards can be imported
 _ON_PRESENCE = re.compile(
@@ -106,19 +109,19 @@ class _Reader:
 
     def read(self) -> Scan:
         """Go through the tokens in order."""
-        for match in _TOKEN.finditer(self.text):
-            if match["quotes"]:
+        for match in _TOKEN.finditer(f"\n{self.text}"):
+            called = match["called"] or match["hidden"]
+            if called:
+                self.call(called, match.start() - 1, bool(match["skips"] or match["hidden_skips"]))
                 continue
-            self.line_of(match.start())
-            if match["called"]:
-                skips = match["how"].endswith("importorskip") and self.is_at_top(match.start())
-                called = Imported(self._line, 0, match["called"], optional=True, skips=skips)
-                self.take([called], self.indent_at(match.start()))
-                continue
+            if match["indent"] is None:
+                continue  # a string
+            start = match.start("indent") - 1
+            self.line_of(start)
             indent = len(match["indent"].expandtabs())
-            self.close(indent, match.start())
+            self.close(indent, start)
             if match["kind"]:
-                self.enter(match, indent)
+                self.enter(match, indent, start)
             elif match["typing"]:
                 self.open.append(_Open(indent, "typing"))
             elif match["condition"]:
@@ -129,6 +132,12 @@ class _Reader:
                 self.take(list(_imported(match, self._line)), None)
         self.close(0, len(self.text))
         return Scan(tuple(self.eager), tuple(self.scopes), self.bases)
+
+    def call(self, module: str, offset: int, skips: bool) -> None:
+        """Take a call that imports a module."""
+        self.line_of(offset)
+        skips = skips and self.is_at_top(offset)
+        self.take([Imported(self._line, 0, module, optional=True, skips=skips)], self.indent_at(offset))
 
     def line_of(self, offset: int) -> None:
         """Count lines up to an offset."""
@@ -153,7 +162,7 @@ class _Reader:
             if block.scope is not None:
                 block.scope.end = offset
 
-    def enter(self, match: re.Match[str], indent: int) -> None:
+    def enter(self, match: re.Match[str], indent: int, start: int) -> None:
         """Open a function or a class."""
         name = match["name"]
         if match["kind"] == "class":
@@ -162,7 +171,7 @@ class _Reader:
             self.open.append(_Open(indent, "class", name))
             return
         owner = next((block.name for block in reversed(self.open) if block.kind == "class"), "")
-        scope = Scope(name, owner, self._line, match.start())
+        scope = Scope(name, owner, self._line, start)
         self.scopes.append(scope)
         self.open.append(_Open(indent, "def", name, scope))
 
