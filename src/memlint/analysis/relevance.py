@@ -56,15 +56,21 @@ class _Definition(NamedTuple):
     large: bool = False
 
 
+class _Heir(NamedTuple):
+    """A class with the last names in its bases, or another name for what may be one."""
+
+    name: str
+    bases: frozenset[str]
+    is_class: bool
+
+
 class _Summary(NamedTuple):
     definitions: tuple[_Definition, ...]
     imports: tuple[f.Import, ...]
     classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
     outermost: frozenset[int]  # lines of the functions that no other function holds
     bound: frozenset[str] | None  # bare names that may mean something global; None for any
-    heritage: tuple[
-        tuple[str, frozenset[str], bool], ...
-    ]  # what may be a class, names it may derive from, is one
+    heritage: tuple[_Heir, ...]
 
 
 class Relevance:
@@ -453,7 +459,7 @@ def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], fr
             yield cls.name, frozenset(bases), frozenset(methods)
 
 
-def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], bool]]:
+def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[_Heir]:
     """Classes outside of functions with the last names in their bases, and the names given to what may be a class."""
     for statement in body:
         if isinstance(statement, f.ClassDef):
@@ -461,17 +467,17 @@ def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], b
             named = (
                 node.path for base in cls.bases for node in traverse.walk(base) if isinstance(node, f.Name)
             )
-            yield cls.name, frozenset(path.rpartition(".")[2] for path in named), True
+            yield _Heir(cls.name, frozenset(path.rpartition(".")[2] for path in named), True)
             yield from _heritage(cls.body)
         elif isinstance(statement, f.Import):
             for local, name in statement.bindings:
                 if local != name:
-                    yield local, frozenset({name}), False
+                    yield _Heir(local, frozenset({name}), False)
         elif isinstance(statement, f.Assign) and isinstance(statement.value, f.Name):
             base = frozenset({statement.value.path.rpartition(".")[2]})
             for target in statement.targets:
                 if isinstance(target, f.Name):
-                    yield target.path, base, False
+                    yield _Heir(target.path, base, False)
         else:
             for inner in traverse.blocks(statement):
                 yield from _heritage(inner)

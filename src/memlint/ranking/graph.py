@@ -28,6 +28,8 @@ _DEPTH = 3  # calls from a test to what imports or starts something
 REWRITTEN = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _COMPILED = (".so", ".pyd")  # endings of extension modules
 _MOST_FOLLOWED = 300  # files of one unmeasured library
+_MOST_LOADED = 100  # sets of measured modules whose parts are kept
+_MOST_RESOLVED = 50_000  # imports whose meaning is kept
 _COMMON = 4  # a method of a name that so many classes have says nothing
 # what containers, strings and files have: ``x.get()`` is no call of a product's function of that name
 _BUILTIN_METHODS = frozenset(
@@ -115,6 +117,7 @@ class ImportGraph:
         self._weighed: dict[int, Own] = {}
         self._resolved: dict[tuple[str, Imported, str], Resolved] = {}
         self._loaded: dict[int, Footprint] = {}
+        self._bytes: dict[int, int] = {}
         self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
@@ -248,6 +251,8 @@ class ImportGraph:
             key = (folder, item, library)
             known = self._resolved.get(key)
             if known is None:
+                if len(self._resolved) >= _MOST_RESOLVED:
+                    self._resolved.clear()
                 known = self._resolved[key] = self._resolve(path, item, library)
             files.update(known.files)
             modules |= known.modules
@@ -356,11 +361,15 @@ class ImportGraph:
 
     def module_bytes(self, modules: int) -> int:
         """Bytes above a bare interpreter of a set of measured modules."""
-        return self.loaded(modules).bytes
+        if modules not in self._bytes:
+            self._bytes[modules] = self.footprints.footprint(self.module_names(modules)).bytes
+        return self._bytes[modules]
 
     def loaded(self, modules: int) -> Footprint:
         """What importing a set of measured modules costs; most files of a suite import the same ones."""
         if modules not in self._loaded:
+            if len(self._loaded) >= _MOST_LOADED:
+                self._loaded.clear()
             self._loaded[modules] = self.footprints.footprint(self.module_names(modules))
         return self._loaded[modules]
 
