@@ -300,7 +300,10 @@ class Evaluator(CallEvaluation):
         keys: tuple[Value, ...] | None = None
         value = element
         if node.value is not None:
-            value, keys = self.eval(node.value, inner), (element,)
+            one = (
+                isinstance(node.element, f.Name) and node.value == node.element
+            )  # a key that is its own value
+            value, keys = self.eval(node.value, inner), () if one else (element,)
             element = Sequence("tuple", (element, value), Num(2, 2), join([element, value]))
         value = _without_outer(value, frame)
         if node.kind == "generator":
