@@ -484,7 +484,8 @@ class Flow(Holdings):
                 if (leaving := getattr(entering, way)) is not None:
                     leaving.settle(closed)
             exits.take(entering)
-            closes = frozenset(o for o in held if o.resource.with_ == "releases" or closing_inside(manager))
+            # what a table calls unusable in a with statement is evidently of another version here
+            closes = frozenset(o for o in held if o.resource.with_ != "nothing" or closing_inside(manager))
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)

@@ -148,8 +148,9 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
         _closed_when_forgotten(debt)
         or _only_unreaped(debt)
         or _within_product(debt)
+        or _of_the_whole_process(debt)
         or _lacks_pipes_only(debt)
-        or _goes_with_its_process(debt, code, ctx)
+        or _goes_with_its_process(debt, ctx)
         or _goes_with_its_whole(debt)
     ):
         return Confidence.LOW
@@ -169,25 +170,32 @@ def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
     return confidence
 
 
-def _goes_with_its_process(debt: Debt, code: str, ctx: Context) -> bool:
-    """A handle, connection or server of a function that a process of its own runs: ``Process(target=work)``."""
-    if (
-        not code.startswith(("MEM404", "MEM5"))
-        or debt.body.role not in {"helper", "test"}
-        or debt.body.owner is not None
-    ):
+def _goes_with_its_process(debt: Debt, ctx: Context) -> bool:
+    """A handle, connection or group of a function that a process of its own runs: ``Process(target=work)``,
+    ``mp.spawn(work)``.
+    """
+    rule = debt.obligation.resource.rule
+    if not rule.startswith(("MEM404", "MEM405", "MEM5")) or debt.body.owner is not None:
+        return False
+    if debt.body.role not in {"helper", "test"}:
         return False
     name = debt.body.function.name
-    for module in ctx.project.mentioning(name):
-        if not says(module.facts, "target"):
-            continue
-        for other in ctx.suite.of(module).bodies:
-            for node, _, _ in calls(f.body_of(other.function)) if says(other.function, name) else ():
-                callee = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
-                targets = [arg.value for arg in node.args if arg.keyword == "target"]
-                if callee.endswith("Process") and f.Name(name) in targets:
-                    return True
-    return False
+    return any(
+        _is_run_by_a_process(node, name)
+        for module in ctx.project.mentioning(name)
+        for other in ctx.suite.of(module).bodies
+        if says(other.function, name)
+        for node, _, _ in calls(f.body_of(other.function))
+    )
+
+
+def _is_run_by_a_process(node: f.Call, name: str) -> bool:
+    path = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
+    last = path.rpartition(".")[2]
+    if "spawn" in last:
+        return any(arg.value == f.Name(name) for arg in node.args[:1])
+    targets = [arg.value for arg in node.args if arg.keyword == "target"]
+    return last.endswith("Process") and f.Name(name) in targets
 
 
 def _closed_when_forgotten(debt: Debt) -> bool:
@@ -209,6 +217,12 @@ def _only_unreaped(debt: Debt) -> bool:
     ends = debt.obligation.resource.release
     reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
     return debt.verdict == "unsure" and debt.fails_only and reaping and debt.obligation.told_to_end
+
+
+def _of_the_whole_process(debt: Debt) -> bool:
+    """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
+    made = debt.obligation.resource.name.startswith("torch.distributed")
+    return made and debt.body.role == "helper" and debt.how == "local"
 
 
 def _within_product(debt: Debt) -> bool:
