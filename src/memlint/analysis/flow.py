@@ -484,8 +484,11 @@ class Flow(Holdings):
                 if (leaving := getattr(entering, way)) is not None:
                     leaving.settle(closed)
             exits.take(entering)
-            # what a table calls unusable in a with statement is evidently of another version here
-            closes = frozenset(o for o in held if o.resource.with_ != "nothing" or closing_inside(manager))
+            closes = frozenset(
+                o
+                for o in held
+                if o.resource.with_ == "releases" or closing_inside(manager) or _is_entered(manager, o)
+            )
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)
@@ -514,6 +517,13 @@ class Flow(Holdings):
 
 
 # --- small questions --------------------------------------------------------------------------------------------------
+
+
+def _is_entered(manager: f.Expr, obligation: Obligation) -> bool:
+    """What a table calls unusable in a with statement, entered itself: evidently it is of another version here."""
+    inner = manager.value if isinstance(manager, f.Await) else manager
+    itself = isinstance(inner, f.Name) or (isinstance(inner, f.Call) and inner.at == obligation.at)
+    return itself and obligation.resource.with_ == "unusable"
 
 
 def closing_inside(node: f.Expr) -> bool:

@@ -222,7 +222,7 @@ def _only_unreaped(debt: Debt) -> bool:
 def _of_the_whole_process(debt: Debt) -> bool:
     """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
     made = debt.obligation.resource.name.startswith("torch.distributed")
-    return made and debt.body.role == "helper" and debt.how == "local"
+    return made and debt.verdict == "never" and debt.body.role == "helper" and debt.how == "local"
 
 
 def _within_product(debt: Debt) -> bool:
