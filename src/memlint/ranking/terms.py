@@ -72,9 +72,7 @@ class FileTerms:
     rewritten: int = 0  # source of other test modules and conftests that come with it
     compiled: int = 0  # files of the product's extension modules that are loaded
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
-    libraries: tuple[
-        str, ...
-    ] = ()  # unmeasured ones whose source ``first_party`` and ``compiled`` count, too
+    libraries: tuple[str, ...] = ()  # unmeasured: ``first_party`` and ``compiled`` count their files, too
     skipped: str = ""  # the missing library without which the whole file is skipped
 
 
