@@ -8,7 +8,7 @@ from itertools import pairwise
 from memlint.culprit.growth import EXPLAINED, fewest, spread
 from memlint.culprit.lasting import MANY_MODULES
 from memlint.culprit.ledger import Ledger, Line
-from memlint.culprit.passing import FAILED, collected_failures, loans
+from memlint.culprit.passing import FAILED, loans, outlasting_failures
 from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size, tests_of
 from memlint.model import Cause, CauseKind
 
@@ -57,7 +57,7 @@ def _keepers(ledger: Ledger, worth: int) -> list[int]:
     kept = [0 if line.new_modules >= MANY_MODULES else line.kept - line.output for line in lines]
     for loan in loans(ledger, worth):
         kept[loan.taken] = kept[loan.returned] = 0
-    for index in collected_failures(ledger, worth):
+    for index in outlasting_failures(ledger, worth):
         kept[index] = 0
     if lines and lines[-1].outcome in FAILED and lines[-1].kept >= worth:
         kept[-1] = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memlint.culprit.ledger import Ledger
-from memlint.culprit.passing import collected_failures
+from memlint.culprit.passing import COLLECTOR, outlasting_failures
 from memlint.culprit.wording import SHOWN, cause, file_of, quoted, size
 from memlint.model import Cause, CauseKind, MeasuredImport
 
@@ -69,9 +69,10 @@ def captured_output(ledger: Ledger, worth: int) -> Iterator[Cause]:
 def garbage(ledger: Ledger, worth: int) -> Iterator[Cause]:
     """Objects in cycles that nobody needs, alive until the garbage collector looks."""
     found = ledger.stages.garbage_bytes or 0
-    found -= sum(ledger.lines[index].kept for index in collected_failures(ledger, worth))
+    failures = outlasting_failures(ledger, worth)
+    found -= sum(ledger.lines[index].kept for index, who in failures.items() if who == COLLECTOR)
     if found >= worth:
-        said = (f"gc.collect() at the end gave back {size(found)}",)
+        said = (f"{COLLECTOR} gave back {size(found)}",)
         rows = _largest_keepers(ledger)
         yield cause(CauseKind.GARBAGE, ledger.unit.name, found, rows, said)
 

@@ -63,6 +63,16 @@ class Ledger:
         return max(0, peak - floor)
 
     @property
+    def given_back_at_end(self) -> int:
+        """Resident memory that went between the end of the last test and that of the session."""
+        last, finish = self._last, self.stages.finish_bytes
+        return 0 if last is None or finish is None else max(0, last - finish)
+
+    @property
+    def _last(self) -> int | None:
+        return next((t.after_bytes for t in reversed(self.unit.tests) if t.after_bytes is not None), None)
+
+    @property
     def growth(self) -> int | None:
         """Resident memory added from the first test to the last, garbage and free pages included."""
         first = self.stages.collection_bytes
@@ -70,7 +80,7 @@ class Ledger:
             first = next((t.before_bytes for t in self.unit.tests if t.before_bytes is not None), None)
         last = self.stages.finish_bytes
         if last is None:
-            last = next((t.after_bytes for t in reversed(self.unit.tests) if t.after_bytes is not None), None)
+            last = self._last
         return None if first is None or last is None else last - first
 
     @property

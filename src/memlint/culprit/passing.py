@@ -13,6 +13,8 @@ ALIKE = 0.5  # of the heaviest: tests above it are culprits beside it
 NEARLY_ALL = 0.8  # of what a test took
 MATCH = 0.3  # by so much may what is given back differ from what was kept
 FAILED = frozenset({"failed", "error"})
+SESSION_END = "the end of the session"
+COLLECTOR = "gc.collect() at the end"
 
 
 def single_heavy(ledger: Ledger, worth: int) -> Iterator[Cause]:
@@ -104,9 +106,9 @@ def failing_locals(ledger: Ledger, worth: int) -> Iterator[Cause]:
     rows = [loan for loan in loans(ledger, worth) if lines[loan.taken].outcome in FAILED]
     said = [f"{lines[r.taken].nodeid} failed; {lines[r.returned].nodeid} gave it back" for r in rows[:3]]
     held = {loan.taken: loan.bytes for loan in rows}
-    for index in collected_failures(ledger, worth):
+    for index, who in outlasting_failures(ledger, worth).items():
         held[index] = lines[index].kept
-        said.append(f"{lines[index].nodeid} failed; gc.collect() at the end gave it back")
+        said.append(f"{lines[index].nodeid} failed; {who} gave it back")
     if lines and lines[-1].outcome in FAILED and lines[-1].kept >= worth:
         held.setdefault(len(lines) - 1, lines[-1].kept)
         said.append(f"{lines[-1].nodeid} failed last; its traceback lives to the end of the session")
@@ -125,16 +127,21 @@ def failing_locals(ledger: Ledger, worth: int) -> Iterator[Cause]:
         )
 
 
-def collected_failures(ledger: Ledger, worth: int) -> list[int]:
-    """Positions of failed tests whose locals no later test gave back, but the garbage collector at the end."""
-    garbage = ledger.stages.garbage_bytes or 0
+def outlasting_failures(ledger: Ledger, worth: int) -> dict[int, str]:
+    """Positions of failed tests whose locals no later test gave back, and what did: ``SESSION_END`` or ``COLLECTOR``.
+
+    Python 3.12 keeps the last traceback reachable (``sys.last_exc``) until pytest's session lets go of it.
+    """
+    given_back = {SESSION_END: ledger.given_back_at_end, COLLECTOR: ledger.stages.garbage_bytes or 0}
     lent = {loan.taken for loan in loans(ledger, worth)}
-    out = []
+    out = {}
     for index, line in enumerate(ledger.lines):
-        kept_on = line.outcome in FAILED and line.kept >= worth and index not in lent
-        if kept_on and line.kept * (1 - MATCH) <= garbage:
-            garbage -= line.kept
-            out.append(index)
+        if line.outcome not in FAILED or line.kept < worth or index in lent:
+            continue
+        who = next((name for name, held in given_back.items() if line.kept * (1 - MATCH) <= held), None)
+        if who is not None:
+            given_back[who] -= line.kept
+            out[index] = who
     return out
 
 
