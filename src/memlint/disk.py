@@ -19,12 +19,12 @@ def exists(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file; see ``exists``."""
-    return os.path.isfile(path)  # noqa: PTH113
+    return os.path.isfile(path)  # noqa: PTH113, likewise
 
 
 def is_dir(path: Path) -> bool:
     """Whether there is such a folder; see ``exists``."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)  # noqa: PTH112, likewise
 
 
 class RealDisk:

@@ -195,9 +195,8 @@ class Flow(Holdings):
                 return state
         held = self.visit(node.value, state, run)
         if isinstance(node.value, f.IfExp) and isinstance(node.value.test, f.Name):
-            flag = (
-                node.value.test.path
-            )  # ``file = open(path) if new else given``, and later ``if new: file.close()``
+            # ``file = open(path) if new else given``, and later ``if new: file.close()``
+            flag = node.value.test.path
             run.signs[flag] = run.signs.get(flag, NOTHING) | self.at_span(node.value.body, held)
         for target in node.targets:
             if isinstance(target, f.Seq) and len(held) > 1:
