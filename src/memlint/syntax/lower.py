@@ -10,7 +10,7 @@ import libcst as cst
 
 from memlint import facts as f
 from memlint.syntax.positions import Positions
-from memlint.syntax.walk import TEXT_KEPT, Lowered, Scope, Walk, negated, text_of
+from memlint.syntax.walk import TEXT_KEPT, Header, Lowered, Walk, negated, text_of
 
 _OPERATORS: dict[Any, str] = {
     cst.Add: "+",
@@ -210,37 +210,15 @@ class Lowering(Walk):
         return f.Match(line, subject, tuple(cases))
 
     def _function(self, node: cst.FunctionDef, line: int) -> f.Stmt:
-        at = self.statement_at
-        outer_scope, outer_mentions = self.scope, self.mentioned
-        outer_largest, outer_in = self.largest, self.in_function
-        self.mentioned, self.largest = set(), 0.0
+        return self.function(line, lambda: self._header(node), lambda: self.block(node.body))
+
+    def _header(self, node: cst.FunctionDef) -> Header:
+        name = node.name.value
         decorators = tuple(self._decorator(decorator) for decorator in node.decorators)
-        self.bind(node.name.value)
+        self.bind(name)
         params = self.params(node.params)
         returns = self.expr(node.returns.annotation) if node.returns is not None else None
-        self.scope, self.in_function = Scope(), True
-        self.scope.binds.update(param.name for param in params)
-        body = self.block(node.body)
-        scope, mentions, largest = self.scope, self.mentioned, self.largest
-        self.scope, self.mentioned = outer_scope, outer_mentions
-        self.largest, self.in_function = max(outer_largest, largest), outer_in
-        outer_mentions |= mentions
-        function = f.Function(
-            node.name.value,
-            params,
-            decorators,
-            returns,
-            node.asynchronous is not None,
-            scope.yields,
-            line,
-            decorators[0][1] if decorators else line,
-            at[2],
-            " ".join(sorted(mentions)),
-            largest,
-            tuple(sorted(scope.binds - scope.declared)),
-            f.encode_body(body),
-        )
-        return f.FunctionDef(line, function)
+        return Header(name, params, decorators, returns, node.asynchronous is not None)
 
     def _decorator(self, node: cst.Decorator) -> tuple[f.Expr, int]:
         line = self.take("decorator", node.decorator)[0]
@@ -253,10 +231,7 @@ class Lowering(Walk):
         bases = tuple(self.expr(base.value) for base in node.bases)
         for keyword in node.keywords:
             self.expr(keyword.value)
-        outer = self.scope
-        self.scope = Scope()
-        body = self.block(node.body)
-        self.scope = outer
+        body = self.scoped(lambda: self.block(node.body))
         first = decorators[0][1] if decorators else line
         return f.ClassDef(line, f.Class(node.name.value, bases, decorators, line, first, at[2], body))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from memlint import facts as f
 from memlint.syntax.positions import Columns
-from memlint.syntax.walk import Scope, Walk, negated, text_of
+from memlint.syntax.walk import Header, Walk, negated, text_of
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -176,37 +176,14 @@ class QuickLowering(Walk):
         return f.Match(line, subject, tuple(cases))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, line: int) -> f.Stmt:
-        at = self.statement_at
-        outer_scope, outer_mentions = self.scope, self.mentioned
-        outer_largest, outer_in = self.largest, self.in_function
-        self.mentioned, self.largest = set(), 0.0
+        return self.function(line, lambda: self._header(node), lambda: self.block(node.body))
+
+    def _header(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Header:
         decorators = self._decorators(node)
         self.bind(node.name)
         params = self.params(node.args)
         returns = self.optional(node.returns)
-        self.scope, self.in_function = Scope(), True
-        self.scope.binds.update(param.name for param in params)
-        body = self.block(node.body)
-        scope, mentions, largest = self.scope, self.mentioned, self.largest
-        self.scope, self.mentioned = outer_scope, outer_mentions
-        self.largest, self.in_function = max(outer_largest, largest), outer_in
-        outer_mentions |= mentions
-        function = f.Function(
-            node.name,
-            params,
-            decorators,
-            returns,
-            isinstance(node, ast.AsyncFunctionDef),
-            scope.yields,
-            line,
-            decorators[0][1] if decorators else line,
-            at[2],
-            " ".join(sorted(mentions)),
-            largest,
-            tuple(sorted(scope.binds - scope.declared)),
-            f.encode_body(body),
-        )
-        return f.FunctionDef(line, function)
+        return Header(node.name, params, decorators, returns, isinstance(node, ast.AsyncFunctionDef))
 
     def _decorators(self, node: Any) -> tuple[tuple[f.Expr, int], ...]:
         return tuple([(self.expr(decorator), decorator.lineno) for decorator in node.decorator_list])
@@ -218,10 +195,7 @@ class QuickLowering(Walk):
         bases = tuple([self.expr(base) for base in map(_unstarred, node.bases)])
         for keyword in node.keywords:
             self.expr(keyword.value)
-        outer = self.scope
-        self.scope = Scope()
-        body = self.members(node.body)
-        self.scope = outer
+        body = self.scoped(lambda: self.members(node.body))
         first = decorators[0][1] if decorators else line
         return f.ClassDef(line, f.Class(node.name, bases, decorators, line, first, at[2], body))
 

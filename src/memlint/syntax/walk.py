@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from memlint import facts as f
@@ -44,6 +45,16 @@ class Scope:
         self.yields = False
 
 
+class Header(NamedTuple):
+    """What a function says before its body."""
+
+    name: str
+    params: tuple[f.Param, ...]
+    decorators: tuple[tuple[f.Expr, int], ...]  # with their lines
+    returns: f.Expr | None
+    is_async: bool
+
+
 class Walk:
     """What the function being lowered has mentioned and bound so far, and what the file has of note."""
 
@@ -59,6 +70,48 @@ class Walk:
     def lowered(self, body: tuple[f.Stmt, ...]) -> Lowered:
         """The facts of a whole file, whose statements have been lowered."""
         return Lowered(body, " ".join(sorted(self.mentioned)), tuple(sorted(self.notable)))
+
+    def function(
+        self, line: int, header: Callable[[], Header], body: Callable[[], tuple[f.Stmt, ...]]
+    ) -> f.FunctionDef:
+        """A function at ``line``.
+
+        What its header mentions is mentioned by it, though bound outside; its body has a scope of its own.
+        """
+        end_line = self.statement_at[2]
+        outside = self.mentioned, self.largest, self.scope, self.in_function
+        self.mentioned, self.largest = set(), 0.0
+        head = header()
+        self.scope, self.in_function = Scope(), True
+        self.scope.binds.update(param.name for param in head.params)
+        statements = body()
+        mentioned, largest, scope = self.mentioned, self.largest, self.scope
+        self.mentioned, self.largest, self.scope, self.in_function = outside
+        self.mentioned |= mentioned
+        self.largest = max(self.largest, largest)
+        function = f.Function(
+            head.name,
+            head.params,
+            head.decorators,
+            head.returns,
+            head.is_async,
+            scope.yields,
+            line,
+            head.decorators[0][1] if head.decorators else line,
+            end_line,
+            " ".join(sorted(mentioned)),
+            largest,
+            tuple(sorted(scope.binds - scope.declared)),
+            f.encode_body(statements),
+        )
+        return f.FunctionDef(line, function)
+
+    def scoped(self, body: Callable[[], tuple[f.Stmt, ...]]) -> tuple[f.Stmt, ...]:
+        """The statements of a class, whose names are bound in it alone."""
+        outside, self.scope = self.scope, Scope()
+        statements = body()
+        self.scope = outside
+        return statements
 
     def bind(self, name: str) -> None:
         """Record that the current scope binds ``name``."""
