@@ -1,14 +1,12 @@
-"""Operators on abstract values: numbers, shapes, sequences, texts and paths."""
+"""Operators on abstract values: numbers, shapes and sequences."""
 
 from __future__ import annotations
 
 import math
-import posixpath
-import re
-from collections.abc import Sequence as Items
 
 from msgspec.structs import replace
 
+from memlint.analysis import texts
 from memlint.analysis.values import (
     INFINITE,
     ONE,
@@ -25,7 +23,6 @@ from memlint.analysis.values import (
     Value,
     join,
     product,
-    total,
 )
 
 _LARGEST = 1e300
@@ -38,6 +35,8 @@ def binary(op: str, left: Value, right: Value) -> Value:
     """``left op right``."""
     if isinstance(left, Num) and isinstance(right, Num):
         return _numbers(op, left, right)
+    if op == "%" and isinstance(left, Literal) and isinstance(left.value, str):
+        return texts.percent(left, right)
     if isinstance(left, Data) or isinstance(right, Data):
         return _data(op, left, right)
     if op == "*":
@@ -45,9 +44,7 @@ def binary(op: str, left: Value, right: Value) -> Value:
     if op == "+":
         return _add(left, right)
     if op == "/" and isinstance(left, (PathValue, Choice)):
-        return join_path(left, right)
-    if op == "%" and isinstance(left, Literal) and isinstance(left.value, str):
-        return UNKNOWN
+        return texts.join_path(left, right)
     return UNKNOWN
 
 
@@ -144,7 +141,7 @@ def _add(left: Value, right: Value) -> Value:
             return Sequence(left.kind, None, None, element)
         return Sequence(left.kind, None, left.length + right.length, element)
     if _texts(left) and (_texts(right) or right is UNKNOWN):
-        return concatenate_text([left, right])
+        return texts.concatenate([left, right])
     return UNKNOWN
 
 
@@ -152,133 +149,6 @@ def _texts(value: Value) -> bool:
     return isinstance(value, (PathValue, Choice)) or (
         isinstance(value, Literal) and isinstance(value.value, str)
     )
-
-
-def concatenate_text(parts: Items[Value]) -> Value:
-    """An f-string or a sum of strings: a path when it begins with one, a literal when all is known."""
-    if not parts:
-        return Literal("", 0)
-    varied = [position for position, part in enumerate(parts) if isinstance(part, Choice)]
-    if varied:
-        return _each_choice(parts, varied)
-    head = parts[0]
-    rest = [_as_text(part) for part in parts[1:]]
-    tail = "".join(text for text in rest if text is not None) if None not in rest else None
-    if isinstance(head, PathValue):
-        text = head.text + tail if head.text is not None and tail is not None else None
-        return PathValue(head.base, text, True)
-    first = _as_text(head)
-    if first is None:
-        return _text_of_length(parts)
-    if "://" in first and len(parts) > 1 and isinstance(parts[1], PathValue):
-        return PathValue(parts[1].base, None, True)  # "sqlite:///" and a path
-    if tail is None:
-        base = _base(first)
-        return PathValue(base, None, True) if base else _text_of_length(parts)
-    return Literal((first + tail)[:200], len(first + tail))
-
-
-_KERNEL = ("/proc/", "/sys/")
-_LOCAL = re.compile(
-    r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1?\])"
-)  # a server that the suite runs
-
-
-def _base(beginning: str) -> str:
-    """What is known of a path by its first characters; "" where the host or all is open."""
-    if beginning.startswith(_KERNEL):
-        return "tmp"  # the kernel's files are small
-    if beginning.startswith("/vsi"):
-        return ""  # a file system of GDAL's over what follows
-    if "://" in beginning:
-        return "" if beginning.endswith("://") or _LOCAL.match(beginning) else "url"
-    return "absolute" if beginning.startswith("/") else ""
-
-
-def _each_choice(parts: Items[Value], varied: list[int]) -> Value:
-    """The texts that one varying part gives; with several the combinations are too many to follow."""
-    if len(varied) > 1:
-        return concatenate_text([UNKNOWN if isinstance(part, Choice) else part for part in parts])
-    position = varied[0]
-    part = parts[position]
-    assert isinstance(part, Choice)
-    before, after = list(parts[:position]), list(parts[position + 1 :])
-    return join([concatenate_text([*before, option, *after]) for option in part.options])
-
-
-def _text_of_length(parts: Items[Value]) -> Value:
-    """A text whose characters are not known but whose length is."""
-    lengths: list[Num] = []
-    for part in parts:
-        text = _as_text(part)
-        length = Num(len(text), len(text)) if text is not None else digits(part)
-        if isinstance(part, Data) and part.kind == "str":
-            length = part.bytes
-        if length is None:
-            return UNKNOWN
-        lengths.append(length)
-    size = total(lengths)
-    return Data("str", "builtins.str", size, (size,), 1.0) if size is not None else UNKNOWN
-
-
-def digits(value: Value) -> Num | None:
-    """The characters of a number written out."""
-    if not isinstance(value, Num) or not (abs(value.low) <= 1e15 and abs(value.high) <= 1e15):
-        return None  # also of nan, which is neither
-    lengths = [len(str(int(number))) for number in (value.low, value.high)]
-    return Num(min(lengths), max(lengths))
-
-
-def _as_text(value: Value) -> str | None:
-    if isinstance(value, Literal) and isinstance(value.value, str) and len(value.value) == value.length:
-        return value.value
-    if isinstance(value, Num) and value.exact and float(value.low).is_integer() and abs(value.low) < 1e15:
-        return str(int(value.low))
-    return None
-
-
-def as_path(value: Value) -> PathValue | None:
-    """The path that a string or path value is."""
-    if isinstance(value, PathValue):
-        return value
-    if isinstance(value, Literal) and isinstance(value.value, str):
-        text = value.value if len(value.value) == value.length else None
-        if text is None:
-            return PathValue("cwd", None)
-        if "://" in text:
-            return PathValue("url", text)
-        return PathValue("absolute" if text.startswith(("/", "~")) or text[1:3] == ":\\" else "cwd", text)
-    return None
-
-
-def join_path(base: Value, *parts: Value) -> Value:
-    """``base / part`` and ``os.path.join``."""
-    whole = [base, *parts]
-    varied = [position for position, part in enumerate(whole) if isinstance(part, Choice)]
-    if len(varied) > 1:  # the combinations are too many to follow
-        return join_path(
-            *(UNKNOWN if position in varied[1:] else part for position, part in enumerate(whole))
-        )
-    for position in varied:
-        varying = whole[position]
-        assert isinstance(varying, Choice)
-        before, after = whole[:position], whole[position + 1 :]
-        return join([join_path(*before, option, *after) for option in varying.options])
-    path = as_path(base)
-    if path is None:
-        return UNKNOWN
-    text = path.text
-    for part in parts:
-        more = as_path(part)
-        if more is not None and more.base == "absolute":
-            path, text = more, more.text
-        elif text is None or more is None or more.text is None:
-            if text is not None and path.base == "absolute" and f"{text}/".startswith(_KERNEL):
-                path = PathValue("tmp", None, path.is_string)  # the kernel's files are small
-            text = None
-        else:
-            text = posixpath.normpath(posixpath.join(text, more.text))
-    return PathValue(path.base, text, path.is_string)
 
 
 # --- arrays ---------------------------------------------------------------------------------------------------------

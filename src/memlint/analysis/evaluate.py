@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from memlint import facts as f
-from memlint.analysis import arithmetic
+from memlint.analysis import arithmetic, texts
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import expressions, place_of
@@ -386,7 +386,7 @@ class Evaluator(CallEvaluation):
 
     def _fstring(self, node: f.FString, frame: Frame) -> Value:
         parts = [self.eval(part, frame) for part in node.parts]
-        return arithmetic.concatenate_text(parts)
+        return texts.concatenate(parts)
 
 
 def _is_slice(value: Value) -> bool:

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Any
 
-from memlint.analysis import arithmetic
+from memlint.analysis import arithmetic, texts
 from memlint.analysis.arrays import ARRAY_MODELS
 from memlint.analysis.frames import FRAME_MODELS
 from memlint.analysis.iterators import ITERATOR_MODELS, iterate
@@ -192,27 +192,31 @@ def _str(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value |
     if isinstance(value, PathValue):
         return PathValue(value.base, value.text, True)
     if isinstance(value, Num):
-        text = arithmetic.concatenate_text([Literal("", 0), value])
+        text = texts.concatenate([Literal("", 0), value])
         return text if text is not UNKNOWN else None
     return value if isinstance(value, Literal) else None
+
+
+def _format(_: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
+    return texts.formatted(receiver, args, keywords)
 
 
 def _path(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     if not args:
         return PathValue("cwd", "")
-    joined = arithmetic.join_path(args[0], *args[1:])
+    joined = texts.join_path(args[0], *args[1:])
     return PathValue(joined.base, joined.text) if isinstance(joined, PathValue) else joined
 
 
 def _join(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     parts = args if not isinstance(receiver, PathValue) else [receiver, *args]
-    joined = arithmetic.join_path(parts[0], *parts[1:]) if parts else UNKNOWN
+    joined = texts.join_path(parts[0], *parts[1:]) if parts else UNKNOWN
     is_string = not isinstance(receiver, PathValue)  # os.path.join gives a text, Path.joinpath a path
     return PathValue(joined.base, joined.text, is_string) if isinstance(joined, PathValue) else joined
 
 
 def _dirname(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
-    path = arithmetic.as_path(args[0]) if args else None
+    path = texts.as_path(args[0]) if args else None
     if path is None or path.text is None:
         return UNKNOWN
     return PathValue(path.base, posixpath.dirname(path.text), True)
@@ -220,19 +224,19 @@ def _dirname(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) 
 
 def _same_path(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     value = args[0] if args else receiver
-    return arithmetic.as_path(value) or UNKNOWN
+    return texts.as_path(value) or UNKNOWN
 
 
 def _globbed(evaluator: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
     """Files of the repository that a pattern names."""
     joined = (
-        arithmetic.join_path(receiver, args[0])
+        texts.join_path(receiver, args[0])
         if isinstance(receiver, PathValue) and args
         else args[0]
         if args
         else UNKNOWN
     )
-    path = arithmetic.as_path(joined)
+    path = texts.as_path(joined)
     if path is None or path.text is None or path.base not in {"module", "cwd"}:
         return Iterator(None, PathValue(path.base, None, True) if path is not None else UNKNOWN)
     found = evaluator.project.disk.matches(path.text)
@@ -242,10 +246,10 @@ def _globbed(evaluator: Any, receiver: Value, args: list[Value], ___: dict[str, 
 
 
 def _with_name(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value:
-    path = arithmetic.as_path(receiver)
+    path = texts.as_path(receiver)
     if path is None or path.text is None or not args:
         return UNKNOWN
-    return arithmetic.join_path(PathValue(path.base, posixpath.dirname(path.text)), args[0])
+    return texts.join_path(PathValue(path.base, posixpath.dirname(path.text)), args[0])
 
 
 def _environment(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
@@ -394,6 +398,7 @@ MODELS: dict[str, Model] = {
     "numpy.prod": _prod,
     "numpy.int64": _integer,
     "builtins.str": _str,
+    "builtins.str.format": _format,
     "os.fspath": _str,
     "os.fsdecode": _str,
     "pathlib.Path": _path,

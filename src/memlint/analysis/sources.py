@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from memlint.analysis import arithmetic
+from memlint.analysis import texts
 from memlint.analysis.project import Disk, Module, Project
 from memlint.analysis.sites import Site
 from memlint.analysis.values import (
@@ -91,7 +91,7 @@ def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source
         return Source("other", "a buffer")
     if isinstance(value, (Sequence, Iterator)):
         return _weigh_several(value, module, disk, hops)
-    path = arithmetic.as_path(value)
+    path = texts.as_path(value)
     return _weigh_path(path, module, disk) if path is not None else OPAQUE
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from memlint import facts as f
-from memlint.analysis import arithmetic, traverse
+from memlint.analysis import texts, traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
@@ -238,7 +238,7 @@ def is_passing(source: Source, ctx: Context) -> bool:
         if callee in _COMMANDS:
             return True
         for arg in node.args:
-            path = arithmetic.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
+            path = texts.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
             if path is None or not _is_path(path, source.path):
                 continue
             if last in _REMOVING or last.startswith(_WRITERS):
@@ -252,7 +252,7 @@ def is_passing(source: Source, ctx: Context) -> bool:
 
 
 def _is_path(value: Value, text: str) -> bool:
-    path = arithmetic.as_path(value)
+    path = texts.as_path(value)
     return (
         path is not None
         and path.text is not None
@@ -290,7 +290,7 @@ def _writes_itself(site: Site, source: Source) -> bool:
         mode = text_of(other.args.get("mode", NONE)) or ""
         if mode[:1] not in {"w", "x", "a"} and not other.name.rpartition(".")[2].startswith(_WRITERS):
             continue
-        named = [arithmetic.as_path(value) for value in (other.receiver, *other.args.values())]
+        named = [texts.as_path(value) for value in (other.receiver, *other.args.values())]
         if any(path is not None and path.text == source.path for path in named):
             return True
     return False
@@ -377,7 +377,7 @@ def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     if reader.args.get("nrows", NONE) != NONE:
         return
-    named = arithmetic.as_path(reader.args.get("filepath_or_buffer", NONE)) or NONE
+    named = texts.as_path(reader.args.get("filepath_or_buffer", NONE)) or NONE
     source = weigh(named, reader.frame.module, ctx.project.disk)
     if source.known == "unknown" or (source.bytes or 0) > ctx.option("MEM101", "small-file"):
         message = f"the chunks of {source.text} are joined again: the whole file is in memory after all"
@@ -403,7 +403,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     fixture = ctx.fixture
     if fixture is not None and fixture.wide:
         return
-    what = arithmetic.as_path(site.args.get(load.source or "", NONE))
+    what = texts.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
     kept = _kept_by_class(ctx)
     if kept and ctx.body is not None and ctx.lifetimes.teardowns.let_go(ctx.body):

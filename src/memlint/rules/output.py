@@ -26,7 +26,8 @@ _CAPTURING = (
     "silence",
     "suppress",
 )
-_READ_BACK = frozenset({"readouterr", "capsys", "capfd", "caplog", "capsysbinary", "capfdbinary"})
+_READ_BACK = frozenset({"readouterr", "capsys", "capfd", "capsysbinary", "capfdbinary"})
+_LEVELLED = frozenset({"at_level", "set_level", "setLevel", "disable"})  # of a logger or of caplog
 _SUMMARY = 1000  # characters; numpy and pandas print a summary of what is larger
 
 
@@ -35,15 +36,16 @@ def captured_output(body: Body, ctx: Context) -> Iterator[Draft]:
     """A statement whose output in one test, in all iterations, is bulk."""
     if body.role not in {"test", "fixture", "setup"} or body.within is not None:
         return
-    if not _READ_BACK.isdisjoint(
-        [*traverse.words(body.function), *(param.name for param in body.function.params)]
-    ):
+    words = {*traverse.words(body.function), *(param.name for param in body.function.params)}
+    if words & _READ_BACK:
         return
     limit = ctx.option("MEM606", "min-bytes")
     seen: set[tuple[str, f.Span]] = set()
     for site, size, outer in _outputs(ctx.suite.evaluate(body).sites, ONE, None):
         if size < limit or _elsewhere(body, outer or site):
             continue
+        if site.name.startswith("logging.") and words & _LEVELLED:
+            continue  # the records may be dropped
         inner_here = site.frame.module is ctx.module
         at = site.at if outer is None or inner_here else outer.at
         if (site.name, at) in seen:
