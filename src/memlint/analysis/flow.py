@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memlint import facts as f
+from memlint.analysis.assumptions import Assumption
 from memlint.analysis.expectations import (
     catches_all,
     expects_exception,
@@ -23,6 +24,7 @@ from memlint.analysis.expectations import (
 from memlint.analysis.holdings import Holdings, mentioned, named, passed_by
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
+from memlint.analysis.stand_ins import makes_fake
 from memlint.analysis.traverse import says, statements, walk, words
 from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
@@ -205,6 +207,7 @@ class Flow(Holdings):
                 self.bind(target, held, state, run)
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
+        self._replace_parts(node, state)
         self._alias(node, held, state, run)
         if isinstance(node.value, f.Name) and not all(isinstance(t, f.Name) for t in node.targets):
             self._number_given_away(node, state, run)
@@ -235,6 +238,15 @@ class Flow(Holdings):
                 self.evaluator.quiet_eval(base, run.frame), Sequence
             ):
                 state.keep(state.names.get(holder, NOTHING))
+
+    @staticmethod
+    def _replace_parts(node: f.Assign, state: State) -> None:
+        """``client.connect = mock.Mock()``: what the fake stands for is not opened."""
+        for target in node.targets:
+            holder = target.path.rpartition(".")[0] if isinstance(target, f.Name) else ""
+            if holder in state.names and makes_fake(node.value):
+                for obligation in state.names[holder]:
+                    obligation.assumed.add(Assumption.NO_STAND_IN)
 
     @staticmethod
     def _alias(node: f.Assign, held: frozenset[Obligation], state: State, run: Run) -> None:
@@ -448,7 +460,7 @@ class Flow(Holdings):
         end = self.block(node.body, state, inner, run)
         if expects_failure(node) and end is not None:
             for obligation in end.masks.keys() - before.masks.keys():
-                obligation.doubtful = True
+                obligation.assumed.add(Assumption.ACQUIRES)
         caught = inner.raises
         if node.handlers:
             caught = merge(caught, _anywhere(node, before, end))

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from memlint import facts as f
+from memlint.analysis.assumptions import Assumption
 from memlint.analysis.expectations import used_in, without_tested
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named, passed_by
@@ -97,6 +98,7 @@ _TAKING_OVER = (
     "release",
 )
 _LOOKING = frozenset({"str", "repr", "isinstance", "type", "id", "hash", "hasattr", "getattr", "callable"})
+_PATCHING = frozenset({"patch", "monkeypatch", "setattr"})  # which put it where somebody may find it
 _KEYED = frozenset(
     {"get", "values", "items", "copy", "pop", "children"}
 )  # of a container, not of what it holds
@@ -170,8 +172,7 @@ class Handover(Flow):
         about = mentioned(node, state)
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
-        for obligation in given if path not in _LOOKING else ():
-            obligation.started = obligation.started or ANY_USE in obligation.resource.started_by
+        self._put_to_use(given, callee, name, path, run)
         self._function_release(node, name, site, given, about, state)
         self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
@@ -222,6 +223,40 @@ class Handover(Flow):
             return given
         self._pass_on(node, callee, name, given, state, run)
         return self._derived(node, name, base, given, state, run)
+
+    def _put_to_use(
+        self, given: frozenset[Obligation], callee: Value, name: str, path: str, run: Run
+    ) -> None:
+        """What opens on its first use is handed on: a library is known to use it, anybody else may."""
+        last = path.rpartition(".")[2]
+        if last in _LOOKING or not _PATCHING.isdisjoint(path.split(".")):
+            return
+        for obligation in given:
+            if obligation.started or ANY_USE not in obligation.resource.started_by:
+                continue
+            obligation.started = True
+            if isinstance(callee, ClassValue):
+                uses = self._is_used_by(callee, obligation, run)
+            else:
+                uses = self._is_known(name) and not isinstance(callee, FunctionValue)
+            if not uses and last not in _USING:
+                obligation.assumed.add(Assumption.OPENED_IN_USE)
+
+    def _is_used_by(self, cls: ClassValue, obligation: Obligation, run: Run) -> bool:
+        """Whether a method that the body calls, or one that this calls, opens something with it."""
+        methods = {
+            value.function.name: words(value.function)
+            for one in reversed(tuple(self.evaluator.mro(cls)))
+            for value in self.evaluator.class_frame(one).env.values()
+            if isinstance(value, FunctionValue)
+        }
+        reached: set[str] = set()
+        found = methods.keys() & (words(run.function) | {"__init__"})
+        while found:
+            reached |= found
+            found = methods.keys() & set().union(*(methods[name] for name in found)) - reached
+        starts = obligation.resource.started_by
+        return any(not methods[name].isdisjoint(starts) for name in reached)
 
     def _gives_release(self, node: f.Call, path: str, state: State) -> None:
         """``loop.call_soon(server.close)``, ``assertRaises(OSError, process.__exit__)``: the callee calls it."""
@@ -294,6 +329,7 @@ class Handover(Flow):
         starts = not set(method.split(".")).isdisjoint(resource.started_by)
         if (starts or used) and not expected:
             obligation.started = True
+            obligation.assumed.discard(Assumption.OPENED_IN_USE)
         if last in _ENDING:
             obligation.told_to_end = True
         pipe = method.rpartition(".")[0].rpartition(".")[2]
@@ -531,7 +567,19 @@ class Handover(Flow):
         elif not self._uses_only(callee, name, method):
             state.keep(given)
         else:
+            if method not in _USING and not method.startswith("assert"):
+                self._may_be_taken(name, given)
             self._pass_unnamed(node, name, given, state)
+
+    def _may_be_taken(self, name: str, given: frozenset[Obligation]) -> None:
+        """A library's function that no table describes may close the connection or file, or leave it."""
+        root = name.partition(".")[0]
+        if name in self.index.calls or root in sys.stdlib_module_names:
+            return
+        for obligation in given:
+            resource = obligation.resource
+            if resource.rule.startswith("MEM5") and resource.name.partition(".")[0] != root:
+                obligation.assumed.add(Assumption.NOT_KEPT)
 
     @staticmethod
     def _pass_unnamed(node: f.Call, name: str, given: frozenset[Obligation], state: State) -> None:
@@ -566,14 +614,18 @@ class Handover(Flow):
             return not name.endswith(_KEEPING_BUILTINS)
         if isinstance(callee, ClassValue) or not first or first == "?":
             return False
-        known = first in sys.stdlib_module_names or first in self._libraries() or name in self.index.calls
         last = name.rpartition(".")[2]
         return (
-            known
+            self._is_known(name)
             and not last[:1].isupper()
             and not last.startswith("set_")
             and not any(word in last for word in _RELEASING_WORDS)
         )
+
+    def _is_known(self, name: str) -> bool:
+        """Whether the callee is of the standard library, or of a library that has a table."""
+        first = name.partition(".")[0]
+        return first in sys.stdlib_module_names or first in self._libraries() or name in self.index.calls
 
     def _libraries(self) -> frozenset[str]:
         known: frozenset[str] | None = getattr(self, "_known_libraries", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memlint import facts as f
+from memlint.analysis.assumptions import Assumption
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.handover import Handover
 from memlint.analysis.obligations import NOTHING, Obligation, State, merge
@@ -137,6 +138,7 @@ class Inlining(Handover):
         guarded = run.function.name.lower().startswith(
             ("setup", "asyncsetup")
         )  # its helpers' guards seldom fire
+        guarded = guarded or callee.module.is_product  # as likely to fail as any call
         if inner.exits.raises is not None and run.depth == 0 and not guarded:
             failing = {o: m for o, m in inner.exits.raises.masks.items() if o in known}
             self.fails(State(dict(state.names), failing), run)
@@ -144,6 +146,8 @@ class Inlining(Handover):
             if "NotImplementedError" in function.mentions.split():
                 state.keep(NOTHING.union(*given.values()))  # the subclass's own method decides
             return NOTHING
+        if callee.module.is_product and not mine:
+            _note_keepers(given, after)
         stored = _stored(after, own, mine, set(state.names))
         for obligation, masks in after.masks.items():
             if obligation in known or obligation in inner.returned or obligation in stored:
@@ -212,6 +216,7 @@ class Inlining(Handover):
             )
             new.owner = moved.get(obligation.owner, obligation.owner) if obligation.owner else None
             new.parent = moved.get(obligation.parent, obligation.parent) if obligation.parent else None
+            new.assumed |= obligation.assumed
             state.masks[new] = state.masks.pop(obligation, frozenset({0}))
         for name, held in state.names.items():
             if not held.isdisjoint(moved):  # the factory has noted it down, too
@@ -224,7 +229,7 @@ class Inlining(Handover):
         found = self.acquired.get(key)
         if found is None:
             found = Obligation(made.resource, site, site.at, made.started, via=made.via or made.site)
-            found.evidence = made.evidence
+            found.evidence, found.inferred = made.evidence, made.inferred
             self.acquired[key] = found
             self.kept.append(made)
         return found
@@ -336,6 +341,13 @@ def _seen_by(state: State, receiver: str, mine: bool) -> dict[str, frozenset[Obl
         for name, held in state.names.items()
         if name.startswith(prefix)
     }
+
+
+def _note_keepers(given: dict[str, frozenset[Obligation]], after: State) -> None:
+    """``app.add_database(database)``: an object of the product has hold of it now, and may close it with itself."""
+    kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith("self.")))
+    for obligation in kept & NOTHING.union(*given.values()):
+        obligation.assumed.add(Assumption.NOT_KEPT)
 
 
 def _stored(after: State, own: bool, mine: bool, known: set[str]) -> frozenset[Obligation]:

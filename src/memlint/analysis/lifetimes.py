@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from memlint import facts as f
+from memlint.analysis.assumptions import Assumption
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import expects_exception, first_name
 from memlint.analysis.flow import Exits, Run
@@ -34,6 +35,7 @@ from memlint.analysis.pairs import Pairs
 from memlint.analysis.project import Module
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
+from memlint.analysis.stand_ins import is_given_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target, told_by
@@ -65,6 +67,7 @@ class Debt:
     place: str = ""  # where it is stored: "self.server"; of a factory the function's name
     missing: tuple[tuple[str, ...], ...] = ()
     fails_only: bool = False  # released wherever the body ends well; only a failing assertion skips it
+    fails_always: bool = False  # a mark says that the test fails
     relative: Obligation | None = None  # the part that is released, or the whole of which this is a part
     teardown: f.Function | None = None  # what would release it and is never run
     blame: Body | ClassValue | f.Function | None = (
@@ -164,6 +167,7 @@ class Lifetimes(Inlining):
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
             if forgotten:
                 debt.verdict, debt.missing = "partial", tuple((f"{pipe}.close",) for pipe in forgotten)
+            debt.fails_always = run.every_call_fails
             debt.fails_only = ends.normal is not None and ends.normal.done(obligation)
             if obligation in run.factories:
                 debt.how, debt.place = "factory", run.factories[obligation]
@@ -498,9 +502,7 @@ class Lifetimes(Inlining):
             obligation = self.acquired[key] = Obligation(
                 resource, site, site.at, not resource.started_by, endless=endless
             )
-            obligation.doubtful = told and not run.is_fixture  # it ends soon after, joined or not
-            if _is_guessed(site):
-                obligation.doubtful = True
+            obligation.assumed = _assumed_of(site, told and not run.is_fixture, resource)
         former = state.masks.get(obligation)
         if former is not None and run.loops and not state.done(obligation):
             run.again[obligation] = former
@@ -508,9 +510,12 @@ class Lifetimes(Inlining):
             opening = self.resources.evidence(site.callee)
             if opening is not None:
                 path = opening.method.module.path
+                obligation.inferred = True
                 obligation.evidence = (
                     Evidence(path, opening.line, f"opened here, kept in self.{opening.attribute}"),
                 )
+                if is_given_fakes(site):
+                    obligation.assumed.add(Assumption.NO_STAND_IN)
         state.masks[obligation] = frozenset({0})
         for other in given:
             _relate(obligation, other)
@@ -559,7 +564,7 @@ class Lifetimes(Inlining):
             return NOTHING  # of an object that somebody else has made
         made = self.new(site, pair.resource, state, NOTHING, run)
         for obligation in made:
-            obligation.evidence = pair.evidence
+            obligation.evidence, obligation.inferred = pair.evidence, True
         if bound:
             state.hold(receiver, made)
         return made
@@ -578,7 +583,7 @@ class Lifetimes(Inlining):
             return NOTHING
         made = self.new(site, pair.resource, state, NOTHING, run)
         for obligation in made:
-            obligation.evidence = pair.evidence
+            obligation.evidence, obligation.inferred = pair.evidence, True
         return made
 
     def _undone_around(self, release: str, run: Run) -> bool:
@@ -597,7 +602,8 @@ class Lifetimes(Inlining):
                 obligation.resource, obligation.site, obligation.at, obligation.started, obligation.via
             )
             self.acquired[key] = found
-        found.started = obligation.started
+        found.started, found.inferred = obligation.started, obligation.inferred
+        found.assumed |= obligation.assumed
         return found
 
     def owns_globals(self, run: Run) -> bool:
@@ -629,6 +635,16 @@ def _forgotten_pipes(obligation: Obligation) -> tuple[str, ...]:
     unsaid = Value() if site.name.endswith(".Popen") else piped  # ``pytester.popen()`` pipes both by default
     opened = {pipe for pipe in ("stdout", "stderr") if site.args.get(pipe, unsaid) == piped}
     return tuple(sorted(opened - closed))
+
+
+def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
+    """What an acquisition rests on from the start. ``told``: its thread is told to end, if not waited for."""
+    noted = {
+        Assumption.GOES_ON: told,
+        Assumption.KIND: _is_guessed(site),
+        Assumption.NO_STAND_IN: resource.rule.startswith("MEM5") and is_given_fakes(site),
+    }
+    return {assumption for assumption, holds in noted.items() if holds}
 
 
 def _is_guessed(site: Site) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from memlint import facts as f
+from memlint.analysis.assumptions import Assumption
 from memlint.analysis.sites import Site
 from memlint.knowledge.apis import Resource
 
@@ -35,7 +36,10 @@ class Obligation:
     owner: Obligation | None = None  # releasing that one releases this one too (an exit stack, a server)
     parent: Obligation | None = None  # what it was got from, with a release of its own (the session's engine)
     endless: bool = False  # a thread that no join can end
-    doubtful: bool = False  # the test expects that acquiring it fails
+    assumed: set[Assumption] = field(default_factory=set)  # what its being owed rests on, unread
+    inferred: bool = (
+        False  # that it is a resource is read from the project's own class, or from names that go together
+    )
     told_to_end: bool = False  # a process that somebody has terminated or killed
     evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource
     skippable: bool = False  # an assertion about something else, or a raise, may come before the release

@@ -139,6 +139,9 @@ class CallEntry(Struct, frozen=True):
         )
 
 
+_RUNNING_ON = "MEM4"  # rules of processes, threads, servers and clusters: no reference keeps them going
+
+
 class Resource(Struct, frozen=True, kw_only=True):
     """A type whose instances must be released."""
 
@@ -160,11 +163,19 @@ class Resource(Struct, frozen=True, kw_only=True):
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
     finalized: bool = False  # finalizers end what it holds once nothing refers to it
     bytes: str | None = None  # what one costs while it lives
-    # what becomes of one that is forgotten: "closed" when CPython closes it with its last reference
-    forgotten: Literal["kept", "closed"] = "kept"
+    # what becomes of one that is forgotten: "closed" when CPython closes it with its last reference, "kept" when
+    # something else holds it (a thread of its own, a registry); None where nobody has looked
+    forgotten: Literal["kept", "closed"] | None = None
     confidence: Literal["high", "medium", "low"] = "high"  # of the finding when it is never released
     advice: str | None = None  # what to write instead, one sentence
     source: str | None = None
+
+    @property
+    def outlives(self) -> bool:
+        """Whether one that is forgotten stays all the same: by what the table says, or by its kind."""
+        if self.forgotten is not None:
+            return self.forgotten == "kept"
+        return self.registry or self.rule.startswith(_RUNNING_ON)
 
 
 class ApiTable(Struct, frozen=True):

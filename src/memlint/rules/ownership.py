@@ -9,14 +9,14 @@ from memlint.analysis.lifetimes import Debt
 from memlint.analysis.project import Module
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.suite import Body, ModuleSuite
-from memlint.analysis.traverse import calls, says, statements, words
+from memlint.analysis.traverse import statements, words
 from memlint.analysis.values import ClassValue
-from memlint.model import Confidence, Related
+from memlint.model import Related
+from memlint.rules.assumptions import confidence_of, taken_for_granted
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
-_ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _LETTING_GO = frozenset(
     {
         *RELEASING,
@@ -33,11 +33,6 @@ _LETTING_GO = frozenset(
         "clear",
     }
 )
-_LOWER = {
-    Confidence.HIGH: Confidence.MEDIUM,
-    Confidence.MEDIUM: Confidence.LOW,
-    Confidence.LOW: Confidence.LOW,
-}
 
 
 @rule("MEM301", "MEM303", "MEM305", "MEM306", "MEM307", *_RESOURCE_CODES)
@@ -50,9 +45,9 @@ def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
     yield Draft(
         code,
         debt.obligation.at,
-        _message(debt, code),
+        _message(debt, code) + taken_for_granted(debt, ctx),
         debt.obligation.resource.advice or "",
-        _confidence(debt, code, ctx),
+        confidence_of(debt, code, ctx),
         related=tuple(_related(debt)),
     )
 
@@ -135,121 +130,6 @@ def _code(debt: Debt) -> str:
     if debt.body.role == "setup":
         return "MEM303"
     return "MEM301" if debt.body.role == "fixture" else resource.rule
-
-
-def _confidence(debt: Debt, code: str, ctx: Context) -> Confidence:
-    confidence = Confidence(debt.obligation.resource.confidence)
-    in_script = debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
-    if debt.obligation.doubtful and debt.verdict in {"never", "partial"}:
-        return Confidence.LOW
-    if debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer":
-        return Confidence.LOW  # it runs out by itself
-    if (
-        _closed_when_forgotten(debt)
-        or _only_unreaped(debt)
-        or _within_product(debt)
-        or _of_the_whole_process(debt)
-        or _lacks_pipes_only(debt)
-        or _goes_with_its_process(debt, ctx)
-        or _goes_with_its_whole(debt)
-    ):
-        return Confidence.LOW
-    if debt.verdict == "partial" and all(group[0].endswith(".close") for group in debt.missing or ((".",),)):
-        return _LOWER[confidence]  # one pipe of several
-    if debt.verdict == "exposed" or in_script:  # a script's process ends with its main function
-        return Confidence.LOW
-    tests = debt.body.role == "test" or debt.body.function.name.startswith("test")  # also those of mixins
-    if debt.verdict == "unsure" and debt.fails_only and debt.how == "local" and tests:
-        ends = debt.obligation.resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
-        return Confidence.LOW if ends else _LOWER[confidence]  # only this very test's failure leaves it open
-    if debt.verdict in {"unsure", "late"} or debt.obligation.via is not None or debt.how == "factory":
-        return _LOWER[confidence] if confidence is Confidence.HIGH or debt.verdict == "late" else confidence
-    lasting = code in {"MEM301", "MEM303"} and debt.how != "local"
-    if lasting and confidence is Confidence.LOW and debt.obligation.resource.forgotten == "closed":
-        return Confidence.MEDIUM  # kept alive beyond the function, so that no reference count closes it
-    return confidence
-
-
-def _goes_with_its_process(debt: Debt, ctx: Context) -> bool:
-    """A handle, connection or group of a function that a process of its own runs: ``Process(target=work)``,
-    ``mp.spawn(work)``.
-    """
-    rule = debt.obligation.resource.rule
-    if not rule.startswith(("MEM404", "MEM405", "MEM5")) or debt.body.owner is not None:
-        return False
-    if debt.body.role not in {"helper", "test"}:
-        return False
-    name = debt.body.function.name
-    return any(
-        _is_run_by_a_process(node, name)
-        for module in ctx.project.mentioning(name)
-        for other in ctx.suite.of(module).bodies
-        if says(other.function, name)
-        for node, _, _ in calls(f.body_of(other.function))
-    )
-
-
-def _is_run_by_a_process(node: f.Call, name: str) -> bool:
-    path = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
-    last = path.rpartition(".")[2]
-    if "spawn" in last:
-        return any(arg.value == f.Name(name) for arg in node.args[:1])
-    targets = [arg.value for arg in node.args if arg.keyword == "target"]
-    return last.endswith("Process") and f.Name(name) in targets
-
-
-def _closed_when_forgotten(debt: Debt) -> bool:
-    """A local file or socket that only a failing test leaves open, or one that is gone with its own statement."""
-    obligation = debt.obligation
-    if debt.how != "local" or obligation.resource.forgotten != "closed":
-        return False
-    if obligation.via is not None and obligation.via.frame.module.is_product:
-        return True  # who made it keeps no hold of it either
-    lasting = debt.body.role in {"fixture", "setup"}  # what is said of these is that they keep something
-    if obligation.passing:
-        plain = obligation.resource.name == "builtins.file" and obligation.passing != "attribute"
-        return lasting or not (plain or obligation.passing == "call")
-    return debt.verdict == "unsure"
-
-
-def _only_unreaped(debt: Debt) -> bool:
-    """A child that a failing test leaves killed, not waited for: the next one that is started reaps it."""
-    ends = debt.obligation.resource.release
-    reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
-    return debt.verdict == "unsure" and debt.fails_only and reaping and debt.obligation.told_to_end
-
-
-def _of_the_whole_process(debt: Debt) -> bool:
-    """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
-    made = debt.obligation.resource.name.startswith("torch.distributed")
-    return made and debt.verdict == "never" and debt.body.role == "helper" and debt.how == "local"
-
-
-def _within_product(debt: Debt) -> bool:
-    """A figure or store that the product opens and closes itself: no test can mend the paths on which it does not."""
-    via, lasting = debt.obligation.via, debt.obligation.resource.registry
-    inside = via is not None and via.frame.module.is_product and lasting
-    return inside and debt.verdict == "unsure" and debt.how == "local"
-
-
-def _goes_with_its_whole(debt: Debt) -> bool:
-    """``Client(LocalCluster())``: only the closed client knows the cluster, whose finalizers end its processes."""
-    made, whole = debt.obligation, debt.relative
-    inside = whole is not None and whole.at[:2] <= made.at[:2] and made.at[2:] <= whole.at[2:]
-    return made.resource.finalized and debt.verdict == "partial" and inside
-
-
-def _lacks_pipes_only(debt: Debt) -> bool:
-    """A process that was ended and reaped: its pipes go with the object, and nothing can block on them any more."""
-    obligation = debt.obligation
-    piped = obligation.resource.name.endswith(":piped")
-    return (
-        piped
-        and debt.verdict in {"partial", "unsure"}
-        and obligation.told_to_end
-        and all(set(group) <= {*obligation.resource.release[-1], "stdin.close"} for group in debt.missing)
-        and bool(debt.missing)
-    )
 
 
 def _message(debt: Debt, code: str) -> str:

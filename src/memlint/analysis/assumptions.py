@@ -1,0 +1,34 @@
+"""What a finding about a resource takes for granted where no code was read that shows it.
+
+A finding is reported at level ``ci`` only when it rests on none of these. Those that the analysis meets while it runs a
+body are noted with the obligation; the others follow from what became of it (``memlint.rules.assumptions``).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Assumption(Enum):
+    """One thing taken for granted; the value says it in a message."""
+
+    # noted while a body runs
+    ACQUIRES = "the call, which the test expects to fail, succeeds"
+    KIND = "the arguments are of the kind that makes the call acquire"
+    GOES_ON = "the thread goes on after what it serves or asks was told to end"
+    NO_STAND_IN = "nothing that it is given, or that is put in its place, is a fake"
+    NOT_KEPT = "the code that it is given to neither keeps nor closes it"
+    OPENED_IN_USE = "the code that it is given to makes it open something"
+    # follow from what became of it
+    OUTLIVES = "it is not gone with the last reference to it"
+    HELD = "something keeps hold of it after the statement that makes it"
+    UNDERSTOOD = "the project's own code is understood: what it opens, when, and what closes it"
+    CALL_FAILS = "a call before the release raises"
+    OUTLASTS = "it does not run out by itself"
+    UNREAPED = "nothing reaps the ended child later"
+    PRODUCT_LEAVES = "the product, which opens and closes it, leaves it open"
+    OWN_PROCESS = "the function runs in the process of the tests"
+    SESSION_PROCESS = "the process that joins the group goes on after the test"
+    GOES_ON_AFTER_MAIN = "the process goes on after its main function"
+    PIPES_HOLD = "the pipes of a process that has ended hold something up"
+    UNFINALIZED = "no finalizer ends what belongs to it"

@@ -1,0 +1,48 @@
+"""Which functions a process of their own runs, whose end gives back all that they leave."""
+
+from __future__ import annotations
+
+import re
+
+from memlint import facts as f
+from memlint.analysis.suite import Body, Suite
+from memlint.analysis.traverse import calls, says, walk
+
+_STARTING = re.compile(r"(?i)spawn|process|fork|distributed|launch|multi_?proc|mpi_?run")
+_RANKS = frozenset({"rank", "local_rank", "world_size"})  # what a launcher numbers its processes by
+_MOST_STEPS = 3  # from a helper up to the function that the process starts with
+
+
+def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
+    """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
+    if body.owner is not None or body.role not in {"helper", "test"}:
+        return False
+    function = body.function
+    if body.role == "helper" and any(param.name in _RANKS for param in function.params):
+        return True
+    callers: list[Body] = []
+    for other in _mentioning(body, suite):
+        for node, _, _ in calls(f.body_of(other.function)):
+            if _starts_with(node, function.name):
+                return True
+            if node.func == f.Name(function.name):
+                callers.append(other)
+    return bool(callers) and steps > 1 and all(runs_elsewhere(other, suite, steps - 1) for other in callers)
+
+
+def _mentioning(body: Body, suite: Suite) -> list[Body]:
+    name = body.function.name
+    return [
+        other
+        for module in suite.project.mentioning(name)
+        for other in suite.of(module).bodies
+        if other is not body and says(other.function, name)
+    ]
+
+
+def _starts_with(node: f.Call, name: str) -> bool:
+    """Whether a call that starts processes is given the function, bare or in ``partial(work, queue)``."""
+    path = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
+    if not _STARTING.search(path.rpartition(".")[2]):
+        return False
+    return any(part == f.Name(name) for arg in node.args for part in walk(arg.value))

@@ -1,0 +1,44 @@
+"""Fakes that a test gives to what it acquires, or puts in place of a part of it."""
+
+from __future__ import annotations
+
+import re
+
+from memlint import facts as f
+from memlint.analysis.sites import Site
+from memlint.analysis.traverse import walk
+from memlint.analysis.types import type_name
+from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
+
+_FAKE = re.compile(r"(?i)fake|mock|stub|dummy")
+_ADDRESS = re.compile(r"(?i)path|dir|file|url|uri|dsn|host|port|addr|name|server|data")
+
+
+def is_given_fakes(site: Site) -> bool:
+    """Whether an argument is a fake: ``connect(url, connection_class=FakeConnection)``, ``Client(mock.Mock())``."""
+    if any(_FAKE.search(_named(value)) for value in site.args.values()):
+        return True
+    return isinstance(site.node, f.Call) and any(
+        isinstance(arg.value, f.Name) and _FAKE.search(arg.value.path) and not _ADDRESS.search(arg.value.path)
+        for arg in site.node.args
+    )
+
+
+def _named(value: Value) -> str:
+    if isinstance(value, ClassValue):
+        return value.cls.name
+    if isinstance(value, FunctionValue):
+        return value.function.name
+    if isinstance(value, Obj) and isinstance(value.type, ClassValue):
+        return value.type.cls.name
+    return (type_name(value) or "").rpartition(".")[2] if isinstance(value, Obj) else ""
+
+
+def makes_fake(value: f.Expr | None) -> bool:
+    """Whether what is assigned is a fake: ``client.connect = mock.Mock(return_value=True)``, or a lambda."""
+    if value is None:
+        return False
+    return any(
+        isinstance(part, f.Lambda) or (isinstance(part, f.Name) and _FAKE.search(part.path) is not None)
+        for part in walk(value)
+    )

@@ -1,0 +1,176 @@
+"""How sure a finding about a resource is: what it takes for granted, and what is left where it takes nothing so.
+
+A finding is shown at level ``ci`` only when all that it says stands in code that was read. ``_RESTS_ON`` names, one by
+one, what else it may rest on; one that holds sends the finding to level ``audit``, and the message says what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from memlint.analysis.assumptions import Assumption
+from memlint.analysis.lifetimes import Debt
+from memlint.analysis.processes import runs_elsewhere
+from memlint.model import Confidence
+from memlint.rules.context import Context
+
+_ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
+_LOWER = {
+    Confidence.HIGH: Confidence.MEDIUM,
+    Confidence.MEDIUM: Confidence.LOW,
+    Confidence.LOW: Confidence.LOW,
+}
+# of those that are noted while a body runs the ones that matter only where nothing is released at all
+_OF_WHAT_IS_NEVER_RELEASED = frozenset({Assumption.ACQUIRES, Assumption.GOES_ON})
+
+
+def confidence_of(debt: Debt, code: str, ctx: Context) -> Confidence:
+    """How sure the finding is."""
+    if next(assumptions(debt, ctx), None) is not None:
+        return Confidence.LOW
+    confidence = Confidence(debt.obligation.resource.confidence)
+    if _lacks_a_pipe(debt) or _left_by_its_failing_test(debt) or debt.verdict == "late":
+        return _LOWER[confidence]
+    followed = debt.obligation.via is not None or debt.how == "factory"
+    if confidence is Confidence.HIGH and (debt.verdict == "unsure" or followed):
+        return Confidence.MEDIUM
+    kept = code in {"MEM301", "MEM303"} and debt.how != "local"
+    if kept and confidence is Confidence.LOW and debt.obligation.resource.forgotten == "closed":
+        return Confidence.MEDIUM  # beyond the function, so that no reference count closes it
+    return confidence
+
+
+def taken_for_granted(debt: Debt, ctx: Context) -> str:
+    """What a message adds about the assumptions of its finding; "" when it has none."""
+    texts = [assumption.value for assumption in assumptions(debt, ctx)]
+    return f" (taken for granted: {'; '.join(texts)})" if texts else ""
+
+
+def assumptions(debt: Debt, ctx: Context) -> Iterator[Assumption]:
+    """What a finding takes for granted."""
+    for assumption in Assumption:
+        if assumption in debt.obligation.assumed:
+            if debt.verdict in {"never", "partial"} or assumption not in _OF_WHAT_IS_NEVER_RELEASED:
+                yield assumption
+        elif assumption in _RESTS_ON and _RESTS_ON[assumption](debt, ctx):
+            yield assumption
+
+
+# --- what a debt rests on ---------------------------------------------------------------------------------------------
+
+
+def _left_by_its_failing_test(debt: Debt) -> bool:
+    """Released wherever the test ends well: only its own failure leaves it. Test methods of mixins count."""
+    is_test = debt.body.role == "test" or debt.body.function.name.startswith("test")
+    return is_test and debt.verdict == "unsure" and debt.fails_only and debt.how == "local"
+
+
+def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
+    """What some paths do not release, and what no process, thread or registry keeps once it is forgotten."""
+    if debt.verdict != "unsure" or debt.fails_always:
+        return False
+    resource = debt.obligation.resource
+    if not resource.outlives:
+        return True
+    ends = resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
+    return ends and _left_by_its_failing_test(debt)
+
+
+def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
+    """A file or socket that nobody keeps, or that the product's code has made and keeps no hold of."""
+    obligation = debt.obligation
+    if debt.how != "local" or obligation.resource.forgotten != "closed":
+        return False
+    if obligation.via is not None and obligation.via.frame.module.is_product:
+        return True
+    if not obligation.passing:
+        return False
+    if debt.body.role in {"fixture", "setup"}:
+        return True  # what is said of these is that they keep something
+    plain = obligation.resource.name == "builtins.file" and obligation.passing != "attribute"
+    return not (plain or obligation.passing == "call")
+
+
+def _is_inferred(debt: Debt, ctx: Context) -> bool:
+    """Half a release of what only the reading of a class, or of names, tells to be a resource at all."""
+    return debt.obligation.inferred and debt.verdict in {"unsure", "partial"}
+
+
+def _only_a_failing_call_skips_it(debt: Debt, ctx: Context) -> bool:
+    return debt.verdict == "exposed"
+
+
+def _is_a_timer(debt: Debt, ctx: Context) -> bool:
+    return debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer"
+
+
+def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
+    """A child that a failing test leaves killed, not waited for: the next one that is started reaps it."""
+    ends = debt.obligation.resource.release
+    reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
+    return debt.verdict == "unsure" and debt.fails_only and reaping and debt.obligation.told_to_end
+
+
+def _is_the_products(debt: Debt, ctx: Context) -> bool:
+    """A figure or store that the product opens and closes itself: no test can mend the paths on which it does not."""
+    via, lasting = debt.obligation.via, debt.obligation.resource.registry
+    inside = via is not None and via.frame.module.is_product and lasting
+    return inside and debt.verdict == "unsure" and debt.how == "local"
+
+
+def _is_another_processs(debt: Debt, ctx: Context) -> bool:
+    """A handle, connection or group of a function that a process of its own runs."""
+    rule = debt.obligation.resource.rule
+    return rule.startswith(("MEM404", "MEM405", "MEM5")) and runs_elsewhere(debt.body, ctx.suite)
+
+
+def _is_of_the_whole_process(debt: Debt, ctx: Context) -> bool:
+    """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
+    made = debt.obligation.resource.name.startswith("torch.distributed")
+    return made and debt.verdict == "never" and debt.body.role == "helper" and debt.how == "local"
+
+
+def _is_of_a_main_function(debt: Debt, ctx: Context) -> bool:
+    return debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
+
+
+def _lacks_pipes_only(debt: Debt, ctx: Context) -> bool:
+    """A process that was ended and reaped: its pipes go with the object, and nothing can block on them any more."""
+    obligation = debt.obligation
+    piped = obligation.resource.name.endswith(":piped")
+    return (
+        piped
+        and debt.verdict in {"partial", "unsure"}
+        and obligation.told_to_end
+        and all(set(group) <= {*obligation.resource.release[-1], "stdin.close"} for group in debt.missing)
+        and bool(debt.missing)
+    )
+
+
+def _lacks_a_pipe(debt: Debt) -> bool:
+    """One pipe of several is left, or the pipes of a process that has ended by itself."""
+    missing = debt.missing or ((".",),)
+    return debt.verdict == "partial" and all(group[0].endswith(".close") for group in missing)
+
+
+def _goes_with_its_whole(debt: Debt, ctx: Context) -> bool:
+    """``Client(LocalCluster())``: only the closed client knows the cluster, whose finalizers end its processes."""
+    made, whole = debt.obligation, debt.relative
+    inside = whole is not None and whole.at[:2] <= made.at[:2] and made.at[2:] <= whole.at[2:]
+    return made.resource.finalized and debt.verdict == "partial" and inside
+
+
+_RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
+    Assumption.OUTLIVES: _is_gone_when_forgotten,
+    Assumption.HELD: _is_gone_with_its_statement,
+    Assumption.UNDERSTOOD: _is_inferred,
+    Assumption.CALL_FAILS: _only_a_failing_call_skips_it,
+    Assumption.OUTLASTS: _is_a_timer,
+    Assumption.UNREAPED: _is_only_unreaped,
+    Assumption.PRODUCT_LEAVES: _is_the_products,
+    Assumption.OWN_PROCESS: _is_another_processs,
+    Assumption.SESSION_PROCESS: _is_of_the_whole_process,
+    Assumption.GOES_ON_AFTER_MAIN: _is_of_a_main_function,
+    Assumption.PIPES_HOLD: _lacks_pipes_only,
+    Assumption.UNFINALIZED: _goes_with_its_whole,
+}
