@@ -135,7 +135,7 @@ class ProjectResources:
         if not (releases or named) or len(own) > _MOST_METHODS:
             return None
         openings = list(self._openings(own, [*releases, *named]))
-        opening = min(openings, key=lambda opening: opening.on_condition, default=None)
+        opening = min(openings, key=_is_unsure, default=None)
         if opening is None:
             return None
         releases += [
@@ -155,7 +155,7 @@ class ProjectResources:
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
-                confidence="low" if "__del__" in own or opening.on_condition else "medium",
+                confidence="low" if "__del__" in own or _is_unsure(opening) else "medium",
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),
             opening,
@@ -226,6 +226,17 @@ class ProjectResources:
         acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
         resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
         return (resource, site.name) if resource is not None else None
+
+
+def _is_unsure(opening: Opening) -> bool:
+    """Opened on a condition only, known by the reading of one more class, or perhaps ended by whoever opens it."""
+    ends = {name.rpartition(".")[2] for group in opening.resource.release for name in group}
+    ended = {f"self.{opening.attribute}.{name}" for name in ends}
+    return (
+        opening.on_condition
+        or "(holds " in opening.resource.title
+        or not ended.isdisjoint(names(f.body_of(opening.method.function)))
+    )
 
 
 def _is_absence(test: f.Expr) -> bool:

@@ -18,10 +18,14 @@ def is_given_fakes(site: Site) -> bool:
     """Whether an argument is a fake: ``connect(url, connection_class=FakeConnection)``, ``Client(mock.Mock())``."""
     if any(_FAKE.search(_named(value)) for value in site.args.values()):
         return True
-    return isinstance(site.node, f.Call) and any(
-        isinstance(arg.value, f.Name) and _FAKE.search(arg.value.path) and not _ADDRESS.search(arg.value.path)
-        for arg in site.node.args
-    )
+    return isinstance(site.node, f.Call) and any(_reads_as_fake(arg.value) for arg in site.node.args)
+
+
+def _reads_as_fake(node: f.Expr) -> bool:
+    """``Mock(spec=socket)``, ``fake_transport``; not ``dummy_path``."""
+    if isinstance(node, f.Call):
+        return isinstance(node.func, f.Name) and _FAKE.search(node.func.path) is not None
+    return isinstance(node, f.Name) and bool(_FAKE.search(node.path)) and not _ADDRESS.search(node.path)
 
 
 def _named(value: Value) -> str:

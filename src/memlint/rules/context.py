@@ -34,6 +34,8 @@ _EXAMPLES = re.compile(
 
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
+_COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -127,9 +129,21 @@ class Context(Struct, eq=False):
         """Whether the module is a script or an example, and no other module imports it: no test session runs it."""
         if not self.is_script and not self._is_example and not self._is_bench:
             return False
+        return not any(self.is_script or _imports(*other, self.suite) for other in self._others)
+
+    @property
+    def is_unimported(self) -> bool:
+        """Whether pytest does not collect the module and no other one imports it: its import never happens."""
+        file = posixpath.basename(self.module.path)
+        if file in {"conftest.py", "__init__.py"} or _COLLECTED.match(file):
+            return False
+        return not any(_imports(*other, self.suite) for other in self._others)
+
+    @property
+    def _others(self) -> list[tuple[Module, str]]:
+        """The other modules that mention the name of this one, each with that name."""
         stem = posixpath.basename(self.module.path).removesuffix(".py")
-        others = [other for other in self.project.mentioning(stem) if other is not self.module]
-        return not any(self.is_script or _imports(other, stem, self.suite) for other in others)
+        return [(other, stem) for other in self.project.mentioning(stem) if other is not self.module]
 
     @property
     def _is_example(self) -> bool:

@@ -109,9 +109,6 @@ class Engine:
         symbol = draft.symbol if draft.symbol is not None else body.symbol if body is not None else ""
         nodeid = draft.nodeid or (body.nodeid if body is not None and draft.symbol is None else None)
         line, column, end_line, end_column = draft.at
-        never_runs = context.is_lone_script or (
-            body is not None and body.role in {"test", "method", "helper"} and self.suite.never_runs(body)
-        )
         return Finding(
             rule.code,
             rule.name,
@@ -122,10 +119,20 @@ class Engine:
             draft.message,
             draft.suggestion,
             Severity(rule.severity),
-            Confidence.LOW if never_runs else draft.confidence or Confidence(rule.confidence),
+            Confidence.LOW
+            if self._never_runs(draft, context)
+            else draft.confidence or Confidence(rule.confidence),
             draft.estimate,
             draft.related,
         )
+
+    def _never_runs(self, draft: Draft, context: Context) -> bool:
+        """Whether no test session runs what the finding is about."""
+        if context.is_lone_script:
+            return True
+        if context.body is None:
+            return draft.module is None and context.is_unimported
+        return context.body.role in {"test", "method", "helper"} and self.suite.never_runs(context.body)
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:
