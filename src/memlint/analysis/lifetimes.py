@@ -35,7 +35,7 @@ from memlint.analysis.pairs import Pairs
 from memlint.analysis.project import Module
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.stand_ins import is_given_fakes
+from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target, told_by
@@ -642,7 +642,8 @@ def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
     noted = {
         Assumption.GOES_ON: told,
         Assumption.KIND: _is_guessed(site),
-        Assumption.NO_STAND_IN: resource.rule.startswith("MEM5") and is_given_fakes(site),
+        Assumption.NO_STAND_IN: resource.rule.startswith("MEM5")
+        and (is_given_fakes(site) or (resource.rule == "MEM502" and is_fake_by_name(site))),
     }
     return {assumption for assumption, holds in noted.items() if holds}
 

@@ -21,6 +21,11 @@ def is_given_fakes(site: Site) -> bool:
     return isinstance(site.node, f.Call) and any(_reads_as_fake(arg.value) for arg in site.node.args)
 
 
+def is_fake_by_name(site: Site) -> bool:
+    """``DummySocket()``, of a class of the suite that derives from the library's."""
+    return isinstance(site.callee, ClassValue) and _FAKE.search(site.callee.cls.name) is not None
+
+
 def _reads_as_fake(node: f.Expr) -> bool:
     """``Mock(spec=socket)``, ``fake_transport``; not ``dummy_path``."""
     if isinstance(node, f.Call):
