@@ -35,6 +35,7 @@ class RealDisk:
         self.sizes: dict[str, int | None] = {}
         self.folders: dict[str, bool] = {}
         self.globbed: dict[str, list[str]] = {}
+        self.listed: dict[str, int] = {}
 
     def size(self, path: str) -> int | None:
         """Bytes of a file; None when it is not there."""
@@ -53,6 +54,22 @@ class RealDisk:
         if pattern not in self.globbed:
             self.globbed[pattern] = self._matches(pattern)
         return self.globbed[pattern]
+
+    def entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """What lies in a folder, in order of name. Its time of change stands for it in later runs."""
+        try:
+            self.listed[folder] = self.changed(folder)
+            with os.scandir(self.root / folder) as found:
+                return sorted(found, key=lambda entry: entry.name)
+        except (OSError, ValueError):
+            return []
+
+    def changed(self, folder: str) -> int:
+        """When something was last added to or taken from a folder, in nanoseconds; 0 where it is not there."""
+        try:
+            return (self.root / folder).stat().st_mtime_ns
+        except (OSError, ValueError):
+            return 0
 
     def text(self, path: str) -> str:
         """What a small file holds; empty when it is not there. Its size stands for it in later runs."""

@@ -31,6 +31,7 @@ class Witness(msgspec.Struct, array_like=True, frozen=True):
     sizes: dict[str, int | None]
     folders: dict[str, bool]
     globbed: dict[str, list[str]]
+    listed: dict[str, int]
     written_ns: int
 
     def holds(self, root: Path) -> bool:
@@ -39,6 +40,7 @@ class Witness(msgspec.Struct, array_like=True, frozen=True):
         return (
             all(disk.size(path) == size for path, size in self.sizes.items())
             and all(disk.is_dir(path) == there for path, there in self.folders.items())
+            and all(disk.changed(folder) == time for folder, time in self.listed.items())
             and all(_unchanged(path, stamp, self.written_ns) for path, stamp in self.files.items())
             and all(disk.matches(pattern) == found for pattern, found in self.globbed.items())
         )

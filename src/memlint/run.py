@@ -126,7 +126,7 @@ class Run:
         """Everything that the run has read and asked."""
         files = {**self.cache.seen(), **self.outlines.seen(), **self.glances.seen()}
         disk = self.disk
-        return Witness(files, disk.sizes, disk.folders, disk.globbed, time.time_ns())
+        return Witness(files, disk.sizes, disk.folders, disk.globbed, disk.listed, time.time_ns())
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,15 @@ def kinds(text: str) -> list[tuple[str, int, str]]:
         ('@parametrize("n_jobs", [1, 2])', [("pool", 2, "parametrize")]),
         ('grid = {"clf__n_jobs": 4}', [("pool", 4, "parameter")]),
         ("def fit(self, n_jobs=2): ...", []),
+        ("def fit(self, n_jobs=2):\n    Parallel(n_jobs=n_jobs)", []),
+        ("jobs = 3\nParallel(n_jobs=jobs)(calls)", [("pool", 3, "Parallel")]),
+        ('[{"n_workers": many} for many in (2, 4)]', [("pool", 4, "parameter")]),
+        ('{"n_workers": many}', []),
+        ("check(args=[sys.executable, '-c', code])", [("child", 1, "check")]),
+        (
+            "subprocess.run([sys.executable, 'setup.py', 'build_ext'])",
+            [("compiler", 1, "build_ext"), ("child", 1, "run")],
+        ),
     ],
 )
 def test_what_starts_workers(text, expected):

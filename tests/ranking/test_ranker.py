@@ -353,3 +353,39 @@ def test_plugins_of_the_environment_are_loaded_by_every_session(rank, tmp_path):
     assert abs(likely(found, "test_b.py") - likely(found, "test_a.py")) < MB
     entries.write_text("[pytest11\nnonsense")
     assert plugins(RealDisk(tmp_path)) == ()
+
+
+def test_a_large_data_file_counts_where_it_is_named(rank, tmp_path: Path):
+    folder = tmp_path / "product" / "data"
+    folder.mkdir(parents=True)
+    (folder / "brain.nii.gz").write_bytes(b"." * 1_000_000)
+    (folder / "small.csv").write_bytes(b"." * 1_000)
+    found = rank(
+        product__INIT='BRAIN = FOLDER / "brain.nii.gz"\ndef template():\n    return load(BRAIN)\n',
+        test_constant="from product import BRAIN\ndef test_x(): read(BRAIN)\n",
+        test_literal="import product\ndef test_x(): read('data/brain.nii.gz')\n",
+        test_led_to="from product import template\ndef test_x(): template()\n",
+        test_small="import product\ndef test_x(): read('data/small.csv')\n",
+    )
+    least = likely(found, "test_small.py")
+    for name in ("test_constant.py", "test_literal.py", "test_led_to.py"):
+        assert likely(found, name) - least == pytest.approx(50 * MB, rel=0.1)
+    reason = next(reason for reason in found[0].reasons if reason.kind == "allocation")
+    assert reason.path == "product/data/brain.nii.gz"
+
+
+def test_workers_of_a_fixture_count_for_the_file_that_asks_for_it(rank):
+    conftest = """
+import pytest
+def cases(cls):
+    return [{"n_workers": many} for many in (2,)]
+@pytest.fixture(params=cases(int))
+def client(request):
+    return request.param
+"""
+    found = rank(
+        conftest=conftest,
+        test_a="import large\ndef test_x(client): ...\n",
+        test_b="import large\ndef test_x(): ...\n",
+    )
+    assert likely(found, "test_a.py") - likely(found, "test_b.py") > 100 * MB

@@ -25,6 +25,9 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lazy_share: float
     lazy_product_share: float
     allocation_share: float
+    data_expansion: float
+    packed_expansion: float
+    compiler_bytes: float
     pool_factor: float
     unsure_share: float
     worker_import_share: float

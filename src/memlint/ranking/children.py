@@ -17,7 +17,7 @@ import msgspec
 from memlint.knowledge.apis import Workers
 from memlint.knowledge.index import api_index
 
-Kind = Literal["pool", "fork", "child", "threads"]
+Kind = Literal["pool", "fork", "child", "compiler", "threads"]
 CORES = -1  # as many as the machine has
 
 _COUNTS = (
@@ -47,8 +47,16 @@ _PYTHON = re.compile(r"""sys\.executable|["']python[\d.]*["'\s]|["']-c["']|["']-
 _COMMON_METHODS = frozenset(
     {"call", "create", "execute", "filter", "fit", "map", "pipe", "predict", "run", "spawn", "start"}
 )
+# a number of workers that goes by a name, and what binds that name to numbers
+_GIVEN_NAME = re.compile(rf"\b(?:{_KEYWORDS})\s*=\s*([A-Za-z_]\w*)(?=\s*[,)])")
+_KEYED_NAME = re.compile(rf"""["'](?:\w+__)?(?:{_KEYWORDS})["']\s*:\s*([A-Za-z_]\w*)(?=\s*[,}}])""")
+_BOUND = r"(?:^[ \t]*{name}[ \t]*=[ \t]*(-?\d+)[ \t]*$|\bfor[ ]+{name}[ ]+in[ ]+[\[(]([-\d,\s]+)[\])])"
 # a command given to whatever function: it will be run
-_COMMAND = re.compile(r"\b([A-Za-z_][\w.]*)\(\s*\[\s*sys\.executable\b")
+_COMMAND = re.compile(r"\[\s*sys\.executable\b")
+# words of commands by which an extension module is built
+_BUILDING = re.compile(
+    r"""["'](?:build_ext|--build-dir|numpy\.f2py|cythonize|meson)["']|\bcpp_extension\.load"""
+)
 _LOOK_BACK = 2_000
 _LOOK_AHEAD = 600
 _COMMAND_BACK = 1_500  # characters in which the command of a call that starts a process is put together
@@ -92,6 +100,7 @@ def started_in(text: str, roots: Mapping[str, str], calls: Set[str]) -> Iterator
         yield from _with_a_number(text, roots)
     if "sys.executable" in text:
         yield from _commanded(text, roots)
+        yield from _built(text)
     if not _tables().keys().isdisjoint(calls):
         yield from _uncounted(text, roots)
 
@@ -99,14 +108,33 @@ def started_in(text: str, roots: Mapping[str, str], calls: Set[str]) -> Iterator
 def _with_a_number(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     for match in _GIVEN.finditer(text):
         yield from _counted(text, match.start(), int(match[1]), roots)
+    for match in _GIVEN_NAME.finditer(text):
+        count = _bound(text, match[1])
+        if count is not None:
+            yield from _counted(text, match.start(), count, roots)
     for match in _LISTED.finditer(text):
-        counts = [int(number) for number in re.findall(r"-?\d+", match[1])]
-        worst = max(counts, key=lambda count: count if count >= 0 else 10_000 + count, default=1)
-        if worst not in (0, 1):
-            yield Started("pool", worst, "parametrize", _line(text, match.start()), False)
+        yield from _parameter(text, match.start(), _worst(match[1]), "parametrize")
     for match in _KEYED.finditer(text):
-        if int(match[1]) not in (0, 1):
-            yield Started("pool", int(match[1]), "parameter", _line(text, match.start()), False)
+        yield from _parameter(text, match.start(), int(match[1]), "parameter")
+    for match in _KEYED_NAME.finditer(text):
+        yield from _parameter(text, match.start(), _bound(text, match[1]), "parameter")
+
+
+def _parameter(text: str, offset: int, count: int | None, noun: str) -> Iterator[Started]:
+    if count not in (None, 0, 1):
+        yield Started("pool", count, noun, _line(text, offset), False)
+
+
+def _worst(numbers: str) -> int:
+    """The number of a list that starts most; all cores are more than any."""
+    counts = [int(number) for number in re.findall(r"-?\d+", numbers)]
+    return max(counts, key=lambda count: count if count >= 0 else 10_000 + count, default=1)
+
+
+def _bound(text: str, name: str) -> int | None:
+    """The largest number that assignments and loops of a text bind to a name; None where they bind none."""
+    found = re.findall(_BOUND.format(name=name), text, re.MULTILINE)
+    return _worst(" ".join(part for parts in found for part in parts)) if found else None
 
 
 def _counted(text: str, offset: int, count: int, roots: Mapping[str, str]) -> Iterator[Started]:
@@ -160,8 +188,15 @@ def _callee(text: str, offset: int) -> tuple[str, int]:
 def _commanded(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
     """Calls that no table knows and that are given a command."""
     for match in _COMMAND.finditer(text):
-        if not _known(match[1], roots):
-            yield Started("child", 1, match[1].rpartition(".")[2], _line(text, match.start()), True)
+        callee, start = _callee(text, match.start())
+        if callee and not _known(callee, roots):
+            yield Started("child", 1, callee.rpartition(".")[2], _line(text, start), True)
+
+
+def _built(text: str) -> Iterator[Started]:
+    """Commands that build extension modules: a compiler runs."""
+    for match in _BUILDING.finditer(text):
+        yield Started("compiler", 1, match[0].strip("\"'"), _line(text, match.start()), True)
 
 
 def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:

@@ -1,4 +1,4 @@
-"""The import graph of a project: what importing a file brings in, and what its functions import when they run.
+"""The import graph of a project: what importing a file brings in.
 
 First-party files are followed through their text (``syntax.imports``); of libraries the measured footprints know
 what they bring, and one that they do not know is followed through its text, too, where it is installed. Sets of modules
@@ -12,29 +12,22 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from io import IOBase
 
 import msgspec
 
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprint, Footprints
 from memlint.ranking.installed import library_folders
-from memlint.ranking.outline import Function, Outline
+from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.syntax.imports import Imported
 
 _SESSION = frozenset({"_pytest", "pluggy", "iniconfig"})  # loaded by pytest itself
-_DEPTH = 3  # calls from a test to what imports or starts something
 REWRITTEN = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _COMPILED = (".so", ".pyd")  # endings of extension modules
 _MOST_FOLLOWED = 300  # files of one unmeasured library
-_MOST_LOADED = 100  # sets of measured modules whose parts are kept
+_MOST_LOADED = 1_000  # sets of measured modules whose parts are kept
 _MOST_RESOLVED = 50_000  # imports whose meaning is kept
-_COMMON = 4  # a method of a name that so many classes have says nothing
-# what containers, strings and files have: ``x.get()`` is no call of a product's function of that name
-_BUILTIN_METHODS = frozenset(
-    name for kind in (dict, list, set, str, bytes, IOBase) for name in dir(kind) if not name.startswith("_")
-)
 
 
 @dataclass(slots=True)
@@ -79,15 +72,6 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """A function that a test file leads to, by how many calls."""
-
-    path: str
-    function: Function
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
 class Resolved:
     """What one import names: first-party files, measured modules, and libraries of which nothing is known."""
 
@@ -112,12 +96,9 @@ class ImportGraph:
         self._bits: dict[str, int] = {}
         self._names: list[str] = []
         self._closures: dict[int, Closure] = {}
-        self._by_name: dict[str, list[tuple[int, Function]]] = {}
-        self._class_at: dict[str, list[int]] = {}
         self._weighed: dict[int, Own] = {}
         self._resolved: dict[tuple[str, Imported, str], Resolved] = {}
         self._loaded: dict[int, Footprint] = {}
-        self._bytes: dict[int, int] = {}
         self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
@@ -176,8 +157,6 @@ class ImportGraph:
                 node.top = kept.top
                 node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
-            if not kept.library:
-                self._register(number, self.nodes[number])
         self._reading = False
 
     def _may_follow(self, library: str) -> bool:
@@ -185,12 +164,6 @@ class ImportGraph:
         if library:
             self._followed[library] += 1
         return self._followed[library] <= _MOST_FOLLOWED
-
-    def _register(self, number: int, node: Node) -> None:
-        for function in node.outline.functions:
-            self._by_name.setdefault(function.name, []).append((number, function))
-        for name in node.outline.bases:
-            self._class_at.setdefault(name, []).append(number)
 
     def _top(self, path: str) -> str:
         *folders, name = path.split("/")
@@ -359,14 +332,8 @@ class ImportGraph:
             self._closures[start] = known
         return known
 
-    def module_bytes(self, modules: int) -> int:
-        """Bytes above a bare interpreter of a set of measured modules."""
-        if modules not in self._bytes:
-            self._bytes[modules] = self.footprints.footprint(self.module_names(modules)).bytes
-        return self._bytes[modules]
-
     def loaded(self, modules: int) -> Footprint:
-        """What importing a set of measured modules costs; most files of a suite import the same ones."""
+        """What importing a set of measured modules costs above a bare interpreter; many files import the same ones."""
         if modules not in self._loaded:
             if len(self._loaded) >= _MOST_LOADED:
                 self._loaded.clear()
@@ -382,21 +349,31 @@ class ImportGraph:
 
     def module_names(self, modules: int) -> list[str]:
         """The measured modules of a set."""
-        return [self._names[number] for number in _members(modules)]
+        return [self._names[number] for number in members(modules)]
 
     def of_libraries(self, modules: int, tops: Collection[str]) -> int:
         """Those modules of a set that lie in libraries of these names, or in the standard library."""
         out = modules
-        for number in _members(modules):
+        for number in members(modules):
             top = self._names[number].partition(".")[0]
             if top not in tops and top not in sys.stdlib_module_names:
                 out ^= 1 << number
         return out
 
+    def folders(self, files: int) -> set[str]:
+        """The top-level packages that a set of first-party files lies in."""
+        found = set[str]()
+        for number in members(files):
+            node = self.nodes[number]
+            inside, mark, _ = f"/{node.path}".partition(f"/{node.top}/")
+            if mark and not node.library:
+                found.add(f"{inside}/{node.top}".lstrip("/"))
+        return found
+
     def weigh(self, files: int) -> Own:
         """What a set of first-party files is made of."""
         if files not in self._weighed:
-            nodes = [self.nodes[number] for number in _members(files)]
+            nodes = [self.nodes[number] for number in members(files)]
             self._weighed[files] = Own(
                 sum(node.outline.size for node in nodes),
                 sum(node.outline.size for node in nodes if REWRITTEN.search(node.path)),
@@ -406,56 +383,13 @@ class ImportGraph:
             )
         return self._weighed[files]
 
-    # --- calls ------------------------------------------------------------------------------------------------------
-
-    def reached(self, outline: Outline, files: int) -> list[Reached]:
-        """Functions of product files that a file's words lead to, as far as they import or start something."""
-        found: list[Reached] = []
-        seen: set[int] = set()
-        words = outline.words - outline.bases.keys()
-        names = set(words)
-        bound = frozenset(name for item in outline.eager for name in item.names)
-        frontier = names - (_BUILTIN_METHODS - bound)
-        present = frozenset(_members(files))
-        for depth in range(1, _DEPTH + 1):
-            following: set[str] = set()
-            for name in sorted(frontier & self._by_name.keys()):
-                for path, function in self._named(name, words, present):
-                    if id(function) in seen:
-                        continue
-                    seen.add(id(function))
-                    following |= function.calls
-                    if function.imports or function.started:
-                        found.append(Reached(path, function, depth))
-            frontier = following - names - _BUILTIN_METHODS
-            names |= following
-        return found
-
-    def _named(self, name: str, words: frozenset[str], files: frozenset[int]) -> list[tuple[str, Function]]:
-        """The functions of this name in these files that the words may mean, in order of path."""
-        among = [(self.nodes[n].path, function) for n, function in self._by_name[name] if n in files]
-        if name.startswith("__") or len(among) >= _COMMON:
-            among = [item for item in among if not item[1].owner or item[1].owner in words]
-        if len(among) > 1:
-            among.sort(key=lambda item: (item[0], item[1].line))
-        return among
-
-    def module_of_class(self, name: str, files: int) -> Node | None:
-        """The product file that defines a class or a function of this name; the first by path."""
-        functions = (number for number, _ in self._by_name.get(name, ()))
-        for numbers in (self._class_at.get(name, ()), functions):
-            nodes = [self.nodes[number] for number in numbers if files >> number & 1]
-            if nodes:
-                return min(nodes, key=lambda node: node.path)
-        return None
-
 
 def _dotted(item: Imported) -> list[str]:
     """The names that an import may load, each with the module it is of."""
     return [f"{item.module}.{name}" for name in item.names] or [item.module]
 
 
-def _members(bits: int) -> list[int]:
+def members(bits: int) -> list[int]:
     """The numbers of a set of bits, in order."""
     return [number for number, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
 

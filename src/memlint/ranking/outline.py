@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from string import ascii_letters
 
 import msgspec
 
 from memlint.ranking.children import Started, may_start, started_in
+from memlint.ranking.data_files import constants_in, files_in
 from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\w+\(?")  # with the parenthesis of a call
+_MOST_DECORATORS = 2_000  # characters of a function's decorators
 _QUOTED = re.compile(r"(\"{3}|'{3})[\s\S]*?\1")
 _LETTERS = frozenset(f"_{ascii_letters}")
 _STARTING = frozenset({"Parallel", "Pool", "ProcessPoolExecutor", "Process", "get_reusable_executor"})
@@ -29,6 +32,12 @@ class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
     calls: frozenset[str]
     imports: tuple[Imported, ...]
     started: tuple[Started, ...]
+    files: tuple[str, ...] = ()  # data files that it names
+
+    @property
+    def costs(self) -> bool:
+        """Whether running it costs anything that can be seen, beside what it calls."""
+        return bool(self.imports or self.started or self.files)
 
 
 class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -43,6 +52,8 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     started: tuple[Started, ...] = ()  # in the whole text
     words: frozenset[str] = frozenset()
     scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
+    files: tuple[str, ...] = ()  # data files that it names
+    constants: dict[str, tuple[str, ...]] = {}  # those that its own names stand for
 
 
 def outline(text: str) -> Outline:
@@ -52,16 +63,20 @@ def outline(text: str) -> Outline:
     words, called = _words(text)
     starting = may_start(text, called)
     code = _QUOTED.sub(_blank, text) if found.scopes else ""
+    files = files_in(code or text)
+    reader = _Functions(code, roots, starting, files, constants_in(text, files))
     return Outline(
         len(text),
         found.eager,
-        tuple(_function(code, scope, roots, starting) for scope in found.scopes),
+        tuple(map(reader.function, found.scopes)),
         found.bases,
         not _STARTING.isdisjoint(called),
         any(word in text for word in _THREAD_WORDS) and bool(_THREADS.search(text)),
         tuple(started_in(text, roots, called)) if starting else (),
         words,
         quoted_imports(text) if "def test" in text else (),
+        files,
+        reader.constants,
     )
 
 
@@ -86,13 +101,47 @@ def _roots(found: Scan) -> Mapping[str, str]:
     return out
 
 
-def _function(text: str, scope: Scope, roots: Mapping[str, str], starting: bool) -> Function:
-    """A function, with attributes of lazily loaded submodules as imports of their own."""
-    body = text[scope.start : scope.end]
-    calls = frozenset(_CALLED.findall(body))
-    started = tuple(started_in(body, roots, calls)) if starting and may_start(body, calls) else ()
-    imports = (*scope.imports, *_attributes(body, scope.imports))
-    return Function(scope.name, scope.owner, scope.line, calls, imports, started)
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    """Reads the functions of one text."""
+
+    code: str  # docstrings blanked
+    roots: Mapping[str, str]
+    starting: bool  # whether anything in it starts workers
+    files: tuple[str, ...]
+    constants: dict[str, tuple[str, ...]]
+
+    def function(self, scope: Scope) -> Function:
+        """One function with its decorators, and attributes of lazily loaded submodules as imports of their own."""
+        body = self.code[scope.start : scope.end]
+        decorators = _decorators(self.code, scope.start)
+        calls = frozenset(_CALLED.findall(decorators + body))
+        started = (
+            tuple(started_in(body, self.roots, calls)) if self.starting and may_start(body, calls) else ()
+        )
+        imports = (*scope.imports, *_attributes(body, scope.imports))
+        return Function(scope.name, scope.owner, scope.line, calls, imports, started, self._files(body))
+
+    def _files(self, body: str) -> tuple[str, ...]:
+        """The data files that a body names, by itself or by constants of its module."""
+        found = {name for name in self.files if name in body}
+        for constant, names in self.constants.items():
+            if constant in body:
+                found.update(names)
+        return tuple(sorted(found))
+
+
+def _decorators(text: str, start: int) -> str:
+    """The decorators of the function that begins here."""
+    lines = text[max(0, start - _MOST_DECORATORS) : start].split("\n")[:-1]
+    first = len(lines)
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number].lstrip()
+        if line.startswith("@"):
+            first = number
+        elif not line or line.startswith(("def ", "class ", "return", "import ")):
+            break
+    return "\n".join(lines[first:])
 
 
 def _attributes(body: str, imports: list[Imported]) -> Iterator[Imported]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memlint.analysis.footprint import Part, Parts, total
 from memlint.knowledge.ranking import Weights
@@ -40,8 +40,9 @@ class Model:
     def of_tests(self, file: FileTerms, tests: Iterable[TestTerms]) -> Iterator[Prediction]:
         """The peaks of a file's tests, each run by itself."""
         base = self._base(file)
+        undecided = replace(file, data=())  # which of the tests reads it is not known
         for test in tests:
-            yield self._of_test(file, base, test)
+            yield self._of_test(undecided, base, test)
 
     def _of_test(self, file: FileTerms, base: Sequence[Reason], test: TestTerms) -> Prediction:
         inside = range(test.first_line, test.last_line + 1)
@@ -105,14 +106,18 @@ class Model:
             Reason("base", round(rewrite), file.path, 1, "rewriting the asserts of its test modules"),
             Reason("growth", round(ran), file.path, 1, "what its code leaves as it runs"),
         ]
-        alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held
+        data = self._data(file, held)
+        alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held + data.bytes
+        reasons.append(data)
         children = self._children(file, alone, workers)
         reasons += children
         beside = sum(reason.bytes for reason in children)
         reasons = [reason for reason in reasons if reason.bytes >= _LEAST_REASON]
         reasons.sort(key=lambda reason: (-reason.bytes, reason.kind, reason.path, reason.line, reason.text))
-        maybe = round(file.optional * self.weights.optional_share) + sum(
-            reason.bytes for reason in reasons if reason.kind == "imports" and reason.line
+        maybe = (
+            round(file.optional * self.weights.optional_share)
+            + data.bytes
+            + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
         )
         return Prediction(self._bounds(alone, held, maybe, parts, beside), tuple(reasons[:_MOST_REASONS]))
 
@@ -173,6 +178,18 @@ class Model:
             for item in late
         ]
 
+    def _data(self, file: FileTerms, held: float) -> Reason:
+        """The data file that takes most in memory, beyond the allocations that are seen."""
+        weights = self.weights
+        sized = [
+            (item.bytes * (weights.packed_expansion if item.packed else weights.data_expansion), item.path)
+            for item in file.data
+        ]
+        size, path = max(sized, default=(0.0, ""))
+        return Reason(
+            "allocation", round(max(0.0, size - held)), path, 0, "a data file that it names, read whole"
+        )
+
     # --- workers ----------------------------------------------------------------------------------------------------
 
     def _children(self, file: FileTerms, alone: float, workers: Iterable[Workers]) -> list[Reason]:
@@ -190,6 +207,8 @@ class Model:
         product = file.imports + file.optional * weights.optional_share + self._own(file)
         if item.bytes is not None:
             each = float(item.bytes)
+        elif item.kind == "compiler":
+            each = weights.compiler_bytes
         elif item.kind == "fork":
             each = alone * weights.fork_share
         elif item.loads is not None:

@@ -12,8 +12,10 @@ from memlint.discovery import ancestor_conftests
 from memlint.knowledge.footprints import SESSION
 from memlint.knowledge.ranking import Weights
 from memlint.ranking.children import Started, starts_processes
-from memlint.ranking.graph import Closure, ImportGraph, Node, Reached, empty
+from memlint.ranking.data_files import DataFile, DataFiles
+from memlint.ranking.graph import Closure, ImportGraph, Node, empty
 from memlint.ranking.installed import plugins
+from memlint.ranking.reach import Reach, Reached
 from memlint.units import parse_bytes
 
 # sure: a table knows the callee; unsure: nothing is known of it;
@@ -35,7 +37,7 @@ class Loads:
 class Workers:
     """Processes that a file's tests start at once. ``number`` counts them on the target machine."""
 
-    kind: str  # pool, fork or child
+    kind: str  # pool, fork, child or compiler
     number: int
     trust: Trust
     bytes: int | None  # of one, when it is no Python of this suite
@@ -73,6 +75,7 @@ class FileTerms:
     compiled: int = 0  # files of the product's extension modules that are loaded
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
     libraries: tuple[str, ...] = ()  # unmeasured: ``first_party`` and ``compiled`` count their files, too
+    data: tuple[DataFile, ...] = ()  # large files that it, or what it leads to, names
     skipped: str = ""  # the missing library without which the whole file is skipped
 
 
@@ -93,6 +96,8 @@ class TermReader:
 
     def __init__(self, graph: ImportGraph, cores: int) -> None:
         self.graph = graph
+        self.reach = Reach(graph)
+        self.data = DataFiles(graph.disk)
         self.cores = cores
         footprints = graph.footprints
         # a probed session has loaded the plugins that are installed there
@@ -114,12 +119,12 @@ class TermReader:
         own = self.graph.weigh(closure.files)
         # a library that is the project itself is read file by file: its figure would count it twice
         parts = tuple(part for part in loaded.parts if part[0].partition(".")[0] not in own.tops)
-        reached = self.graph.reached(node.outline, closure.files)
+        reached = self.reach.functions(node.outline, closure.files)
         return FileTerms(
             module.path,
             node.outline.size,
             sum(size for _, size in parts),
-            self.graph.module_bytes(modules | closure.optional) - loaded.bytes,
+            self.graph.loaded(modules | closure.optional).bytes - loaded.bytes,
             tuple(part for part in parts if part[0] not in self.session)[:4],
             own.source,
             tuple(sorted(closure.unknown)),
@@ -128,6 +133,7 @@ class TermReader:
             rewritten=own.rewritten,
             compiled=own.compiled,
             libraries=tuple(sorted(own.libraries)),
+            data=() if skip is not None else tuple(self._data(node, closure, reached)),
             skipped=skip.module if skip is not None else "",
         )
 
@@ -136,7 +142,7 @@ class TermReader:
         node = self.graph.read(path) or empty(path)
         closure = self._closure(node)
         outline = node.outline
-        reached = self.graph.reached(outline, closure.files)
+        reached = self.reach.functions(outline, closure.files)
         modules = 0
         for place, function in [
             *((path, function) for function in outline.functions),
@@ -158,6 +164,17 @@ class TermReader:
                 numbers.add(number)
         return self.graph.closure(numbers, Closure(0, node.third, node.optional, node.unknown))
 
+    def _data(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[DataFile]:
+        """Large files that the file names: in strings, by constants of its project, or by functions it leads to."""
+        constants = self.reach.constants(node.outline.words, closure.files)
+        names = {*node.outline.files, *(name for named in constants.values() for name in named)}
+        names.update(name for item in reached for name in item.function.files)
+        if not names:
+            return
+        for folder in sorted({*self.graph.folders(closure.files), node.path.rpartition("/")[0]} - {""}):
+            below = self.data.below(folder)
+            yield from (below[name] for name in sorted(names & below.keys()))
+
     # --- late imports -----------------------------------------------------------------------------------------------
 
     def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
@@ -178,7 +195,7 @@ class TermReader:
             if item.depth and not item.path.endswith("conftest.py"):
                 spoken_of = self.graph.of_libraries(after.modules & ~loaded.modules, present)
                 after = replace(after, modules=spoken_of | loaded.modules)
-            added = self.graph.module_bytes(after.modules) - self.graph.module_bytes(loaded.modules)
+            added = self.graph.loaded(after.modules).bytes - self.graph.loaded(loaded.modules).bytes
             new = self.graph.module_names(after.modules & ~loaded.modules)
             loaded = after
             if added > 0:
@@ -191,7 +208,7 @@ class TermReader:
         self, module: Module, node: Node, closure: Closure, reached: list[Reached]
     ) -> Iterator[Workers]:
         own = node.outline.started
-        named = [item for item in reached if item.depth == 1 and not item.function.owner]
+        named = [item for item in reached if _is_direct(item)]
         called = [(item, started) for item in named for started in item.function.started]
         any_child = any(started.kind == "child" for started in [*own, *(started for _, started in called)])
         loads = self._scripts(node) if any_child else None
@@ -210,7 +227,7 @@ class TermReader:
             return None
         closure = self.graph.closure(files, Closure(0, modules, 0, frozenset()))
         own = self.graph.weigh(closure.files)
-        return Loads(self.graph.module_bytes(closure.modules), own.source, own.compiled)
+        return Loads(self.graph.loaded(closure.modules).bytes, own.source, own.compiled)
 
     def _trust(self, started: Started, closure: Closure) -> Trust | None:
         """How far a number of workers given to a callee means processes; None where it means threads."""
@@ -218,7 +235,7 @@ class TermReader:
             return None
         if started.sure:
             return "sure"
-        home = self.graph.module_of_class(started.callee, closure.files)
+        home = self.reach.module_of_class(started.callee, closure.files)
         if home is None or home.outline.starts:
             return None if home is not None and home.outline.threads else "unsure"
         inherited = [base for base in home.outline.bases.get(started.callee, ()) if starts_processes(base)]
@@ -239,6 +256,11 @@ class TermReader:
             text,
             loads if started.kind == "child" else None,
         )
+
+
+def _is_direct(item: Reached) -> bool:
+    """Whether the file itself names a function, or a fixture of a conftest is made by it."""
+    return not item.function.owner and item.depth <= (2 if item.path.endswith("conftest.py") else 1)
 
 
 def cases_of(tests: Iterable[TestTerms], weights: Weights) -> float:
