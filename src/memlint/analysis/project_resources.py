@@ -146,6 +146,7 @@ class ProjectResources:
         calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
+        idle = _is_idle_pool(opening, own, {*releases, *_CONSTRUCTING})
         inherits = any(name not in _PLAIN_BASES for name in self.evaluator.external_bases(cls))
         return OwnResource(
             Resource(
@@ -155,7 +156,7 @@ class ProjectResources:
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
-                confidence="low" if "__del__" in own or _is_unsure(opening) else "medium",
+                confidence="low" if "__del__" in own or idle or _is_unsure(opening) else "medium",
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),
             opening,
@@ -236,6 +237,15 @@ def _is_unsure(opening: Opening) -> bool:
         opening.on_condition
         or "(holds " in opening.resource.title
         or not ended.isdisjoint(names(f.body_of(opening.method.function)))
+    )
+
+
+def _is_idle_pool(opening: Opening, own: dict[str, FunctionValue], aside: set[str]) -> bool:
+    """A pool of threads, which starts them with its first task, in a class none of whose methods gives it one."""
+    if opening.resource.rule != "MEM403" or opening.resource.started_by != [ANY_USE]:
+        return False
+    return not any(
+        says(method.function, opening.attribute) for name, method in own.items() if name not in aside
     )
 
 
