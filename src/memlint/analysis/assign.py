@@ -107,7 +107,7 @@ class Assignment(NameResolution):
             base.kind,
             items,
             length,
-            join([base.element, element]) if base.element is not UNKNOWN else element,
+            _met(base, element),
         )
         created = frame.created.get(name, 0)
         if name in frame.env or "." in name:
@@ -196,3 +196,11 @@ def times(lengths: list[Num | None]) -> Num | None:
     for length in lengths:
         total = total * length if total is not None and length is not None else None
     return total
+
+
+def _met(base: Sequence, element: Value) -> Value:
+    """What the elements of a container are once it has taken one more in."""
+    if base.element is not UNKNOWN:
+        return join([base.element, element])
+    holds_others = base.length is not None and base.length.low > 0
+    return UNKNOWN if holds_others else element

@@ -227,8 +227,10 @@ class Execution(Assignment):
         if _is_main_guard(node.test):
             return False  # not run when pytest imports the module
         known = truth(self.eval(node.test, frame))
-        if known is not None and not node.orelse:
-            return self.exec_block(node.body, frame) if known else False
+        if known is not None and (
+            not node.orelse or frame.depth
+        ):  # what a call's arguments decide is decided
+            return self.exec_block(node.body if known else node.orelse, frame)
         before = frame.env
         frame.env = dict(before)
         frame.branches += 1

@@ -48,6 +48,9 @@ _SAME = {
     "get_bind",
     "result",
 }
+_FLUENT_NAMES = frozenset(
+    {"xarray.Dataset.load", "xarray.DataTree.load"}
+)  # give back what they are called on
 _THROUGH_NAMES = frozenset({"asyncio.run", "asyncio.runners.run", "asyncio.Runner.run"})
 _ADOPTING = frozenset({"connect_read_pipe", "connect_write_pipe", "connect_accepted_socket"})
 _ENDING_CHILD = ("wait", "kill", "terminate", "reap", "cleanup", "clean_up", "stop")
@@ -173,6 +176,9 @@ class Handover(Flow):
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
         self._put_to_use(given, callee, name, path, run)
+        for obligation in given if path not in _LOOKING else ():
+            if obligation.resource.ended_by_use:
+                state.settle(frozenset({obligation}))
         self._function_release(node, name, site, given, about, state)
         self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
@@ -654,6 +660,8 @@ class Handover(Flow):
             return NOTHING if last in _KEYED and self._is_itself(node, base, run) else base
         if last in _THROUGH or name in _THROUGH_NAMES:
             return given
+        if name in _FLUENT_NAMES:
+            return base
         if last == "getattr" and len(node.args) > 1:
             first, second = node.args[0].value, node.args[1].value
             if isinstance(first, f.Name) and isinstance(second, f.Text):

@@ -50,6 +50,7 @@ _ASIDE = re.compile(
 )  # fakes that leave acquiring alone
 _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
 _ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
+_CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
@@ -494,7 +495,7 @@ class Lifetimes(Inlining):
             current = frozenset(o for o in state.masks if o.resource is resource and not state.done(o))
             if current:
                 return current  # it draws on the figure that is there
-            if self._drawn_on_a_fixtures():
+            if self._drawn_on_anothers(site):
                 return NOTHING
         key = (id(site), resource.name)
         obligation = self.acquired.get(key)
@@ -521,10 +522,12 @@ class Lifetimes(Inlining):
             _relate(obligation, other)
         return frozenset({obligation})
 
-    def _drawn_on_a_fixtures(self) -> bool:
-        """Whether what runs around the body makes the figure that is the current one and closes it, or empties it."""
+    def _drawn_on_anothers(self, site: Site) -> bool:
+        """Whether the current figure is a caller's, or what runs around the body makes it and closes or empties it."""
         if self._current is None:
             return False
+        if site.name in _CURRENT and self._current.role == "helper":
+            return True  # that of whoever calls it
         if any("clf" in words(body.function) for body in self.teardowns.around(self._current)):
             return True  # there is but one, which every test finds empty
         said = [words(body.function) for body in self.teardowns.fixtures_around(self._current)]

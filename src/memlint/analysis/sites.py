@@ -33,6 +33,7 @@ class Site(Struct, eq=False):
     consumer: str = ""  # what takes the result at once: "del", "return", a callee's name
     inner: tuple[Site, ...] = ()  # sites of the project's function that it calls
     callee: Value = UNKNOWN
+    certain: bool = True  # no condition that nobody can decide stands around it
 
     @property
     def line(self) -> int:
@@ -148,6 +149,7 @@ class Frame(Struct, eq=False):
             repeats=self.repeats,
             raises=self.raises[-1] if self.raises else None,
             statement=self.statement,
+            certain=not self.branches,
             **fields,
         )
         self.sites.append(site)

@@ -26,7 +26,7 @@ from memlint.knowledge.apis import Load
 
 Known = OneOf["sized", "small", "unknown", "opaque", "other"]
 _LOCAL = re.compile(
-    r"\w+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
+    r"[\w+.-]+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
 )
 # no file of the system, which is small, and no name that says that there is nothing
 _ELSEWHERE = re.compile(
@@ -159,11 +159,11 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("other", "a text")
     if path.text in {"", ".", "./"}:
         return OPAQUE
+    if path.text is not None and _LOCAL.match(path.text):
+        return Source("opaque", "a local server")
     if path.text is not None and path.text.startswith("memory://"):
         return Source("small", "a file system in memory")
     if path.base == "url":
-        if path.text is not None and _LOCAL.match(path.text):
-            return Source("opaque", "a local server")
         return Source("unknown", f"'{path.text}'" if path.text else "a URL", path=path.text)
     if path.base == "env":
         return Source("unknown", "a path from the environment")

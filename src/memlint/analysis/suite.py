@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal as OneOf
 
 from memlint import facts as f
-from memlint.analysis import arithmetic
+from memlint.analysis import arithmetic, traverse
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
@@ -446,7 +446,21 @@ class Suite:
             says(other.function, name) for other in self.of(body.module).bodies if other is not body
         ):
             return True  # a test that was put out of the way
+        if self._is_unused(body) or (body.role == "helper" and name.startswith("_debug")):
+            return True
         return any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body))
+
+    @staticmethod
+    def _is_unused(body: Body) -> bool:
+        """Whether a nested function is defined, and nothing in the function around it names it."""
+        outer = body.within.function if body.within is not None else None
+        if outer is None or body.function.decorators or body.function.name.startswith("__"):
+            return False
+        block = f.body_of(outer)
+        name = body.function.name
+        in_class = any(isinstance(statement, f.ClassDef) for statement, _ in traverse.statements(block))
+        said = {path.partition(".")[0] for path in traverse.names(block)}
+        return not in_class and name not in said and not {"locals", "globals", "exec", "eval"} & said
 
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
         """Argument names and values of every parametrize mark."""
@@ -526,6 +540,18 @@ class Suite:
             else:
                 frame.env[param.name] = self.evaluator.annotated(param.annotation, frame)
 
+    def run_as(self, body: Body) -> ClassValue | None:
+        """The class for which pytest runs a method: of a mixin's, the first that it collects."""
+        owner = body.owner
+        if owner is None or self.is_test_class(owner):
+            return owner
+        return self._first_collected(owner)
+
+    def _first_collected(self, owner: ClassValue) -> ClassValue:
+        if id(owner.cls) not in self._collected:
+            self._collected[id(owner.cls)] = self._collected_for(owner)
+        return self._collected[id(owner.cls)]
+
     def _concrete(self, body: Body) -> ClassValue:
         """The class that runs a test: of a mixin's tests a class that pytest collects for it, by path and line."""
         owner = body.owner
@@ -535,9 +561,7 @@ class Suite:
         own = self.evaluator.class_frame(owner).env.values()
         if any(isinstance(x, FunctionValue) and says(x.function, "NotImplementedError") for x in own):
             return owner  # each of its subclasses decides for itself
-        if id(owner.cls) not in self._collected:
-            self._collected[id(owner.cls)] = self._collected_for(owner)
-        return self._collected[id(owner.cls)]
+        return self._first_collected(owner)
 
     def _collected_for(self, owner: ClassValue) -> ClassValue:
         for path in self.evaluator.relevance.heirs(owner.cls.name):

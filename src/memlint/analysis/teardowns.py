@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from memlint import facts as f
@@ -11,7 +11,7 @@ from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
 from memlint.analysis.traverse import statements, words
-from memlint.analysis.values import ClassValue, FunctionValue, Ref, Value
+from memlint.analysis.values import ClassValue, FunctionValue, Ref, Sequence, Value, text_of
 from memlint.knowledge.apis import CallEntry
 
 _ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
@@ -20,6 +20,8 @@ _CHILDREN = frozenset({"subprocess.Popen", "multiprocessing.Process"})
 _HOOKS = frozenset(
     {"pytest_runtest_teardown", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_runtest_logfinish"}
 )
+# pytest-mpl closes the figures of the tests that it compares
+_CLOSED_BY_MARK = {"mpl_image_compare": frozenset({"matplotlib.pyplot.figure"})}
 _OF_CLASS = re.compile(r"teardown(class|method|s)?", re.IGNORECASE)
 _OF_MODULE = re.compile(r"teardown(module|modules|function)", re.IGNORECASE)
 _PYTEST_ONLY = frozenset({"teardown_method", "teardown_class", "teardown"})
@@ -198,7 +200,30 @@ class Teardowns:
 
     def closed_around(self, body: Body) -> frozenset[str]:
         """Resources of which the fixtures, tear-down functions and hooks around a body release all there are."""
-        return frozenset().union(*(self._closes_all(other) for other in self.around(body)))
+        marks = {mark.name for mark in self.suite.marks(body)}
+        by_marks = (_CLOSED_BY_MARK[name] for name in marks & _CLOSED_BY_MARK.keys())
+        by_others = (self._closes_all(other) for other in [*self.around(body), *self._around_tests_of(body)])
+        return frozenset().union(*by_marks, *by_others, self._by_managers(body))
+
+    def _by_managers(self, body: Body) -> frozenset[str]:
+        """What the suite's own context managers that the body enters release at their end."""
+        entered = (
+            site
+            for site in self.suite.evaluate(body).sites
+            if site.consumer == "with" and isinstance(site.callee, FunctionValue)
+        )
+        return _all_of(entry for site in entered for entry in _entries(site))
+
+    def _around_tests_of(self, body: Body) -> list[Body]:
+        """The fixtures that the tests of a set-up method's class ask for: they run after it, and end after it."""
+        if body.role != "setup" or body.owner is None:
+            return []
+        tests = (x for x in self.methods(body.owner) if x.function.name.startswith("test"))
+        return list(
+            {
+                id(fixture.body): fixture.body for test in tests for fixture in self.suite.requested(test)
+            }.values()
+        )
 
     def around(self, body: Body) -> list[Body]:
         """The fixtures, tear-down functions and hooks that run around a body."""
@@ -215,7 +240,7 @@ class Teardowns:
 
     def fixtures_around(self, body: Body) -> list[Body]:
         """The bodies of all fixtures in reach, those too that other fixtures ask for."""
-        pending = [*self.suite.autouse(body.module, body.owner), *self.suite.requested(body)]
+        pending = [*self.suite.autouse(body.module, self.suite.run_as(body)), *self.suite.requested(body)]
         out: list[Body] = []
         while pending:
             found = pending.pop().body
@@ -227,17 +252,33 @@ class Teardowns:
     def _closes_all(self, body: Body) -> frozenset[str]:
         known = self._closers.get(id(body))
         if known is None:
-            known = frozenset(
-                entry.releases.removeprefix("all:")
-                for site in self.suite.evaluate(body).sites
-                for entry in _entries(site)
-                if entry.releases is not None and entry.releases.startswith("all:")
-            )
+            sites = self.suite.evaluate(body).sites
+            known = _all_of(entry for site in sites for entry in _entries(site))
+            known |= _all_of(entry for site in sites for entry in self._handed_on(site))
             said = words(body.function)
             if "children" in said and not said.isdisjoint({"kill", "terminate"}):
                 known |= _CHILDREN  # ``for child in psutil.Process().children(): child.kill()``
             self._closers[id(body)] = known
         return known
+
+    def _handed_on(self, site: Site) -> Iterator[CallEntry]:
+        """What the tables say of a callable that a call is given: ``stack.callback(plt.close, "all")``."""
+        starred = site.args.get("*")
+        given = starred.items or () if isinstance(starred, Sequence) else ()
+        named = [value.name for value in given if isinstance(value, Ref)]
+        if any(not isinstance(value, Ref) and text_of(value) != "all" for value in given):
+            return  # ``callback(plt.close, fig)``: one of them
+        for name in named:
+            yield from self.evaluator.index.calls.get(name, ())
+
+
+def _all_of(entries: Iterable[CallEntry]) -> frozenset[str]:
+    """The resources that some calls release wholly, every one there is."""
+    return frozenset(
+        entry.releases.removeprefix("all:")
+        for entry in entries
+        if entry.releases is not None and entry.releases.startswith("all:")
+    )
 
 
 def _entries(site: Site, depth: int = 0) -> Iterator[CallEntry]:

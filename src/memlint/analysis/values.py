@@ -253,9 +253,9 @@ def join(values: Any) -> Value:
     numbers = [value for value in present if isinstance(value, Num)]
     if len(numbers) == len(present):
         return Num(min(number.low for number in numbers), max(number.high for number in numbers))
-    data = [value for value in present if isinstance(value, Data)]
-    if len(data) == len(present):
-        return _join_data(data)
+    data = [value if isinstance(value, Data) else _as_data(value) for value in present]
+    if any(isinstance(value, Data) for value in present) and None not in data:
+        return _join_data([value for value in data if value is not None])
     if all(isinstance(value, Sequence) for value in present):
         return _join_sequences(present)
     if all(isinstance(value, (Literal, PathValue, Choice)) for value in present):
@@ -269,6 +269,19 @@ def _choice(values: list[Value]) -> Value:
     for value in values:
         options.update(dict.fromkeys(value.options if isinstance(value, Choice) else (value,)))
     return Choice(tuple(options)[:40])
+
+
+def _as_data(value: Value) -> Data | None:
+    """A known text, or one of several, as data: it can be joined with one of which only the size is known."""
+    if isinstance(value, Choice):
+        options = [_as_data(option) for option in value.options]
+        known = [option for option in options if option is not None]
+        return _join_data(known) if len(known) == len(options) else None
+    if not isinstance(value, Literal) or not isinstance(value.value, str):
+        return None
+    size = Num(value.length, value.length)
+    kind = "bytes" if value.is_bytes else "str"
+    return Data(kind, f"builtins.{kind}", size, (size,), 1.0)
 
 
 def _join_data(found: list[Data]) -> Data:

@@ -163,6 +163,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
     finalized: bool = False  # finalizers end what it holds once nothing refers to it
     bytes: str | None = None  # what one costs while it lives
+    ended_by_use: bool = False  # whoever is given it reads it to its end, which releases it
     # what becomes of one that is forgotten: "closed" when CPython closes it with its last reference, "kept" when
     # something else holds it (a thread of its own, a registry); None where nobody has looked
     forgotten: Literal["kept", "closed"] | None = None

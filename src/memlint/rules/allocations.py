@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
@@ -41,6 +42,7 @@ class Allocation:
     size: Estimate
     beside: Estimate | None = None
     via: Site | None = None  # where a function that is called makes it
+    certain: bool = True  # nothing on the way there depends on a condition that nobody can decide
 
 
 def allocation(site: Site, ctx: Context) -> Allocation | None:
@@ -56,6 +58,8 @@ def allocation(site: Site, ctx: Context) -> Allocation | None:
     if code == "MEM202":
         return Allocation(site, code, size) if size.likely >= ctx.option(code, "min-bytes") else None
     beside = _temporary(site)
+    if beside is not None and beside.likely >= MAX_BYTES:
+        return None  # positions of more cells than can be numbered are drawn another way
     if beside is not None and code == "MEM201" and beside.likely >= ctx.option("MEM207", "min-bytes"):
         return Allocation(site, "MEM207", size, beside)
     return Allocation(site, code, size) if size.likely >= ctx.option(code, "min-bytes") else None
@@ -184,11 +188,11 @@ def _through_call(site: Site, ctx: Context) -> Allocation | None:
     for inner in site.inner:
         made = allocation(inner, ctx)
         if made is not None and (found is None or made.size.likely > found.size.likely):
-            found = made
+            found = replaced(made, certain=made.certain and inner.certain)
     if found is None or _reported_there(found, ctx):
         return None
     code = "MEM201" if found.code == "MEM207" else found.code
-    return Allocation(site, code, found.size, None, found.via or found.site)
+    return Allocation(site, code, found.size, None, found.via or found.site, found.certain)
 
 
 def _reported_there(found: Allocation, ctx: Context) -> bool:

@@ -51,7 +51,8 @@ def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
         for x in fixtures
     )
     message = f"{total:,.0f} test cases{counted}: each keeps an item, a report and its parameters to the session's end"
-    confidence = None if all(length.exact for _, length in known) else Confidence.LOW
+    counts = [length for _, length in known] + [x.params.length for x in fixtures if x.params is not None]
+    confidence = None if all(count is not None and count.exact for count in counts) else Confidence.LOW
     yield Draft(
         "MEM204",
         (line, 1, line, 1),

@@ -27,7 +27,7 @@ from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
-_TRIFLING = 8_000_000  # bytes; as many objects as a rule forbids may still be this light
+_TRIFLING = 32_000_000  # bytes; as many objects as a rule forbids may still be this light
 _WIDEST = 8  # bytes of an element, where the dtype is not known
 _LEAST_OBJECT = 36  # bytes: a small integer and its place in a list
 _COMBINATIONS = {
@@ -67,12 +67,21 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW
     if found.size.likely >= BEYOND_BELIEF and site.raises is None:
         return Confidence.LOW
+    if found.via is not None and not found.certain:
+        return Confidence.LOW if found.via.frame.module.is_product else Confidence.MEDIUM
+    if found.size.low < ctx.option(found.code, "min-bytes") and _gathers(site):
+        return Confidence.LOW  # large only if every piece is as large as the largest
     vague = _of_unknown_width(site.args.get("dtype", NONE))
     if vague and found.size.likely / _WIDEST < ctx.option(found.code, "min-bytes"):
         return Confidence.LOW  # large only if its elements are wide
     if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
         return Confidence.MEDIUM  # large for some of the values that it may be given
     return None
+
+
+def _gathers(site: Site) -> bool:
+    """Whether it joins pieces, of which a few may be far larger than the others."""
+    return any(entry.makes is not None and entry.makes.sum is not None for entry in site.entries)
 
 
 def _of_unknown_width(dtype: Value) -> bool:

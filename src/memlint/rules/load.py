@@ -39,6 +39,7 @@ _PLACES = {
 _BULK = frozenset({"table", "array"})
 _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
+_MOST_EXPANSION = 6  # that is believed without having looked into the file
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory
 _FAKE_NETWORKS = {
     "requests_mock",
@@ -52,7 +53,6 @@ _FAKE_NETWORKS = {
     "httpserver",
 }
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
-_IDLE = ("assert", "print", "sleep", "importorskip", "skip", "seed", "simplefilter", "filterwarnings")
 _CHANGING = re.compile(
     r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
 )
@@ -125,13 +125,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     if source.bytes is None:
         if _writes_itself(site, source) or is_passing(source, ctx):
             return
-        sure = source.outside if load.what not in _BULK else source.known == "unknown"
-        sure = sure and not (load.what == "file" and (_is_page(source) or _is_own_answer(site, source)))
-        sure = sure and not _made_on_the_way(source, ctx)
-        sure = sure and not _small_by_nature(source) and "storage_options" not in site.args
-        sure = sure and not (_is_at_home(source) and _sets_environment(ctx))
-        sure = sure and not (_is_bare(source) and _does_something_before(site, ctx))
-        confidence = Confidence.MEDIUM if sure else Confidence.LOW
+        confidence = Confidence.MEDIUM if _is_founded(site, load, source, ctx) else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
         return
@@ -147,11 +141,26 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
 
 
+def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
+    """Whether the code says that a file which nobody can weigh is data from beyond the suite, or much of it.
+
+    Anything else is most often what the test, or what it runs, has made, and small.
+    """
+    if _small_by_nature(source) or "storage_options" in site.args or _made_on_the_way(source, ctx):
+        return False
+    if _is_at_home(source) and (load.what == "file" or _sets_environment(ctx)):
+        return False  # nothing is known but that the environment says where it is
+    if load.what == "file":
+        return source.outside and not (_is_page(source) or _is_own_answer(site, source))
+    return source.outside or (source.known == "unknown" and not _is_bare(source))
+
+
 def _by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:
-    """How much a weighed load is worth saying."""
-    if estimate.likely < least:
+    """How much a weighed load is worth saying: an expansion that only a guess says of a small file is no evidence."""
+    founded = min(estimate.likely, estimate.low * _MOST_EXPANSION)
+    if founded < least:
         return Confidence.LOW
-    return Confidence.HIGH if estimate.likely >= _CERTAINLY_LARGE else Confidence.MEDIUM
+    return Confidence.HIGH if founded >= _CERTAINLY_LARGE else Confidence.MEDIUM
 
 
 def _made_on_the_way(source: Source, ctx: Context) -> bool:
@@ -170,27 +179,6 @@ def _is_bare(source: Source) -> bool:
     """A name without a folder that is not there: a test's working folder holds what the test has made."""
     path = (source.path or "").removeprefix("./")
     return bool(path) and source.bytes is None and not re.search(r"[/\\:~]", path)
-
-
-def _does_something_before(site: Site, ctx: Context) -> bool:
-    """Whether the body has something do its work before: by a call for its effect, or of an object that it holds."""
-    if ctx.body is None:
-        return False
-    function = ctx.body.function
-    own = {*function.binds, *(param.name for param in function.params)}
-    for statement, _ in traverse.statements(f.body_of(function)):
-        call = statement.value if isinstance(statement, (f.ExprStmt, f.Assign)) else None
-        if isinstance(call, f.Await):
-            call = call.value
-        if not isinstance(call, f.Call) or call.at[0] >= site.line:
-            continue
-        path = call.func.path if isinstance(call.func, f.Name) else getattr(call.func, "attr", "")
-        first, dot, _ = path.partition(".")
-        last = path.rpartition(".")[2]
-        at_work = isinstance(statement, f.ExprStmt) or (bool(dot) and first in own)
-        if at_work and last != "write" and not last.startswith(_IDLE):
-            return True
-    return False
 
 
 def _is_at_home(source: Source) -> bool:
@@ -532,8 +520,18 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
-    costs = resource.name != "tempfile.TemporaryDirectory"  # a name on a disk
+    costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
+
+
+def _is_over_little(site: Site, resource: Resource, ctx: Context) -> bool:
+    """Whether a handle is that of a small file: what it keeps is not worth a fixture."""
+    if resource.rule != "MEM503":
+        return False
+    starred = site.args.get("*")
+    given = starred.items if isinstance(starred, Sequence) and starred.items else tuple(site.args.values())
+    sources = [weigh(value, site.frame.module, ctx.project.disk) for value in given[:1]]
+    return any(source.bytes is not None and source.bytes < _WORTH_KEEPING_OUT for source in sources)
 
 
 def _is_used(resource: Resource, ctx: Context) -> bool:

@@ -21,7 +21,10 @@ from memlint.units import format_bytes
 _GUARD = re.compile(
     r"(?i)^_*(?:require|need|check|ensure|skip|big|large|huge|limit|high|enough|has)\w*mem|mem\w*_(?:guard|required|needed)$"
 )
-_SIZES = frozenset({"large", "big", "heavy", "huge", "bigmem", "bigmemtest", "large_memory", "high_memory"})
+# a mark or decorator that says by its name that a test is no light one
+_HEAVY = re.compile(
+    r"(?i)slow|large|huge|heavy|stress|expensive|nightly|long_?run|high_?mem|(?<![a-z])big(?![a-z])|bigmem"
+)
 _OTHERS = ("pytest.", "mark.", "mock.", "patch", "unittest.")  # decorators whose texts mean something else
 _GUARD_WORD = re.compile(r"(?i)mem")
 _UNITS = {
@@ -48,7 +51,7 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     need = _need(body, ctx)
     own = ctx.budget(body.module.path, _names_of_marks(body, ctx))
     if own is not None:
-        yield from _over_own_budget(body, need, own)
+        yield from _over_own_budget(body, need, own, ctx)
         return
     budget = ctx.option("MEM701", "budget")
     if need.size.likely <= budget or _announced(body, ctx):
@@ -62,6 +65,7 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     yield _over(
         body,
         need,
+        ctx,
         f"the budget of {format_bytes(budget)}, and no marker says so",
         f"Make the data smaller, or mark it: @pytest.mark.{marker}.",
     )
@@ -86,7 +90,18 @@ def _need(body: Body, ctx: Context) -> _Need:
     return _Need(parts, measured)
 
 
-def _over(body: Body, need: _Need, what: str, suggestion: str) -> Draft:
+def _is_founded(need: _Need, ctx: Context) -> bool:
+    """Whether a prediction is to be believed: it is possible, and most of it is made in code of the suite."""
+    own = [part for part in need.parts if not _is_of_product(part.path, ctx)]
+    return need.size.likely < BEYOND_BELIEF and 2 * total(tuple(own)).likely >= need.size.likely
+
+
+def _is_of_product(path: str, ctx: Context) -> bool:
+    module = ctx.project.modules.get(path)
+    return module is not None and module.is_product
+
+
+def _over(body: Body, need: _Need, ctx: Context, what: str, suggestion: str) -> Draft:
     verb = "is predicted to hold" if need.measured is None else "was measured to add"
     size = format_bytes(need.size.likely)
     return Draft(
@@ -94,13 +109,13 @@ def _over(body: Body, need: _Need, what: str, suggestion: str) -> Draft:
         (body.function.line, 1, body.function.line, 1),
         f"'{body.function.name}' {verb} {size} at one time, over {what}",
         suggestion,
-        confidence=Confidence.LOW if need.measured is None and need.size.likely >= BEYOND_BELIEF else None,
+        confidence=None if need.measured is not None or _is_founded(need, ctx) else Confidence.LOW,
         estimate=need.size,
         related=_related(need.parts),
     )
 
 
-def _over_own_budget(body: Body, need: _Need, budget: Budget) -> Iterator[Draft]:
+def _over_own_budget(body: Body, need: _Need, budget: Budget, ctx: Context) -> Iterator[Draft]:
     """A budget that the project sets by itself holds whatever the test's markers say."""
     if need.size.likely <= budget.bytes:
         return
@@ -108,6 +123,7 @@ def _over_own_budget(body: Body, need: _Need, budget: Budget) -> Iterator[Draft]
     yield _over(
         body,
         need,
+        ctx,
         f"the budget of {format_bytes(budget.bytes)} for {of} ({budget.origin})",
         "Make the data smaller, move the test to where it may be heavy, or raise the budget on purpose.",
     )
@@ -131,7 +147,7 @@ def _related(parts: Parts) -> tuple[Related, ...]:
 def _announced(body: Body, ctx: Context) -> bool:
     names = _names_of_marks(body, ctx) | set(_decorators(body))
     names |= set(_texts_of_decorators(body))
-    if names & set(ctx.markers) or any(_GUARD.search(name) or name in _SIZES for name in names):
+    if names & set(ctx.markers) or any(_GUARD.search(name) or _HEAVY.search(name) for name in names):
         return True
     return any(True for _ in _guards(body, ctx)) or _skipped_for_memory(body) or _marked_by_hook(body, ctx)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -11,7 +13,7 @@ from memlint.analysis.containers import Container, Filling
 from memlint.analysis.keeping import containers, is_cache, kept_by_one_run, stored
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.sites import Frame
-from memlint.analysis.suite import Body, ModuleSuite
+from memlint.analysis.suite import Body, Fixture, ModuleSuite
 from memlint.analysis.values import ONE, Data, FunctionValue, Num, Obj, Ref, Sequence, Value
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft, as_estimate, estimate_of
@@ -26,6 +28,9 @@ _BULKY_TYPES = frozenset(
 )
 _WORTH_SAYING = 1 << 20  # bytes
 _FIXTURE_ONCE = frozenset({"session", "package"})
+_OF_MODULE = frozenset(
+    {"setUpModule", "setup_module", "setup", "tearDownModule", "teardown_module", "teardown"}
+)
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
     "pytest_runtest_",
@@ -158,7 +163,8 @@ def dict_cache(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
                 continue
             reported.add(container)
             message = f"'{container.key.name}' keeps every result that {body.function.name}() puts into it"
-            yield _cache_draft(message, (container.line, 1, container.line, 1), value, ctx)
+            draft = _cache_draft(message, (container.line, 1, container.line, 1), value, ctx)
+            yield draft if draft.estimate is not None else replace(draft, confidence=Confidence.LOW)
 
 
 # --- MEM603 -----------------------------------------------------------------------------------------------
@@ -222,10 +228,17 @@ def _confidence(body: Body, ctx: Context) -> Confidence | None:
         return Confidence.MEDIUM if root.function.name.startswith(_HOOKS_OF_TESTS) else None
     if root.role == "fixture":
         fixture = next((x for x in ctx.suite.of(root.module).fixtures.values() if x.body is root), None)
-        return Confidence.LOW if fixture is not None and fixture.scope in _FIXTURE_ONCE else Confidence.MEDIUM
+        once = fixture is not None and (fixture.scope in _FIXTURE_ONCE or _is_once_a_module(fixture))
+        return Confidence.LOW if once else Confidence.MEDIUM
     if root.role in {"test", "setup", "teardown"}:
-        return Confidence.LOW if root.function.name in {"setUpModule", "setup_module"} else Confidence.MEDIUM
+        once = root.owner is None and root.function.name in _OF_MODULE
+        return Confidence.LOW if once else Confidence.MEDIUM
     return Confidence.MEDIUM if _named_by_tests(root, ctx) else Confidence.LOW
+
+
+def _is_once_a_module(fixture: Fixture) -> bool:
+    """Whether it runs once for the module that holds the container: a conftest's runs for each."""
+    return fixture.scope == "module" and posixpath.basename(fixture.body.module.path) != "conftest.py"
 
 
 def _named_by_tests(body: Body, ctx: Context) -> bool:
