@@ -10,9 +10,8 @@ import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
-T = TypeVar("T")
+_MANY = 100_000  # objects that may be part of a cycle: some 20 MB
 
 
 @contextmanager
@@ -37,15 +36,11 @@ def set_aside() -> Iterator[None]:
         gc.unfreeze()
 
 
-def made_since(kind: type[T]) -> list[T]:
-    """The objects of a kind that were made since :func:`set_aside`, as far as they may be part of a cycle."""
-    return [made for made in gc.get_objects() if type(made) is kind]
-
-
-def collect_once() -> None:
-    """Let go of what cycles hold, and do not look again at what is left over."""
-    gc.collect()
-    gc.freeze()
+def collect_if_many() -> None:
+    """Let go of what cycles hold, once enough has gathered, and do not look again at what is left over."""
+    if gc.get_count()[0] > _MANY:
+        gc.collect()
+        gc.freeze()
 
 
 def leave_to_the_system() -> None:

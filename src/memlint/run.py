@@ -15,7 +15,6 @@ from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.relevance import Relevance
-from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Suite
 from memlint.cache import FileCache
 from memlint.config import shown
@@ -23,7 +22,7 @@ from memlint.discovery import Discovered, ancestor_conftests, is_excluded
 from memlint.disk import RealDisk
 from memlint.facts import FileFacts, encode_body
 from memlint.fingerprint import fingerprint
-from memlint.garbage import collect_once, made_since, set_aside, uncollected
+from memlint.garbage import collect_if_many, set_aside, uncollected
 from memlint.knowledge.index import ApiIndex, api_index
 from memlint.knowledge.rulebook import Rule, load_rulebook
 from memlint.memo import Witness
@@ -184,7 +183,7 @@ class Run:
                 self._judge_some(todo, tests, out)
                 for module in self.project.modules.values():
                     module.forget()
-                _let_go()
+                collect_if_many()
         out.findings += self._configured()
         out.findings.sort(key=lambda finding: finding.sort_key)
         return out
@@ -237,6 +236,7 @@ class Run:
             suspects = [self._sourced(suspect) for suspect in suspects]
             out.files += suspects[:1]
             out.tests += suspects[1:]
+        engine.suite.let_go()
 
     def _sourced(self, suspect: Suspect) -> Suspect:
         """The suspect, whose base says when the weights are the project's own."""
@@ -370,10 +370,3 @@ class Run:
             )
             for _, rule in sorted(self.rules.items())
         )
-
-
-def _let_go() -> None:
-    """Free what evaluation has made; taking frames apart first leaves little for the search for cycles."""
-    for frame in made_since(Frame):
-        frame.let_go()
-    collect_once()

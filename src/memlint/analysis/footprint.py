@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -70,10 +69,9 @@ def _heavier(a: Parts, b: Parts) -> Parts:
     return a if _weight(a) >= _weight(b) else b
 
 
-@lru_cache(maxsize=1)
 def footprints(suite: Suite) -> Footprints:
     """The footprints of a suite, which rules and ranking share."""
-    return Footprints(suite)
+    return suite.shared(Footprints)
 
 
 class Footprints:
@@ -121,20 +119,18 @@ class Footprints:
 
     def fixtures(self, body: Body) -> list[Fixture]:
         """Every fixture that is alive while a test runs, in the order of set-up."""
-        out: dict[int, Fixture] = {}
-        seen: set[int] = set()
-
-        def add(fixture: Fixture) -> None:
-            if id(fixture) in seen:
-                return
-            seen.add(id(fixture))
-            for needed in self.suite.requested(fixture.body):
-                add(needed)
-            out[id(fixture)] = fixture
-
+        alive: dict[Fixture, None] = {}
         for fixture in [*self.suite.autouse(body.module, body.owner), *self.suite.requested(body)]:
-            add(fixture)
-        return list(out.values())
+            self._set_up(fixture, alive, set())
+        return list(alive)
+
+    def _set_up(self, fixture: Fixture, alive: dict[Fixture, None], begun: set[Fixture]) -> None:
+        if fixture in alive or fixture in begun:
+            return
+        begun.add(fixture)
+        for needed in self.suite.requested(fixture.body):
+            self._set_up(needed, alive, begun)
+        alive[fixture] = None
 
     def _setups(self, body: Body) -> tuple[Body, ...]:
         """The set-up functions of a test's module, and the methods of its class and the bases."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -13,10 +12,9 @@ from memlint.analysis.suite import Body, Suite
 from memlint.analysis.values import ONE, UNKNOWN, Num, Value
 
 
-@lru_cache(maxsize=1)
 def containers(suite: Suite) -> Containers:
     """The long-lived containers of a suite."""
-    return Containers(suite)
+    return suite.shared(Containers)
 
 
 def is_cache(suite: Suite, filling: Filling, body: Body) -> bool:

@@ -60,6 +60,16 @@ class NameResolution(ABC):
     def call_value(self, func: Value, args: list[Value], keywords: dict[str, Value], frame: Frame) -> Value:
         """The result of calling a value."""
 
+    def let_go(self) -> None:
+        """Take the frames of modules and classes apart, and forget the results of calls."""
+        for frame in [*self.module_frames.values(), *self._class_frames.values()]:
+            frame.let_go()
+        for known in (self.module_frames, self._class_frames, self._bases, self._resolved):
+            known.clear()
+        self._product_calls.clear()
+        self._quiet_calls.clear()
+        self._kept.clear()
+
     # --- modules ----------------------------------------------------------------------------------------------------
 
     def module_frame(self, module: Module) -> Frame:

@@ -40,6 +40,11 @@ class Site(Struct, eq=False):
         """Where it begins."""
         return self.at[0]
 
+    def let_go(self) -> None:
+        """Forget the values: an object that a call has made names the call."""
+        self.result = self.receiver = self.callee = UNKNOWN
+        self.args, self.inner = {}, ()
+
 
 class LoopSite(Struct, eq=False):
     """A loop without a bound that can be seen, or one that grows something."""
@@ -124,6 +129,11 @@ class Frame(Struct, eq=False):
 
     def let_go(self) -> None:
         """Forget what was met and what the names stand for, when nobody asks any more: sites name their frame."""
+        for site in self.sites:
+            for inner in site.inner:
+                if inner.frame is not self and inner.frame.sites:
+                    inner.frame.let_go()
+            site.let_go()
         self.parent = self.caller = None
         self.env.clear()
         for met in (self.sites, self.growths, self.endless, self.accumulations, self.rebindings):

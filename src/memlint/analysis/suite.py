@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, TypeVar
 from typing import Literal as OneOf
 
 from memlint import facts as f
@@ -32,6 +33,7 @@ from memlint.analysis.values import (
     text_of,
 )
 
+T = TypeVar("T")
 Role = OneOf["test", "fixture", "setup", "teardown", "hook", "helper", "method"]
 SCOPES = ("function", "class", "module", "package", "session")
 SETUP = {
@@ -171,6 +173,28 @@ class Suite:
         self._autouse: dict[tuple[str, int], tuple[Fixture, ...]] = {}
         self._requested: dict[Body, list[Fixture]] = {}
         self._marks: dict[Body, list[Mark]] = {}
+        self._shared: dict[Callable[[Suite], Any], Any] = {}
+
+    def shared(self, kind: Callable[[Suite], T]) -> T:
+        """What ``kind`` makes of the suite: made once, for all who ask."""
+        if kind not in self._shared:
+            self._shared[kind] = kind(self)
+        made: T = self._shared[kind]
+        return made
+
+    def let_go(self) -> None:
+        """Take apart what was evaluated, when nobody asks any more: frames, sites and bodies name each other."""
+        for body in [*self._bodies(), *(inner for found in self._nested.values() for inner in found)]:
+            if body.frame is not None:
+                body.frame.let_go()
+                body.frame = None
+        self.evaluator.let_go()
+        for known in (self._suites, self._values, self._nested, self._reach, self._requested, self._marks):
+            known.clear()
+        self._shared.clear()
+
+    def _bodies(self) -> Iterator[Body]:
+        return (body for module in self._suites.values() for body in module.bodies)
 
     # --- modules ----------------------------------------------------------------------------------------------------
 

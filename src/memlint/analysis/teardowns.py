@@ -25,6 +25,7 @@ _CLOSED_BY_MARK = {"mpl_image_compare": frozenset({"matplotlib.pyplot.figure"})}
 _OF_CLASS = re.compile(r"teardown(class|method|s)?", re.IGNORECASE)
 _OF_MODULE = re.compile(r"teardown(module|modules|function)", re.IGNORECASE)
 _PYTEST_ONLY = frozenset({"teardown_method", "teardown_class", "teardown"})
+_MAX_BASES = 20  # a class that derives from itself, by mistake of ours or the suite's, must end
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +132,16 @@ class Teardowns:
 
     def linear(self, owner: ClassValue) -> list[Value]:
         """The method resolution order with library classes in their places."""
-        out: list[Value] = []
-
-        def walk(value: Value, depth: int) -> None:
-            out.append(value)
-            if isinstance(value, ClassValue) and depth < 20:
-                for base in self.evaluator.bases(value):
-                    walk(base, depth + 1)
-
-        walk(owner, 0)
+        out = list(self._up_from(owner, 0))
         last = {_identity(value): position for position, value in enumerate(out)}
         return [value for position, value in enumerate(out) if last[_identity(value)] == position]
+
+    def _up_from(self, value: Value, depth: int) -> Iterator[Value]:
+        """The value, its bases and theirs, leftmost first; one that several derive from several times."""
+        yield value
+        if isinstance(value, ClassValue) and depth < _MAX_BASES:
+            for base in self.evaluator.bases(value):
+                yield from self._up_from(base, depth + 1)
 
     def methods(self, owner: ClassValue) -> Iterator[Body]:
         """All methods of a class and of its bases in the project."""
