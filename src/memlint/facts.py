@@ -8,6 +8,7 @@ columns from 1, columns in characters.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TypeAlias
 
 import msgspec
@@ -445,6 +446,20 @@ Stmt: TypeAlias = (
     | FunctionDef
     | ClassDef
 )
+
+
+# --- structure --------------------------------------------------------------------------------------------------
+
+_HOLDING = re.compile(r"\b(?:Expr|Stmt|Arg|Clause|Param|Handler|Function|Class)\b")
+
+
+def _fields_with_nodes(kind: type[Node]) -> tuple[str, ...]:
+    notes = kind.__annotations__
+    return tuple(name for name in kind.__struct_fields__ if _HOLDING.search(str(notes[name])))
+
+
+# the fields of each kind of node that may hold other nodes, by the kind
+INNER: dict[type[Node], tuple[str, ...]] = {kind: _fields_with_nodes(kind) for kind in Node.__subclasses__()}
 
 
 # --- files ------------------------------------------------------------------------------------------------------

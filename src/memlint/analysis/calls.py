@@ -247,6 +247,8 @@ class CallEvaluation(Execution):
 
     def holds(self, entry: CallEntry, bound: dict[str, Value]) -> bool:
         """Whether an entry's conditions are met by the call's arguments."""
+        if not entry.when and not entry.unless:
+            return True
         return all(met(condition, bound) for condition in entry.when) and not any(
             met(condition, bound) for condition in entry.unless
         )
@@ -498,7 +500,7 @@ def _may_concern_caller(site: Site) -> bool:
 
 def is_mocked(name: str, frame: Frame) -> bool:
     """Whether the body has replaced this callable, or something it belongs to, by a fake."""
-    return any(
+    return bool(frame.mocked) and any(
         name == fake or name.startswith(f"{fake}.") or fake.endswith(f".{name}") for fake in frame.mocked
     )
 

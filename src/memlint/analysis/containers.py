@@ -211,13 +211,24 @@ class Containers:
         return known
 
     def _find_fillings(self, body: Body) -> Iterator[Filling]:
-        if self._known_names().isdisjoint(traverse.words(body.function)):
+        if not self._may_name_one(body):
             return
         scope = scope_of(body)
         for statement, _ in traverse.statements(f.body_of(body.function)):
             for filling in self._filled(statement, scope):
                 if self.suite.project.modules[filling.container.key.path].linted:
                     yield filling
+
+    def _may_name_one(self, body: Body) -> bool:
+        """Whether a container may be meant by a bare name, that of a global, or as an attribute."""
+        known, own = self._known_names(), body.function.binds
+        for word in body.function.mentions.split():
+            if word.startswith("."):
+                if word[1:] in known:
+                    return True
+            elif word in known and word not in own and self._in_module(word, body.module) is not None:
+                return True
+        return False
 
     def _known_names(self) -> set[str]:
         modules = self.suite.project.modules

@@ -121,12 +121,14 @@ class Evaluator(CallEvaluation):
 
     def _name(self, node: f.Name, frame: Frame) -> Value:
         path = node.path
-        bound = frame.env.get(path) if "." in path else None
+        if "." not in path:
+            if path == "__file__":
+                return PathValue("module", frame.module.path, True)
+            return self.lookup(path, frame)
+        bound = frame.env.get(path)
         if bound is not None:
             return bound  # an attribute that this body itself has assigned
         first, *rest = path.split(".")
-        if path == "__file__":
-            return PathValue("module", frame.module.path, True)
         value = self.lookup(first, frame)
         for attr in rest:
             if isinstance(value, Obj):

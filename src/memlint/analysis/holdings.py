@@ -166,7 +166,7 @@ def mentioned(node: Any, state: State) -> frozenset[Obligation]:
         if isinstance(part, f.Name):
             out |= named(part.path, state)
         elif isinstance(part, f.Node):
-            stack.extend(getattr(part, name) for name in part.__struct_fields__)
+            stack.extend([getattr(part, name) for name in f.INNER[type(part)]])
         elif isinstance(part, tuple):
             stack.extend(part)
     return out

@@ -450,7 +450,9 @@ class Lifetimes(Inlining):
 
     def acquires(self, site: Site) -> Resource | None:
         """The resource that a call acquires itself."""
-        if site.mocked or site.raises or any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
+        if site.mocked or site.raises:
+            return None
+        if site.frame.mocked and any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
             return None
         if _is_hollow(site) or _is_hollow_library(site):
             return None

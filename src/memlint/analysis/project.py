@@ -92,6 +92,7 @@ class Project:
         self._found: dict[tuple[str, str], Module | None] = {}
         self._roots: dict[tuple[str, str], bool] = {}
         self._installed: dict[str, bool] = {}
+        self._held: dict[tuple[str, str], bool] = {}
         self.follows_product = False  # whether imports of product code are followed into product code
         for facts in files:
             self.add(facts)
@@ -174,12 +175,20 @@ class Project:
             if self._is_site_packages(folder) and importer.name.partition(".")[0] != name:
                 return False  # what lies beside an installed package is another library
             for base in (folder, posixpath.join(folder, "src")):
-                stem = posixpath.join(base, name)
-                if self.disk.is_dir(stem) or self.disk.size(f"{stem}.py") is not None:
+                if self._holds(base, name):
                     return True
             if not folder or folder == "/":
                 return False
             folder = posixpath.dirname(folder)
+
+    def _holds(self, folder: str, name: str) -> bool:
+        """Whether a folder holds a module or a folder of this name."""
+        known = self._held.get((folder, name))
+        if known is None:
+            stem = posixpath.join(folder, name)
+            known = self.disk.is_dir(stem) or self.disk.size(f"{stem}.py") is not None
+            self._held[folder, name] = known
+        return known
 
     def _is_site_packages(self, folder: str) -> bool:
         known = self._installed.get(folder)
@@ -205,6 +214,8 @@ class Project:
         folder = importer.folder
         while True:
             for base in (folder, posixpath.join(folder, "src")):
+                if not self._holds(base, first):
+                    continue
                 if base == importer.folder and self._is_package(folder):
                     continue  # inside a package, siblings are not importable by their bare names
                 found = self._at(posixpath.join(base, relative))

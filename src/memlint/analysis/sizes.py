@@ -43,24 +43,21 @@ _IMAGE_BYTES = {
 
 def make(makes: Makes, bound: Bound, type_: str) -> Data | None:
     """The thing that a call makes; None when its size does not follow from what is known."""
-    item = _item_bytes(makes, bound)
-    for name, model in _MODELS.items():
-        operand = getattr(makes, name)
-        if operand is None:
-            continue
-        made = model(makes, operand, bound, item)
-        if made is None:
-            return None
-        shape, size, item = made
-        if makes.scale != 1.0:
-            size, shape = size.scaled(makes.scale), shape if makes.kind == "sparse" else None
-        if makes.kind == "sparse" and shape is not None and name == "shape":
-            size = _stored(makes, bound, shape)
-            if makes.cell_temporaries and size.high:
-                beside = product(shape).high * makes.cell_temporaries / size.high
-                return Data(makes.kind, type_, size, shape, item, beside)
-        return Data(makes.kind, type_, size, shape, item, makes.temporaries)
-    return None
+    name, operand = makes.model
+    if operand is None:
+        return None
+    made = _MODELS[name](makes, operand, bound, _item_bytes(makes, bound))
+    if made is None:
+        return None
+    shape, size, item = made
+    if makes.scale != 1.0:
+        size, shape = size.scaled(makes.scale), shape if makes.kind == "sparse" else None
+    if makes.kind == "sparse" and shape is not None and name == "shape":
+        size = _stored(makes, bound, shape)
+        if makes.cell_temporaries and size.high:
+            beside = product(shape).high * makes.cell_temporaries / size.high
+            return Data(makes.kind, type_, size, shape, item, beside)
+    return Data(makes.kind, type_, size, shape, item, makes.temporaries)
 
 
 def _stored(makes: Makes, bound: Bound, shape: tuple[Num, ...]) -> Num:

@@ -173,6 +173,7 @@ class Suite:
         self._autouse: dict[tuple[str, int], tuple[Fixture, ...]] = {}
         self._requested: dict[Body, list[Fixture]] = {}
         self._marks: dict[Body, list[Mark]] = {}
+        self._class_marks: dict[tuple[str, int], list[Mark]] = {}
         self._shared: dict[Callable[[Suite], Any], Any] = {}
 
     def shared(self, kind: Callable[[Suite], T]) -> T:
@@ -421,12 +422,20 @@ class Suite:
 
     def _find_marks(self, body: Body) -> list[Mark]:
         out = list(self._decorator_marks(body.function.decorators, body.module, body.owner))
-        if body.owner is not None:
-            for cls in self.evaluator.mro(body.owner):
-                out += self._decorator_marks(cls.cls.decorators, cls.module, None)
-                out += self._named_marks(self.evaluator.class_frame(cls).env.get("pytestmark"))
-        out += self._named_marks(self.evaluator.module_env(body.module).get("pytestmark"))
-        return out
+        return out + self._marks_around(body.module, body.owner)
+
+    def _marks_around(self, module: Module, owner: ClassValue | None) -> list[Mark]:
+        """The marks that all tests of a class of a module have."""
+        key = (module.path, id(owner.cls) if owner is not None else 0)
+        known = self._class_marks.get(key)
+        if known is None:
+            known = []
+            for cls in self.evaluator.mro(owner) if owner is not None else ():
+                known += self._decorator_marks(cls.cls.decorators, cls.module, None)
+                known += self._named_marks(self.evaluator.class_frame(cls).env.get("pytestmark"))
+            known += self._named_marks(self.evaluator.module_env(module).get("pytestmark"))
+            self._class_marks[key] = known
+        return known
 
     def _decorator_marks(
         self, decorators: tuple[tuple[f.Expr, int], ...], module: Module, owner: ClassValue | None

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from memlint import facts as f
 
-_BLOCKS = ("body", "orelse", "final")
 Enclosing = tuple[f.Stmt, ...]
 
 
-def words(holder: f.Function | f.FileFacts) -> set[str]:
+def words(holder: f.Function | f.FileFacts) -> frozenset[str]:
     """Every name and attribute that a function or a file mentions."""
-    return set(holder.mentions.replace(".", "").split())
+    return _words(holder.mentions)
+
+
+@lru_cache(maxsize=256)  # several rules ask for the functions of one module in a row
+def _words(mentions: str) -> frozenset[str]:
+    return frozenset(mentions.replace(".", "").split())
 
 
 def says(holder: f.Function | f.FileFacts, word: str) -> bool:
     """Whether a function or a file mentions a name or an attribute."""
+    if word not in holder.mentions:
+        return False
     mentions = f" {holder.mentions} "
     return f" {word} " in mentions or f" .{word} " in mentions
 
@@ -25,31 +32,25 @@ def statements(block: tuple[f.Stmt, ...], enclosing: Enclosing = ()) -> Iterator
     """Every statement of a block in order, with those that hold it; functions and classes stay closed."""
     for statement in block:
         yield statement, enclosing
-        if isinstance(statement, (f.FunctionDef, f.ClassDef)):
-            continue
-        inner = (*enclosing, statement)
-        for part in blocks(statement):
-            yield from statements(part, inner)
+        parts = blocks(statement)
+        if parts:
+            inner = (*enclosing, statement)
+            for part in parts:
+                yield from statements(part, inner)
 
 
-def blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
+def blocks(statement: f.Stmt) -> tuple[tuple[f.Stmt, ...], ...]:
     """The blocks of a compound statement."""
+    if isinstance(statement, (f.If, f.For, f.While)):
+        return statement.body, statement.orelse
+    if isinstance(statement, f.With):
+        return (statement.body,)
     if isinstance(statement, f.Match):
-        yield from statement.cases
-        return
+        return statement.cases
     if isinstance(statement, f.Try):
-        yield statement.body
-        for handler in statement.handlers:
-            yield handler.body
-        yield statement.orelse
-        yield statement.final
-        return
-    if isinstance(statement, (f.FunctionDef, f.ClassDef)):
-        return
-    for name in _BLOCKS:
-        part = getattr(statement, name, None)
-        if isinstance(part, tuple):
-            yield part
+        handled = (handler.body for handler in statement.handlers)
+        return statement.body, *handled, statement.orelse, statement.final
+    return ()
 
 
 def nested_functions(block: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
@@ -89,7 +90,7 @@ def walk(node: f.Node) -> Iterator[f.Node]:
             stack.extend(reversed(part))
         elif isinstance(part, f.Node):
             yield part
-            stack.extend(getattr(part, name) for name in reversed(part.__struct_fields__))
+            stack.extend([getattr(part, name) for name in reversed(f.INNER[type(part)])])
 
 
 def calls(block: tuple[f.Stmt, ...]) -> Iterator[tuple[f.Call, f.Stmt, Enclosing]]:

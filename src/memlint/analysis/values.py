@@ -50,7 +50,11 @@ class Num(Value, frozen=True, gc=False):
         return Num(self.low + other.low, self.high + other.high)
 
     def __mul__(self, other: Num) -> Num:
-        return _spanning(_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high))
+        low = _product(self.low, other.low)
+        if self.low == self.high and other.low == other.high:
+            return Num(low, low)
+        rest = _product(self.low, other.high), _product(self.high, other.low), _product(self.high, other.high)
+        return Num(min(low, *rest), max(low, *rest))
 
     def scaled(self, factor: float) -> Num:
         """This many times ``factor``."""
@@ -59,11 +63,6 @@ class Num(Value, frozen=True, gc=False):
 
 def _product(a: float, b: float) -> float:
     return 0 if a == 0 or b == 0 else a * b  # 0 × infinity is 0: an empty thing stays empty
-
-
-def _spanning(numbers: Any) -> Num:
-    found = list(numbers)
-    return Num(min(found), max(found))
 
 
 ONE = Num(1, 1)
@@ -243,7 +242,12 @@ def join(values: Any) -> Value:
     if not found:
         return UNKNOWN
     first = found[0]
-    if all(value is first or value == first for value in found[1:]):
+    if len(found) == 1:
+        return first
+    for value in found:
+        if value is not first and value != first:
+            break
+    else:
         return first
     present = [value for value in found if value != NONE and value is not UNKNOWN]
     if len(present) < len(found) and present:

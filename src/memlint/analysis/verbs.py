@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 ENOUGH = 3  # places that close what they make, for each that does not
 CLOSING = (
@@ -50,6 +51,7 @@ VERBS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def counterparts(name: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Names that would undo ``start_broker`` or ``broker_start``, surely and perhaps, and the code of a finding."""
     bare = name.lstrip("_")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,21 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 Operand = str | list[str]
+# in the order in which they are tried
+SIZE_MODELS = (
+    "shape",
+    "count",
+    "range",
+    "like",
+    "outer",
+    "pairs",
+    "repeat",
+    "sum",
+    "dense",
+    "data",
+    "fixed",
+    "file",
+)
 ANY_USE = "*"  # as a starting method: any call of a method, or being handed to a call
 
 
@@ -46,7 +61,7 @@ class Load(Struct, frozen=True):
     expansion_by_suffix: dict[str, float] = {}  # ".csv.gz" = 30.0
 
 
-class Makes(Struct, frozen=True):
+class Makes(Struct, frozen=True, dict=True):
     """The call makes something whose bytes follow from its arguments. Exactly one size model is named."""
 
     kind: Literal[
@@ -78,6 +93,12 @@ class Makes(Struct, frozen=True):
     density: str | None = None  # sparse: parameter with the share of elements stored, item_bytes each
     cell_temporaries: float = 0.0  # sparse: bytes for every element, stored or not, while it is made
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
+
+    @cached_property
+    def model(self) -> tuple[str, Any]:
+        """The size model that is named, and its operand; None for the operand where none is."""
+        named = ((name, getattr(self, name)) for name in SIZE_MODELS)
+        return next(((name, operand) for name, operand in named if operand is not None), ("", None))
 
 
 class Workers(Struct, frozen=True):

@@ -54,13 +54,17 @@ def allocation(site: Site, ctx: Context) -> Allocation | None:
     size = made_by(site)
     if size is None or size.high >= MAX_BYTES:
         return None
-    code = "MEM202" if is_collecting(site) else "MEM206" if _blows_up(site) else "MEM201"
-    if code == "MEM202":
-        return Allocation(site, code, size) if size.likely >= ctx.option(code, "min-bytes") else None
+    if is_collecting(site):
+        return Allocation(site, "MEM202", size) if size.likely >= ctx.option("MEM202", "min-bytes") else None
     beside = _temporary(site)
     if beside is not None and beside.likely >= MAX_BYTES:
         return None  # positions of more cells than can be numbered are drawn another way
-    if beside is not None and code == "MEM201" and beside.likely >= ctx.option("MEM207", "min-bytes"):
+    if beside is not None and beside.likely < ctx.option("MEM207", "min-bytes"):
+        beside = None
+    if beside is None and size.likely < min(ctx.option(code, "min-bytes") for code in ("MEM201", "MEM206")):
+        return None
+    code = "MEM206" if _blows_up(site) else "MEM201"
+    if beside is not None and code == "MEM201":
         return Allocation(site, "MEM207", size, beside)
     return Allocation(site, code, size) if size.likely >= ctx.option(code, "min-bytes") else None
 

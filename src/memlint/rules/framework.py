@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -53,7 +53,7 @@ def _within(site: Site, depth: int = 0) -> Iterator[Site]:
             yield from _within(inner, depth + 1)
 
 
-def _said_by_helpers(site: Site) -> set[str]:
+def _said_by_helpers(site: Site) -> Set[str]:
     """What the helper that a call runs mentions."""
     return traverse.words(site.callee.function) if isinstance(site.callee, FunctionValue) else set()
 
