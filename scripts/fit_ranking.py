@@ -188,6 +188,7 @@ def without(*terms: str) -> Callable[[Row], Row]:
             file = replace(file, workers=())
         if "allocations" in terms:
             tests = tuple(replace(test, parts=()) for test in tests)
+            file = replace(file, data=())
         if "cases" in terms:
             tests = tuple(replace(test, cases=0.0) for test in tests)
             file = replace(file, source=0, rewritten=0, inherited=0.0)
