@@ -765,13 +765,20 @@ def _missing(obligation: Obligation, *states: State) -> tuple[tuple[str, ...], .
     )
 
 
+def _order(debt: Debt) -> tuple[f.Span, bool, str, f.Span]:
+    """By place; of several that a factory may have made in one call by where it makes them."""
+    via = debt.obligation.via
+    made = (via.frame.module.path, via.at) if via is not None else ("", f.NOWHERE)
+    return debt.obligation.at, debt.verdict == "exposed", *made
+
+
 def _presentable(debts: list[Debt], verdicts: dict[Obligation, Verdict], body: Body) -> Iterator[Debt]:
     """One fault, one finding: of a whole and its parts the one that has to be released."""
     seen: set[tuple[f.Span, str]] = set()
     owners = {
         debt.obligation.owner for debt in debts if debt.verdict in _OPEN and debt.obligation.owner is not None
     }
-    for debt in sorted(debts, key=lambda d: (d.obligation.at, d.verdict == "exposed")):
+    for debt in sorted(debts, key=_order):
         obligation = debt.obligation
         if debt.verdict in {"released", "kept"} or (debt.how == "returned" and body.role != "fixture"):
             continue
