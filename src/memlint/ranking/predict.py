@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from memlint.analysis.footprint import Part, Parts, total
 from memlint.knowledge.ranking import Weights
 from memlint.model import Estimate, Reason
+from memlint.ranking.data_files import DataFile
 from memlint.ranking.terms import FileTerms, Late, Loads, TestTerms, Workers, cases_of
 
 _LEAST_REASON = 500_000  # bytes; what is smaller explains nothing
@@ -179,16 +180,25 @@ class Model:
         ]
 
     def _data(self, file: FileTerms, held: float) -> Reason:
-        """The data file that takes most in memory, beyond the allocations that are seen."""
-        weights = self.weights
+        """The data file that takes most in memory, beyond the allocations that are seen.
+
+        Where those hold a plain file's bytes already, its load is among them, sized by how it is read.
+        """
         sized = [
-            (item.bytes * (weights.packed_expansion if item.packed else weights.data_expansion), item.path)
+            (item.bytes * self._expansion(item), item.path)
             for item in file.data
+            if item.packed or item.bytes > held
         ]
         size, path = max(sized, default=(0.0, ""))
         return Reason(
             "allocation", round(max(0.0, size - held)), path, 0, "a data file that it names, read whole"
         )
+
+    def _expansion(self, file: DataFile) -> float:
+        """How many times its size on disk a data file takes in memory; text that is no table is read as it is."""
+        if file.path.endswith((".txt", ".log", ".md", ".rst")):
+            return 1.0
+        return self.weights.packed_expansion if file.packed else self.weights.data_expansion
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
