@@ -101,6 +101,27 @@ def test_the_size_of_a_part_changes_nothing(folder: Path, monkeypatch: pytest.Mo
     assert sorted(parts.tests, key=order) == sorted(whole.tests, key=order)
 
 
+def test_large_modules_are_judged_in_smaller_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What evaluation holds at once follows the source that is evaluated, not the number of its files."""
+    parts: list[list[int]] = []
+    judge_some = Run._judge_some
+
+    def recording(self: Run, modules: list[Module], tests: bool, out: Judged) -> None:
+        parts.append([module.facts.size for module in modules])
+        judge_some(self, modules, tests, out)
+
+    monkeypatch.setattr(Run, "_judge_some", recording)
+    judged(folder)
+    (whole,) = parts
+    most = sum(whole) // 3
+    parts.clear()
+    monkeypatch.setattr(run_module, "_SOURCE_AT_ONCE", most)
+    judged(folder)
+    assert len(parts) >= 3
+    assert all(len(part) == 1 or sum(part) <= most for part in parts)
+    assert sorted(size for part in parts for size in part) == sorted(whole)
+
+
 def test_what_is_let_go_is_gone(folder: Path) -> None:
     """Frames and sites name each other: they are taken apart when their part of the modules is done."""
     gc.collect()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 from memlint.analysis.evaluate import Evaluator
@@ -53,6 +54,7 @@ from memlint.suppression import apply_suppressions
 
 _RECURSION = 8_000
 _MODULES_AT_ONCE = 300  # evaluated before what was learnt of them is let go
+_SOURCE_AT_ONCE = 2_000_000  # bytes of source, likewise
 _SUSPECTS_SHOWN = 5
 
 
@@ -177,7 +179,7 @@ class Run:
         out = Judged()
         done: set[str] = set()
         with set_aside(), uncollected():
-            while todo := [m for m in self._reportable() if m.path not in done][:_MODULES_AT_ONCE]:
+            while todo := _some([m for m in self._reportable() if m.path not in done]):
                 done.update(module.path for module in todo)
                 self.relevance.refresh()
                 self._judge_some(todo, tests, out)
@@ -370,3 +372,10 @@ class Run:
             )
             for _, rule in sorted(self.rules.items())
         )
+
+
+def _some(modules: list[Module]) -> list[Module]:
+    """The first of these, as many as are evaluated together."""
+    source = accumulate(module.facts.size for module in modules)
+    small = sum(1 for _ in takewhile(lambda size: size <= _SOURCE_AT_ONCE, source))
+    return modules[: min(max(small, 1), _MODULES_AT_ONCE)]
