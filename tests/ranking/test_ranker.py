@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from memlint.knowledge.footprints import Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
 from memlint.model import Suspect
 from memlint.ranking import Ranker, counted, in_order
+from memlint.ranking.extensions import loaded_bytes
 from memlint.ranking.installed import installed, plugins
 from memlint.syntax.source import lower_file
 
@@ -340,6 +342,78 @@ def test_an_extension_module_of_the_product_costs_its_file(rank, tmp_path):
     assert 5 * MB < likely(found, "test_a.py") - likely(found, "test_b.py") <= 31 * MB
 
 
+def elf(segments: list[tuple[int, int]]) -> bytes:
+    """The start of a 64-bit ELF file with these program headers: type and size in the file."""
+    table = b"".join(struct.pack("<IIQQQQQQ", kind, 4, 0, 0, 0, size, size, 4096) for kind, size in segments)
+    header = struct.pack(
+        "<4sB11xHHIQQQIHHHHHH", b"\x7fELF", 2, 3, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0
+    )
+    return header + table
+
+
+@pytest.mark.parametrize(
+    ("content", "loaded"),
+    [
+        pytest.param(elf([(1, 2 * MB), (4, 99), (1, MB)]), 3 * MB, id="without what debuggers read"),
+        pytest.param(elf([(1, 2 * MB)])[:80], 30 * MB, id="cut off"),
+        pytest.param(b"MZ", 30 * MB, id="of another system"),
+    ],
+)
+def test_of_an_extension_module_its_loaded_segments_count(tmp_path, content, loaded):
+    with (tmp_path / "fast.so").open("wb") as file:
+        file.write(content)
+        if len(content) != 80:
+            file.truncate(30 * MB)
+    whole = (tmp_path / "fast.so").stat().st_size
+    assert loaded_bytes(RealDisk(tmp_path), "fast.so") == min(loaded, whole)
+
+
+def test_cython_beside_an_extension_module_tells_what_it_imports(rank, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "fast.cpython-311-x86_64-linux-gnu.so").write_bytes(b"x")
+    (tmp_path / "own" / "fast.pyx").write_text("from libc.math cimport sqrt\ncimport large\n")
+    (tmp_path / "own" / "unbuilt.pyx").write_text("import large\n")
+    found = rank(
+        own__INIT="",
+        test_a="from own import fast",
+        test_b="from own.unbuilt import f",
+        test_c="from own import slow",
+    )
+    light = likely(found, "test_c.py")
+    assert likely(found, "test_a.py") - light > 100 * MB
+    assert likely(found, "test_b.py") - light > 100 * MB
+
+
+FAST = """
+import numba
+@numba.njit(cache=True)
+def fast(x):
+    return x
+def slow(x):
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "least"),
+    [
+        pytest.param("import numba\n@numba.njit\ndef f(): ...\ndef test_x(): f()\n", 60, id="decorated"),
+        pytest.param("from numba import jit\ndef test_x(): jit(nopython=True)(len)()\n", 60, id="called"),
+        pytest.param("from own import fast\ndef test_x(): fast(1)\n", 30, id="led to"),
+        pytest.param("from own import slow\ndef test_x(): slow(1)\n", 0, id="beside it"),
+        pytest.param(
+            "import numba, numpy as np\ndef test_x(): np.vectorize(len)('')\n", 0, id="of another library"
+        ),
+        pytest.param("import numba.cuda\n@numba.cuda.jit\ndef test_x(): ...\n", 0, id="for another machine"),
+        pytest.param("from other import jit\n@jit\ndef test_x(): ...\n", 0, id="without the compiler"),
+    ],
+)
+def test_a_function_that_is_compiled_when_it_is_called_brings_the_compiler(rank, test, least):
+    found = rank(test_a=test, test_b="import numba\n", test_c="", own=FAST, numba__INIT="", numba__cuda="")
+    more = likely(found, "test_a.py") - likely(found, "test_b.py")
+    assert least * MB <= more < (2 * least + 5) * MB  # a library of which nothing is known counts for 3 MB
+
+
 def test_plugins_of_the_environment_are_loaded_by_every_session(rank, tmp_path):
     before = likely(rank(test_a=""), "test_a.py")
     site = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
@@ -353,6 +427,32 @@ def test_plugins_of_the_environment_are_loaded_by_every_session(rank, tmp_path):
     assert abs(likely(found, "test_b.py") - likely(found, "test_a.py")) < MB
     entries.write_text("[pytest11\nnonsense")
     assert plugins(RealDisk(tmp_path)) == ()
+
+
+@pytest.mark.parametrize("reading", ["assert read()", "text = read()", "helped()"])
+def test_a_file_that_is_seen_to_be_read_counts_as_it_is_read(rank, tmp_path: Path, reading: str):
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "orders.tsv").write_bytes(b"." * 20 * MB)
+    found = rank(
+        t__test_read=f"""
+from pathlib import Path
+def read():
+    return (Path(__file__).parent / "orders.tsv").read_text()
+def helped():
+    with (Path(__file__).parent / "orders.tsv").open() as file:
+        assert len(file.read())
+def test_x():
+    {reading}
+""",
+        t__test_named="""
+def test_x():
+    product("orders.tsv")
+""",
+        t__test_none="def test_x(): pass\n",
+    )
+    light = likely(found, "t/test_none.py")
+    assert 10 * MB < likely(found, "t/test_read.py") - light < 21 * MB
+    assert likely(found, "t/test_named.py") - light > 50 * MB  # nobody knows what is made of it
 
 
 def test_a_large_data_file_counts_where_it_is_named(rank, tmp_path: Path):

@@ -7,15 +7,18 @@ between them it holds one.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.keeping import kept
+from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.objects import bytes_of
-from memlint.analysis.project import Module
+from memlint.analysis.project import Disk, Module
 from memlint.analysis.sites import Frame, Site
+from memlint.analysis.sources import Source, source_of
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.values import ClassValue, Data, FunctionValue, Num, Obj, Value
 from memlint.model import ZERO, Estimate
@@ -44,10 +47,14 @@ Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """The allocations alive when a body holds most, and those that it leaves to whoever asked for it."""
+    """The allocations alive when a body holds most, and those that it leaves to whoever asked for it.
+
+    ``read`` are the files that it reads whole and that were weighed.
+    """
 
     peak: Parts
     kept: Parts
+    read: frozenset[str] = frozenset()
 
 
 NOTHING = Footprint((), ())
@@ -89,7 +96,7 @@ class Footprints:
         known = self._modules.get(module.path)
         if known is None:
             frame = self.suite.evaluator.module_frame(module)
-            known = run(frame, module.body)
+            known = run(frame, module.body, self.suite.project.disk)
             self._modules[module.path] = known
         return known
 
@@ -97,8 +104,15 @@ class Footprints:
         """What one body allocates itself, without the fixtures that it is given."""
         known = self._bodies.get(body)
         if known is None:
-            known = self._bodies[body] = of_frame(self.suite.evaluate(body), body.function)
+            known = self._bodies[body] = self.of_frame(self.suite.evaluate(body), body.function)
         return known
+
+    def of_frame(self, frame: Frame, function: f.Function) -> Footprint:
+        """The footprint of one evaluated call of ``function``."""
+        disk = self.suite.project.disk
+        if not any(_matters(site, disk) for site in frame.sites):
+            return NOTHING
+        return run(frame, f.body_of(function), disk)
 
     def of_test(self, body: Body) -> Parts:
         """The peak of a test: module globals, live fixtures of every scope, set-up methods, its own body."""
@@ -116,6 +130,12 @@ class Footprints:
             peak = _heavier(peak, held + part.peak)
             held += part.kept
         return _heavier(peak, held + own.peak)
+
+    def read_by(self, body: Body) -> frozenset[str]:
+        """The weighed files that a test, its module, its fixtures and set-up methods read whole."""
+        providers = [*(fixture.body for fixture in self.fixtures(body)), *self._setups(body), body]
+        read = (self.of_body(provider).read for provider in providers)
+        return self.of_module(body.module).read.union(*read)
 
     def fixtures(self, body: Body) -> list[Fixture]:
         """Every fixture that is alive while a test runs, in the order of set-up."""
@@ -149,13 +169,6 @@ class Footprints:
                     yield other
 
 
-def of_frame(frame: Frame, function: f.Function) -> Footprint:
-    """The footprint of one evaluated call of ``function``."""
-    if not any(_matters(site) for site in frame.sites):
-        return NOTHING
-    return run(frame, f.body_of(function))
-
-
 def left_behind(suite: Suite, body: Body) -> Parts:
     """What each case of a test leaves in containers that live as long as the session."""
     if suite.never_runs(body):
@@ -170,21 +183,40 @@ def left_behind(suite: Suite, body: Body) -> Parts:
     return tuple(found)
 
 
-def _matters(site: Site) -> bool:
+def _matters(site: Site, disk: Disk) -> bool:
     if site.inner:
-        return any(_matters(inner) for inner in site.inner)
+        return any(_matters(inner, disk) for inner in site.inner)
     size = _estimate(site.result)
-    return size is not None and size.likely >= LEAST
+    return (size is not None and size.likely >= LEAST) or _weighed(site, disk) is not None
 
 
-def run(frame: Frame, block: tuple[f.Stmt, ...]) -> Footprint:
+def run(frame: Frame, block: tuple[f.Stmt, ...], disk: Disk) -> Footprint:
     """The footprint of a block whose evaluation left its sites in ``frame``."""
-    if not any(_matters(site) for site in frame.sites):
+    if not any(_matters(site, disk) for site in frame.sites):
         return NOTHING
-    walked = _Run(frame.sites, {growth.at: growth.count for growth in frame.growths})
+    walked = _Run(frame.sites, {growth.at: growth.count for growth in frame.growths}, disk)
     walked.block(block)
     kept = walked.given if frame.function is not None else walked.live()
-    return Footprint(walked.peak, kept)
+    return Footprint(walked.peak, kept, frozenset(_files(frame.sites, disk)))
+
+
+def _files(sites: Iterable[Site], disk: Disk) -> Iterator[str]:
+    """The weighed files that these sites, and those within them, read whole."""
+    for site in sites:
+        yield from _files(site.inner, disk)
+        weighed = _weighed(site, disk)
+        if weighed is not None and weighed[0].path is not None:
+            yield posixpath.normpath(weighed[0].path)
+
+
+def _weighed(site: Site, disk: Disk) -> tuple[Source, Estimate] | None:
+    """What a site reads whole, and the bytes that this takes; None where it reads nothing, or nobody can weigh it."""
+    load = load_of(site)
+    if load is None or is_bounded(site, load) or is_reduced(site.receiver):
+        return None
+    source = source_of(site, load, disk)
+    size = estimate_in_memory(load, source)
+    return (source, size) if size is not None else None
 
 
 def _estimate(value: Value) -> Estimate | None:
@@ -202,7 +234,8 @@ def _as_estimate(size: Num) -> Estimate | None:
 class _Run:
     """One walk over a block."""
 
-    def __init__(self, sites: Iterable[Site], growths: dict[f.Span, Num | None]) -> None:
+    def __init__(self, sites: Iterable[Site], growths: dict[f.Span, Num | None], disk: Disk) -> None:
+        self.disk = disk
         self.sites = {site.at: site for site in sites}
         self.growths = growths
         self.names: dict[str, Parts] = {}
@@ -391,7 +424,7 @@ class _Run:
         site = self.sites.get(node.at)
         if site is None:
             return (), (), isinstance(node, f.Subscript)
-        return _made(site)
+        return _made(site, self.disk)
 
 
 def _operands(node: f.Expr) -> list[f.Expr]:
@@ -423,13 +456,13 @@ def _refused(site: Site) -> bool:
     return not site.name.startswith(("operator ", "builtins."))
 
 
-def _made(site: Site) -> tuple[Parts, Parts, bool]:
+def _made(site: Site, disk: Disk) -> tuple[Parts, Parts, bool]:
     if site.mocked or _refused(site):
         return (), (), False
     if isinstance(site.callee, FunctionValue):
-        if not site.inner or not any(_matters(inner) for inner in site.inner):
+        if not site.inner or not any(_matters(inner, disk) for inner in site.inner):
             return (), (), False
-        called = run(site.inner[0].frame, f.body_of(site.callee.function))
+        called = run(site.inner[0].frame, f.body_of(site.callee.function), disk)
         return called.kept, called.peak, False
     if isinstance(site.callee, ClassValue):
         parts = _instance_parts(site)
@@ -441,6 +474,9 @@ def _made(site: Site) -> tuple[Parts, Parts, bool]:
     if any(entry.lazy for entry in site.entries):
         return (), (), True
     size = _estimate(site.result)
+    if size is None:
+        weighed = _weighed(site, disk)
+        size = weighed[1] if weighed is not None else None
     if size is None or size.likely < LEAST:
         return (), (), False
     part = _part(site, size)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from memlint.analysis import texts
-from memlint.analysis.project import Disk, Module, Project
+from memlint.analysis.project import Disk, Module
 from memlint.analysis.sites import Site
 from memlint.analysis.values import (
     UNKNOWN,
@@ -73,12 +73,12 @@ OPAQUE = Source("opaque", "its source")
 _ORDER = {"sized": 0, "unknown": 1, "opaque": 2, "other": 3, "small": 4}
 
 
-def source_of(site: Site, load: Load, project: Project) -> Source:
+def source_of(site: Site, load: Load, disk: Disk) -> Source:
     """The source of a load."""
     if load.source is None:
         return OPAQUE
     value = site.receiver if load.source == "self" else site.args.get(load.source, UNKNOWN)
-    return weigh(value, site.frame.module, project.disk)
+    return weigh(value, site.frame.module, disk)
 
 
 def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source:

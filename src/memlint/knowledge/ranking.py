@@ -28,6 +28,9 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_expansion: float
     packed_expansion: float
     compiler_bytes: float
+    jit_bytes: float
+    jit_function_bytes: float
+    jit_led_to_share: float
     pool_factor: float
     unsure_share: float
     worker_import_share: float

@@ -17,6 +17,7 @@ import msgspec
 
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprint, Footprints
+from memlint.ranking.extensions import loaded_bytes
 from memlint.ranking.installed import library_folders
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
@@ -38,7 +39,7 @@ class Node:
     outline: Outline
     first: frozenset[int] = frozenset()
     third: int = 0
-    compiled: int = 0  # bytes of the file, for an extension module
+    compiled: int = 0  # bytes of the file that are loaded, for an extension module
     top: str = ""  # the top-level module that it is or lies in
     library: str = ""  # that module, where it is an unmeasured library's
     optional: int = 0  # measured modules that it gets along without
@@ -99,7 +100,7 @@ class ImportGraph:
         self._weighed: dict[int, Own] = {}
         self._resolved: dict[tuple[str, Imported, str], Resolved] = {}
         self._loaded: dict[int, Footprint] = {}
-        self._extensions: dict[str, dict[str, int]] = {}  # by folder and name
+        self._extensions: dict[str, dict[str, str]] = {}  # their files, by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
         self.missing = set[str]()  # and those that must be there and are not
 
@@ -132,12 +133,14 @@ class ImportGraph:
         """The number of a file of the product, or of an unmeasured library, which is kept."""
         if path not in self._index:
             compiled = 0 if self._is_file(path) else self._compiled(path)
-            if compiled is None or not self._may_follow(library):
+            if (compiled is None and not self._is_file(_cython(path))) or not self._may_follow(library):
                 self._index[path] = None
                 return None
             self._index[path] = len(self.nodes)
             self._unread.append(len(self.nodes))
-            self.nodes.append(Node(path, Outline(), compiled=compiled, top=self._top(path), library=library))
+            self.nodes.append(
+                Node(path, Outline(), compiled=compiled or 0, top=self._top(path), library=library)
+            )
             self._read_all()
         return self._index[path]
 
@@ -152,12 +155,22 @@ class ImportGraph:
         while self._unread:
             number = self._unread.pop()
             kept = self.nodes[number]
-            node = None if kept.compiled else self.read(kept.path, kept.library)
+            node = self._source_of(kept)
             if node is not None:
                 node.top = kept.top
                 node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
         self._reading = False
+
+    def _source_of(self, kept: Node) -> Node | None:
+        """A file as its source tells, or an extension module as the Cython beside it does; None where there is none."""
+        if not kept.compiled and self._is_file(kept.path):
+            return self.read(kept.path, kept.library)
+        node = self.read(_cython(kept.path), kept.library)
+        if node is not None:
+            node.path, node.compiled = kept.path, kept.compiled
+            node.outline = msgspec.structs.replace(node.outline, size=0)  # it is not what is loaded
+        return node
 
     def _may_follow(self, library: str) -> bool:
         """Whether one more file may be read: a project's own always, a library's while it is not too large."""
@@ -183,10 +196,9 @@ class ImportGraph:
             return None
         if folder not in self._extensions:
             files = [file for end in _COMPILED for file in self.disk.matches(f"{folder}/*{end}".lstrip("/"))]
-            self._extensions[folder] = {
-                file.rpartition("/")[2].partition(".")[0]: self.disk.size(file) or 0 for file in files
-            }
-        return self._extensions[folder].get(name.removesuffix(".py"))
+            self._extensions[folder] = {file.rpartition("/")[2].partition(".")[0]: file for file in files}
+        file = self._extensions[folder].get(name.removesuffix(".py"))
+        return loaded_bytes(self.disk, file) if file is not None else None
 
     # --- links ------------------------------------------------------------------------------------------------------
 
@@ -200,8 +212,8 @@ class ImportGraph:
         files, node.third, unknown = self.resolved(node.path, wanted, node.library)
         more, node.optional, _ = self.resolved(node.path, tried, node.library)
         node.first = frozenset(files | more)
-        if node.library:
-            return  # it works as it was installed
+        if node.library or node.path.endswith(".pyx"):
+            return  # it works as it was installed, or built
         node.unknown = unknown
         self.unmeasured |= unknown
         self.missing.update(self._absent(node.path, [item for item in wanted if not item.optional]))
@@ -387,6 +399,11 @@ class ImportGraph:
 def _dotted(item: Imported) -> list[str]:
     """The names that an import may load, each with the module it is of."""
     return [f"{item.module}.{name}" for name in item.names] or [item.module]
+
+
+def _cython(path: str) -> str:
+    """Where the source of a module lies that Cython compiles."""
+    return f"{path.removesuffix('.py')}.pyx"
 
 
 def members(bits: int) -> list[int]:

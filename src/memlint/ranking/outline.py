@@ -11,6 +11,7 @@ import msgspec
 
 from memlint.ranking.children import Started, may_start, started_in
 from memlint.ranking.data_files import constants_in, files_in
+from memlint.ranking.just_in_time import compiled_in, may_compile
 from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
@@ -33,11 +34,12 @@ class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
     imports: tuple[Imported, ...]
     started: tuple[Started, ...]
     files: tuple[str, ...] = ()  # data files that it names
+    compiled: bool = False  # when it is first called, or it has others compiled
 
     @property
     def costs(self) -> bool:
         """Whether running it costs anything that can be seen, beside what it calls."""
-        return bool(self.imports or self.started or self.files)
+        return bool(self.imports or self.started or self.files or self.compiled)
 
 
 class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -54,6 +56,7 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
     files: tuple[str, ...] = ()  # data files that it names
     constants: dict[str, tuple[str, ...]] = {}  # those that its own names stand for
+    compiled: tuple[int, ...] = ()  # lines on which functions are marked to be compiled when they are called
 
 
 def outline(text: str) -> Outline:
@@ -64,7 +67,8 @@ def outline(text: str) -> Outline:
     starting = may_start(text, called)
     code = _QUOTED.sub(_blank, text) if found.scopes else ""
     files = files_in(code or text)
-    reader = _Functions(code, roots, starting, files, constants_in(text, files))
+    compiling = may_compile(code or text)
+    reader = _Functions(code, roots, starting, compiling, files, constants_in(text, files))
     return Outline(
         len(text),
         found.eager,
@@ -77,6 +81,7 @@ def outline(text: str) -> Outline:
         quoted_imports(text) if "def test" in text else (),
         files,
         reader.constants,
+        tuple(compiled_in(code or text, roots)) if compiling else (),
     )
 
 
@@ -108,6 +113,7 @@ class _Functions:
     code: str  # docstrings blanked
     roots: Mapping[str, str]
     starting: bool  # whether anything in it starts workers
+    compiling: bool  # whether anything in it is compiled when it is called
     files: tuple[str, ...]
     constants: dict[str, tuple[str, ...]]
 
@@ -120,7 +126,10 @@ class _Functions:
             tuple(started_in(body, self.roots, calls)) if self.starting and may_start(body, calls) else ()
         )
         imports = (*scope.imports, *_attributes(body, scope.imports))
-        return Function(scope.name, scope.owner, scope.line, calls, imports, started, self._files(body))
+        compiled = self.compiling and any(compiled_in(f"{decorators}\n{body}", self.roots))
+        return Function(
+            scope.name, scope.owner, scope.line, calls, imports, started, self._files(body), compiled
+        )
 
     def _files(self, body: str) -> tuple[str, ...]:
         """The data files that a body names, by itself or by constants of its module."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from memlint.cache import FileCache
 from memlint.facts import digest_of, encode
 from memlint.ranking.outline import Outline, outline
 
+_CIMPORT = re.compile(
+    r"\bcimport\b"
+)  # loads what defines the classes and functions that it names, as an import does
 _LARGEST_SOURCE = 2_000_000  # bytes; a longer file is data
 
 
@@ -33,6 +37,7 @@ class Outlines:
         known = self.cache.same_content(path, digest, stat)
         if known is not None:
             return known
-        found = outline(content.decode("utf-8", "replace"))
+        text = content.decode("utf-8", "replace")
+        found = outline(_CIMPORT.sub("import", text) if path.endswith(".pyx") else text)
         self.cache.put(path, stat, digest, encode(found))
         return found

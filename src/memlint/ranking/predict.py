@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from memlint.analysis.footprint import Part, Parts, total
 from memlint.knowledge.ranking import Weights
 from memlint.model import Estimate, Reason
-from memlint.ranking.data_files import DataFile
 from memlint.ranking.terms import FileTerms, Late, Loads, TestTerms, Workers, cases_of
 
 _LEAST_REASON = 500_000  # bytes; what is smaller explains nothing
@@ -41,7 +40,7 @@ class Model:
     def of_tests(self, file: FileTerms, tests: Iterable[TestTerms]) -> Iterator[Prediction]:
         """The peaks of a file's tests, each run by itself."""
         base = self._base(file)
-        undecided = replace(file, data=())  # which of the tests reads it is not known
+        undecided = replace(file, data=(), compiled_elsewhere=0)  # which of the tests does it is not known
         for test in tests:
             yield self._of_test(undecided, base, test)
 
@@ -49,6 +48,7 @@ class Model:
         inside = range(test.first_line, test.last_line + 1)
         late = [item for item in file.late if item.depth == 0 and item.line in inside]
         workers = [item for item in file.workers if item.path == file.path and item.line in inside]
+        file = replace(file, compiled_here=tuple(line for line in file.compiled_here if line in inside))
         left = self._left(test, held=True)
         return self._joined(file, base, test.parts, left, cases_of([test], self.weights), late, workers)
 
@@ -106,6 +106,7 @@ class Model:
         reasons += [
             Reason("base", round(rewrite), file.path, 1, "rewriting the asserts of its test modules"),
             Reason("growth", round(ran), file.path, 1, "what its code leaves as it runs"),
+            self._compiled(file),
         ]
         data = self._data(file, held)
         alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held + data.bytes
@@ -179,26 +180,27 @@ class Model:
             for item in late
         ]
 
-    def _data(self, file: FileTerms, held: float) -> Reason:
-        """The data file that takes most in memory, beyond the allocations that are seen.
+    def _compiled(self, file: FileTerms) -> Reason:
+        """What a compiler takes that is started by the first call of a function that is marked for it."""
+        weights = self.weights
+        here, elsewhere = len(file.compiled_here), file.compiled_elsewhere
+        first = weights.jit_bytes * (1.0 if here else weights.jit_led_to_share if elsewhere else 0.0)
+        each = weights.jit_function_bytes * (here + elsewhere * weights.jit_led_to_share)
+        line = file.compiled_here[0] if here else 1
+        functions = "1 function" if here + elsewhere == 1 else f"{here + elsewhere} functions"
+        return Reason("growth", round(first + each), file.path, line, f"{functions} compiled when called")
 
-        Where those hold a plain file's bytes already, its load is among them, sized by how it is read.
-        """
+    def _data(self, file: FileTerms, held: float) -> Reason:
+        """The data file that takes most in memory, beyond the allocations that are seen."""
+        weights = self.weights
         sized = [
-            (item.bytes * self._expansion(item), item.path)
+            (item.bytes * (weights.packed_expansion if item.packed else weights.data_expansion), item.path)
             for item in file.data
-            if item.packed or item.bytes > held
         ]
         size, path = max(sized, default=(0.0, ""))
         return Reason(
             "allocation", round(max(0.0, size - held)), path, 0, "a data file that it names, read whole"
         )
-
-    def _expansion(self, file: DataFile) -> float:
-        """How many times its size on disk a data file takes in memory; text that is no table is read as it is."""
-        if file.path.endswith((".txt", ".log", ".md", ".rst")):
-            return 1.0
-        return self.weights.packed_expansion if file.packed else self.weights.data_expansion
 
     # --- workers ----------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,11 @@ class Ranker:
         file = self.reader.of_file(module)
         if file.skipped:
             return file, [(body, _never_run(body)) for body in bodies]
-        file = replace(file, inherited=_inherited(suite, module))
+        read = frozenset[str]()
+        if file.data:
+            read = read.union(*(allocations.read_by(body) for body in bodies if _is_evaluated(suite, body)))
+        data = tuple(item for item in file.data if item.path not in read)
+        file = replace(file, inherited=_inherited(suite, module), data=data)
         return file, [(body, _test_terms(suite, allocations, body)) for body in bodies]
 
 
@@ -118,14 +122,8 @@ def _never_run(body: Body) -> TestTerms:
 
 def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms:
     function = body.function
-    relevance = suite.evaluator.relevance
-    heavy = relevance.matters(function, body.module) or any(
-        relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
-    )
-    if suite.never_runs(body) or not heavy:
-        parts = allocations.of_module(body.module).kept
-    else:
-        parts = allocations.of_test(body)
+    evaluated = _is_evaluated(suite, body)
+    parts = allocations.of_test(body) if evaluated else allocations.of_module(body.module).kept
     return TestTerms(
         function.name,
         _cases(suite, body),
@@ -133,6 +131,17 @@ def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms
         function.first_line,
         function.end_line,
         left_behind(suite, body),
+    )
+
+
+def _is_evaluated(suite: Suite, body: Body) -> bool:
+    """Whether what a test does can tell anything: it runs, and it or a fixture mentions what matters."""
+    relevance = suite.evaluator.relevance
+    return not suite.never_runs(body) and (
+        relevance.matters(body.function, body.module)
+        or any(
+            relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
+        )
     )
 
 

@@ -15,6 +15,7 @@ from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.data_files import DataFile, DataFiles
 from memlint.ranking.graph import Closure, ImportGraph, Node, empty
 from memlint.ranking.installed import plugins
+from memlint.ranking.just_in_time import COMPILER
 from memlint.ranking.reach import Reach, Reached
 from memlint.units import parse_bytes
 
@@ -76,6 +77,8 @@ class FileTerms:
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
     libraries: tuple[str, ...] = ()  # unmeasured: ``first_party`` and ``compiled`` count their files, too
     data: tuple[DataFile, ...] = ()  # large files that it, or what it leads to, names
+    compiled_here: tuple[int, ...] = ()  # its lines that mark functions to be compiled when they are called
+    compiled_elsewhere: int = 0  # such functions that it leads to
     skipped: str = ""  # the missing library without which the whole file is skipped
 
 
@@ -120,6 +123,7 @@ class TermReader:
         # a library that is the project itself is read file by file: its figure would count it twice
         parts = tuple(part for part in loaded.parts if part[0].partition(".")[0] not in own.tops)
         reached = self.reach.functions(node.outline, closure.files)
+        compiles = COMPILER in own.tops or self._loads(COMPILER, closure)
         return FileTerms(
             module.path,
             node.outline.size,
@@ -134,8 +138,14 @@ class TermReader:
             compiled=own.compiled,
             libraries=tuple(sorted(own.libraries)),
             data=() if skip is not None else tuple(self._data(node, closure, reached)),
+            compiled_here=node.outline.compiled if compiles else (),
+            compiled_elsewhere=sum(item.function.compiled for item in reached) if compiles else 0,
             skipped=skip.module if skip is not None else "",
         )
+
+    def _loads(self, library: str, closure: Closure) -> bool:
+        names = self.graph.module_names(closure.modules)
+        return library in (name.partition(".")[0] for name in names)
 
     def imports_of(self, path: str) -> tuple[Closure, int]:
         """What collecting a file imports, and the modules that functions it leads to import when they run."""

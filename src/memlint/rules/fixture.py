@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memlint import facts as f
+from memlint.analysis.loads import is_bounded, load_of
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.sources import source_of
 from memlint.analysis.suite import SETUP, Body, Fixture, ModuleSuite
 from memlint.analysis.values import Data, Obj, Sequence, Value
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
-from memlint.rules.load import is_bounded, load_of
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -71,7 +71,7 @@ def _unweighed_loads(frame: Frame, kept: list[Value], ctx: Context) -> Iterator[
             or id(site.result) not in held
         ):
             continue
-        source = source_of(site, load, ctx.project)
+        source = source_of(site, load, ctx.project.disk)
         if source.known == "unknown" and source.bytes is None:
             yield site, f"what {site.name.rpartition('.')[2]} reads from {source.text}"
 

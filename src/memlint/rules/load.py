@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
+from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
@@ -15,7 +16,6 @@ from memlint.analysis.values import (
     NONE,
     ClassValue,
     FunctionValue,
-    Literal,
     Obj,
     Ref,
     Sequence,
@@ -99,22 +99,15 @@ _DATA = re.compile(
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
-def load_of(site: Site) -> Load | None:
-    """What the site's table entry says of reading, unless the call is a fake or fails by design."""
-    if site.mocked or site.raises:
-        return None
-    return next((entry.load for entry in site.entries if entry.load is not None), None)
-
-
 @rule("MEM101", "MEM102", "MEM103")
 def whole_load(site: Site, ctx: Context) -> Iterator[Draft]:
     """A reader of a file that is large, or that nobody can weigh, with nothing that bounds it."""
     load = load_of(site)
     if load is None or load.what in {"model", "dataset"} or ctx.at_collection(site):
         return
-    if is_bounded(site, load) or _is_reduced(site.receiver) or _network_is_fake(ctx):
+    if is_bounded(site, load) or is_reduced(site.receiver) or _network_is_fake(ctx):
         return
-    yield from _weighed(site, load, source_of(site, load, ctx.project), ctx)
+    yield from _weighed(site, load, source_of(site, load, ctx.project.disk), ctx)
 
 
 def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[Draft]:
@@ -290,47 +283,6 @@ def _writes_itself(site: Site, source: Source) -> bool:
     return False
 
 
-def estimate_in_memory(load: Load, source: Source) -> Estimate | None:
-    """Bytes that a file takes once it is read; None when the file cannot be weighed."""
-    if source.bytes is None:
-        return None
-    likely = round(source.bytes * expansion(load, source.path))
-    return Estimate(min(source.bytes, likely), likely, likely * 2)
-
-
-def expansion(load: Load, path: str | None) -> float:
-    """Bytes in memory per byte on disk."""
-    name = posixpath.basename(path or "")
-    found = [suffix for suffix in load.expansion_by_suffix if name.endswith(suffix)]
-    return load.expansion_by_suffix[max(found, key=len)] if found else load.expansion
-
-
-def is_bounded(site: Site, load: Load) -> bool:
-    """Whether an argument that bounds the read is given."""
-    given = (site.args.get(name) for name in load.bounds)
-    return any(value is not None and value not in {NONE, Literal(False)} for value in given)
-
-
-def _is_reduced(value: Value, hops: int = 8) -> bool:
-    """Whether a lazy chain (``scan.filter().head()``) holds a step that makes its result small."""
-    while isinstance(value, Obj) and value.origin is not None and hops:
-        site: Site = value.origin
-        if any(entry.reduces for entry in site.entries) or any(
-            _aggregates(arg) for arg in site.args.values()
-        ):
-            return True
-        value, hops = site.receiver, hops - 1
-    return False
-
-
-def _aggregates(value: Value) -> bool:
-    """Whether an argument of a lazy step is an aggregate: ``select(pl.len())``."""
-    if isinstance(value, Sequence):
-        return any(_aggregates(item) for item in value.items or ())
-    made = value.origin if isinstance(value, Obj) else None
-    return made is not None and any(entry.reduces for entry in made.entries)
-
-
 def _network_is_fake(ctx: Context) -> bool:
     """Whether the body answers its requests itself (requests_mock, responses, respx …)."""
     if ctx.body is None:
@@ -391,7 +343,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
         or is_bounded(site, load)
     ):
         return
-    source = source_of(site, load, ctx.project)
+    source = source_of(site, load, ctx.project.disk)
     if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < 10_000_000):
         return
     fixture = ctx.fixture
@@ -447,8 +399,8 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     place = _PLACES[site.where]
     load = load_of(site)
-    if load is not None and not is_bounded(site, load) and not _is_reduced(site.receiver):
-        source = source_of(site, load, ctx.project)
+    if load is not None and not is_bounded(site, load) and not is_reduced(site.receiver):
+        source = source_of(site, load, ctx.project.disk)
         if _costly(load, source):
             estimate = estimate_in_memory(load, source)
             about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
@@ -490,7 +442,7 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         load = load_of(inner)
         if load is None or is_bounded(inner, load):
             continue
-        source = source_of(inner, load, ctx.project)
+        source = source_of(inner, load, ctx.project.disk)
         if _costly(load, source):
             name = site.name.rpartition(".")[2]
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
