@@ -66,8 +66,8 @@ def test_a_shared_fixture_and_each_test_are_walked_once(
     monkeypatch.setattr(
         footprint,
         "of_frame",
-        lambda frame, function: (
-            walked.update([f"{frame.module.path}:{function.line}"]) or of_frame(frame, function)
+        lambda frame, function, disk: (
+            walked.update([f"{frame.module.path}:{function.line}"]) or of_frame(frame, function, disk)
         ),
     )
     assert len([s for s in judged(folder).tests if s.path == "tests/test_shared.py"]) == TESTS

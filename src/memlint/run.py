@@ -103,7 +103,14 @@ class Run:
         self.known = known_footprints(self.settings) if request.probe else SHIPPED
         calibrated = self.settings.calibrated
         weights = calibrated.weighed() if calibrated else None
-        self.ranker = Ranker(self.disk, self.cores, Outlines(self.outlines), self.known.footprints, weights)
+        self.ranker = Ranker(
+            self.disk,
+            self.cores,
+            Outlines(self.outlines),
+            self.known.footprints,
+            weights,
+            self.settings.addopts,
+        )
 
     def lint(self, judged: Judged) -> LintResult:
         """The findings of every status, with suppressions applied, and the heaviest of the files they speak of."""

@@ -18,6 +18,8 @@ from memlint.model import Suspect
 from memlint.ranking import Ranker, counted, in_order
 from memlint.ranking.extensions import loaded_bytes
 from memlint.ranking.installed import installed, plugins
+from memlint.ranking.named_sizes import largest_size
+from memlint.ranking.opt_in import deselected_markers, skipped_markers
 from memlint.syntax.source import lower_file
 
 MB = 1_000_000
@@ -412,6 +414,131 @@ def test_a_function_that_is_compiled_when_it_is_called_brings_the_compiler(rank,
     found = rank(test_a=test, test_b="import numba\n", test_c="", own=FAST, numba__INIT="", numba__cuda="")
     more = likely(found, "test_a.py") - likely(found, "test_b.py")
     assert least * MB <= more < (2 * least + 5) * MB  # a library of which nothing is known counts for 3 MB
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("N = 10_000_000", 10_000_000),
+        ("def test_x():\n    rows, columns = 1000, 2000  # of each", 2_000_000),
+        ("SHAPE: tuple = (400, 400, 400)", 64_000_000),
+        ("n = 1 << 20", 1 << 20),
+        ("n = 3 * int(1e6)", 3_000_000),
+        ("n = 2**24", 2**24),
+        ("N = 20_000\nM = 50_000", 50_000),
+        pytest.param("SEED = 1234567", None, id="a seed"),
+        pytest.param("now = 1700000000", None, id="a point in time"),
+        pytest.param("scale = 1e8", None, id="a scale"),
+        pytest.param("limits.most = 10_000_000", None, id="a setting of something else"),
+        pytest.param("n = 10_000_000 * share", None, id="a part that nobody knows"),
+        pytest.param("call(n=10_000_000)", None, id="no name of the file's own"),
+    ],
+)
+def test_a_round_number_with_a_name_may_be_a_size(text, size):
+    assert (largest_size(text) or (None, 0))[0] == size
+
+
+def test_a_size_that_has_a_name_counts_where_nothing_else_is_seen(rank):
+    found = rank(
+        test_a="N = 10_000_000\ndef test_x(): product(N)\n",
+        test_b="import numpy\nN = 10_000_000\ndef test_x():\n    x = numpy.ones(N)\n    assert len(x)\n",
+        test_c="import numpy\ndef test_x(): product(1)\n",
+        test_d="N = 300_000_000\ndef test_x(): product(N)\n",
+    )
+    light = likely(found, "test_c.py")
+    assert 50 * MB < likely(found, "test_a.py") - light < 110 * MB
+    assert 50 * MB < likely(found, "test_b.py") - light < 110 * MB
+    assert likely(found, "test_d.py") - light < 400 * MB
+
+
+RUN_SLOW = """
+import pytest
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true")
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="asks for --run-slow"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("conftest", "markers"),
+    [
+        (RUN_SLOW, {"slow"}),
+        (
+            """
+def pytest_addoption(parser): ...
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("large") and not item.config.getoption("--large"):
+        pytest.skip()
+""",
+            {"large"},
+        ),
+        (
+            """
+KINDS = {
+    "large": False,
+    "quick": True,
+    "database": False,
+}
+try:
+    import database
+    KINDS["database"] = True
+except ImportError: ...
+def pytest_addoption(parser): ...
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers():
+        if not KINDS[mark.name]:
+            pytest.skip()
+""",
+            {"large"},
+        ),
+        pytest.param(RUN_SLOW.replace("--run-slow", "--skip-slow"), set(), id="asked to skip"),
+        pytest.param(
+            """
+def pytest_addoption(parser): ...
+def pytest_runtest_setup(item):
+    if "slow" in item.keywords and item.config.getoption("--checked"):
+        pytest.skip()
+""",
+            set(),
+            id="skipped when asked",
+        ),
+        pytest.param(RUN_SLOW.replace("addoption", "unconfigure"), set(), id="no options"),
+    ],
+)
+def test_markers_that_wait_for_an_option(conftest, markers):
+    assert skipped_markers(conftest) == markers
+
+
+def test_deselected_markers_of_the_suites_own_options():
+    assert deselected_markers(["-q", "-m", "not slow and not network"]) == {"slow", "network"}
+    assert deselected_markers(["-m=not slow"]) == {"slow"}
+    assert deselected_markers(["-m", "slow or not network", "-k", "not this"]) == set()
+
+
+def test_a_test_that_waits_for_an_option_widens_the_bounds_alone(rank):
+    heavy = "import pytest, numpy\n@pytest.mark.slow\ndef test_x():\n    assert len(numpy.ones(10**8))\n"
+    before = rank(test_a=heavy, test_b=heavy.replace("@pytest.mark.slow\n", ""))
+    assert likely(before, "test_a.py") == pytest.approx(likely(before, "test_b.py"), rel=0.01)
+    after = rank(tests=True, conftest=RUN_SLOW)
+    light = next(item for item in after if item.path == "test_a.py" and item.nodeid is None)
+    assert light.peak.likely < likely(after, "test_b.py") - 400 * MB < light.peak.high
+    assert next(item for item in after if item.nodeid == "test_a.py::test_x").peak.likely > 400 * MB
+
+
+def test_a_pool_that_a_script_starts_carries_what_the_script_imports(rank):
+    script = 'SCRIPT = """\nfrom multiprocessing import Pool\nPool(4)\n"""\n'
+    run = "import subprocess, sys\ndef test_x(): subprocess.run([sys.executable, '-c', SCRIPT])\n"
+    found = rank(
+        test_a="import large\n" + script + run,
+        test_b="import large\n" + script.replace("Pool(4)", "pass") + run,
+    )
+    more = likely(found, "test_a.py") - likely(found, "test_b.py")
+    assert 20 * MB < more < 120 * MB  # four interpreters, without the library that the test imports
 
 
 def test_plugins_of_the_environment_are_loaded_by_every_session(rank, tmp_path):

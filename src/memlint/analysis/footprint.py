@@ -104,15 +104,10 @@ class Footprints:
         """What one body allocates itself, without the fixtures that it is given."""
         known = self._bodies.get(body)
         if known is None:
-            known = self._bodies[body] = self.of_frame(self.suite.evaluate(body), body.function)
+            known = self._bodies[body] = of_frame(
+                self.suite.evaluate(body), body.function, self.suite.project.disk
+            )
         return known
-
-    def of_frame(self, frame: Frame, function: f.Function) -> Footprint:
-        """The footprint of one evaluated call of ``function``."""
-        disk = self.suite.project.disk
-        if not any(_matters(site, disk) for site in frame.sites):
-            return NOTHING
-        return run(frame, f.body_of(function), disk)
 
     def of_test(self, body: Body) -> Parts:
         """The peak of a test: module globals, live fixtures of every scope, set-up methods, its own body."""
@@ -167,6 +162,13 @@ class Footprints:
                 mine = other.owner is None or any(other.owner.cls is cls.cls for cls in owners)
                 if other.role == "setup" and mine:
                     yield other
+
+
+def of_frame(frame: Frame, function: f.Function, disk: Disk) -> Footprint:
+    """The footprint of one evaluated call of ``function``."""
+    if not any(_matters(site, disk) for site in frame.sites):
+        return NOTHING
+    return run(frame, f.body_of(function), disk)
 
 
 def left_behind(suite: Suite, body: Body) -> Parts:

@@ -27,6 +27,8 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allocation_share: float
     data_expansion: float
     packed_expansion: float
+    named_size_bytes: float
+    named_size_most_bytes: float
     compiler_bytes: float
     jit_bytes: float
     jit_function_bytes: float

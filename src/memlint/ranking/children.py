@@ -71,6 +71,7 @@ class Started(msgspec.Struct, array_like=True, frozen=True, gc=False):
     line: int  # of the call in the text, from 1
     sure: bool  # an API table says so
     bytes: str | None = None  # of one worker that is no Python of this suite
+    scripted: bool = False  # by a script that a string holds: its workers load what that imports
 
 
 @lru_cache(maxsize=1)

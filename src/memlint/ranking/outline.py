@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from string import ascii_letters
 
@@ -12,6 +12,7 @@ import msgspec
 from memlint.ranking.children import Started, may_start, started_in
 from memlint.ranking.data_files import constants_in, files_in
 from memlint.ranking.just_in_time import compiled_in, may_compile
+from memlint.ranking.named_sizes import largest_size
 from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
 
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
@@ -56,13 +57,18 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
     files: tuple[str, ...] = ()  # data files that it names
     constants: dict[str, tuple[str, ...]] = {}  # those that its own names stand for
+    size_named: tuple[int, int] | None = (
+        None  # of a test file: the largest round number that has a name; its line
+    )
     compiled: tuple[int, ...] = ()  # lines on which functions are marked to be compiled when they are called
 
 
 def outline(text: str) -> Outline:
     """Read the text of one file."""
     found = scan(text)
-    roots = _roots(found)
+    tests = "def test" in text
+    scripts = quoted_imports(text) if tests else ()
+    roots = {**_roots(scripts), **_roots(_imports(found))}
     words, called = _words(text)
     starting = may_start(text, called)
     code = _QUOTED.sub(_blank, text) if found.scopes else ""
@@ -76,13 +82,22 @@ def outline(text: str) -> Outline:
         found.bases,
         not _STARTING.isdisjoint(called),
         any(word in text for word in _THREAD_WORDS) and bool(_THREADS.search(text)),
-        tuple(started_in(text, roots, called)) if starting else (),
+        tuple(_started(text, code, roots, called)) if starting else (),
         words,
-        quoted_imports(text) if "def test" in text else (),
+        scripts,
         files,
         reader.constants,
+        largest_size(code or text) if tests else None,
         tuple(compiled_in(code or text, roots)) if compiling else (),
     )
+
+
+def _started(text: str, code: str, roots: Mapping[str, str], called: frozenset[str]) -> Iterator[Started]:
+    """What a text starts; what stands in a string that spans lines, and not in ``code``, is a script's."""
+    own = {(item.line, item.callee) for item in started_in(code, roots, called)} if code else None
+    for item in started_in(text, roots, called):
+        scripted = own is not None and (item.line, item.callee) not in own
+        yield msgspec.structs.replace(item, scripted=True) if scripted else item
 
 
 def _words(text: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -97,10 +112,17 @@ def _blank(quoted: re.Match[str]) -> str:
     return "\n".join(" " * len(line) for line in quoted[0].split("\n"))
 
 
-def _roots(found: Scan) -> Mapping[str, str]:
-    """The local names that imports of a file bind, anywhere in it, with the library each comes from."""
+def _imports(found: Scan) -> Iterator[Imported]:
+    """All imports of a file, anywhere in it."""
+    yield from found.eager
+    for scope in found.scopes:
+        yield from scope.imports
+
+
+def _roots(imports: Iterable[Imported]) -> Mapping[str, str]:
+    """The local names that imports bind, with the library each comes from."""
     out: dict[str, str] = {}
-    for item in [*found.eager, *(item for scope in found.scopes for item in scope.imports)]:
+    for item in imports:
         library = item.module.partition(".")[0] if not item.level else "."
         out.update(dict.fromkeys(item.names or (item.bound,), library))
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from memlint.analysis.footprint import Part, Parts, total
@@ -30,7 +30,19 @@ class Model:
     interpreter: int
 
     def of_file(self, file: FileTerms, tests: Sequence[TestTerms]) -> Prediction:
-        """The peak of a file run by itself: its heaviest test, with what the file's other tests leave."""
+        """The peak of a file run by itself: its heaviest test, with what the file's other tests leave.
+
+        Tests that run only when somebody asks for their kind widen the bounds alone.
+        """
+        unasked = [test for test in tests if not test.opt_in]
+        every = self._of_all(file, tests)
+        if len(unasked) == len(tests):
+            return every
+        usual = self._of_all(_outside(file, [test for test in tests if test.opt_in]), unasked)
+        peak = replace(usual.peak, high=max(usual.peak.high, every.peak.high))
+        return replace(usual, peak=peak)
+
+    def _of_all(self, file: FileTerms, tests: Sequence[TestTerms]) -> Prediction:
         heaviest = max(tests, key=lambda test: self.held(test.parts), default=None)
         parts = heaviest.parts if heaviest is not None else ()
         left = tuple(part for test in tests for part in self._left(test, held=test is heaviest))
@@ -42,15 +54,15 @@ class Model:
         base = self._base(file)
         undecided = replace(file, data=(), compiled_elsewhere=0)  # which of the tests does it is not known
         for test in tests:
-            yield self._of_test(undecided, base, test)
+            inside = range(test.first_line, test.last_line + 1)
+            late = [item for item in undecided.late if item.depth == 0]
+            workers = [item for item in undecided.workers if item.path == file.path]
+            own = _on_lines(replace(undecided, late=tuple(late), workers=tuple(workers)), inside.__contains__)
+            yield self._of_test(own, base, test)
 
     def _of_test(self, file: FileTerms, base: Sequence[Reason], test: TestTerms) -> Prediction:
-        inside = range(test.first_line, test.last_line + 1)
-        late = [item for item in file.late if item.depth == 0 and item.line in inside]
-        workers = [item for item in file.workers if item.path == file.path and item.line in inside]
-        file = replace(file, compiled_here=tuple(line for line in file.compiled_here if line in inside))
-        left = self._left(test, held=True)
-        return self._joined(file, base, test.parts, left, cases_of([test], self.weights), late, workers)
+        left, cases = self._left(test, held=True), cases_of([test], self.weights)
+        return self._joined(file, base, test.parts, left, cases, file.late, file.workers)
 
     def _left(self, test: TestTerms, *, held: bool) -> Parts:
         """What the cases of a test leave until the session ends; one of them may be what is held anyway."""
@@ -109,8 +121,10 @@ class Model:
             self._compiled(file),
         ]
         data = self._data(file, held)
-        alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held + data.bytes
-        reasons.append(data)
+        named = self._named(file, held + data.bytes)
+        guessed = data.bytes + named.bytes
+        alone = sum(reason.bytes for reason in reasons if reason.kind != "allocation") + held + guessed
+        reasons += [data, named]
         children = self._children(file, alone, workers)
         reasons += children
         beside = sum(reason.bytes for reason in children)
@@ -118,7 +132,7 @@ class Model:
         reasons.sort(key=lambda reason: (-reason.bytes, reason.kind, reason.path, reason.line, reason.text))
         maybe = (
             round(file.optional * self.weights.optional_share)
-            + data.bytes
+            + guessed
             + sum(reason.bytes for reason in reasons if reason.kind == "imports" and reason.line)
         )
         return Prediction(self._bounds(alone, held, maybe, parts, beside), tuple(reasons[:_MOST_REASONS]))
@@ -202,6 +216,14 @@ class Model:
             "allocation", round(max(0.0, size - held)), path, 0, "a data file that it names, read whole"
         )
 
+    def _named(self, file: FileTerms, seen: float) -> Reason:
+        """What a large number that has a name may stand for, beyond the allocations that are seen or guessed."""
+        weights = self.weights
+        size, line = file.size_named or (0, 0)
+        guess = min(size * weights.named_size_bytes, weights.named_size_most_bytes)
+        text = f"{size:_} of something, which it gives a name to"
+        return Reason("allocation", round(max(0.0, guess - seen)), file.path, line, text)
+
     # --- workers ----------------------------------------------------------------------------------------------------
 
     def _children(self, file: FileTerms, alone: float, workers: Iterable[Workers]) -> list[Reason]:
@@ -221,10 +243,10 @@ class Model:
             each = float(item.bytes)
         elif item.kind == "compiler":
             each = weights.compiler_bytes
-        elif item.kind == "fork":
-            each = alone * weights.fork_share
         elif item.loads is not None:
             each = self.interpreter + item.loads.modules + self._own(item.loads)
+        elif item.kind == "fork":
+            each = alone * weights.fork_share
         elif item.kind == "child":
             each = self.interpreter + product * weights.child_import_share
         else:
@@ -250,3 +272,21 @@ class Model:
         high = alone * weights.high_share + max(0.0, whole.high - held) + beside * weights.workers_high_share
         likely = alone + beside
         return Estimate(round(min(low, likely)), round(likely), round(max(high, likely)))
+
+
+def _outside(file: FileTerms, tests: Iterable[TestTerms]) -> FileTerms:
+    """The terms of a file without what stands in some of its tests."""
+    inside = {line for test in tests for line in range(test.first_line, test.last_line + 1)}
+    return _on_lines(file, lambda line: line not in inside)
+
+
+def _on_lines(file: FileTerms, holds: Callable[[int], bool]) -> FileTerms:
+    """The terms of a file of which only what stands on some of its lines is run; other files' terms stay."""
+    size = file.size_named
+    return replace(
+        file,
+        late=tuple(item for item in file.late if item.path != file.path or holds(item.line)),
+        workers=tuple(item for item in file.workers if item.path != file.path or holds(item.line)),
+        compiled_here=tuple(line for line in file.compiled_here if holds(line)),
+        size_named=size if size is not None and holds(size[1]) else None,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,12 +14,14 @@ from memlint.analysis.footprint import left_behind
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
 from memlint.cache import FileCache
+from memlint.discovery import ancestor_conftests
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, shipped_footprints
 from memlint.knowledge.ranking import Weights, shipped_weights
 from memlint.model import Basis, Finding, Suspect
 from memlint.ranking.graph import ImportGraph
 from memlint.ranking.installed import environment_seen, installed
+from memlint.ranking.opt_in import deselected_markers, skipped_markers
 from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.predict import Model
@@ -57,11 +59,15 @@ class Ranker:
         outlines: Outlines | None = None,
         footprints: Footprints | None = None,
         weights: Weights | None = None,
+        addopts: Sequence[str] = (),
     ) -> None:
         known = footprints or Footprints(shipped_footprints().table, holds=installed(disk))
         kept = outlines or Outlines(FileCache(None, "outlines", Outline))
         self.reader = TermReader(ImportGraph(disk, known, kept), cores)
         self.model = Model(weights or shipped_weights(), known.interpreter)
+        self._disk = disk
+        self._deselected = deselected_markers(addopts)
+        self._opt_in: dict[str, frozenset[str]] = {}  # markers, by folder
 
     def suspects(
         self, suite: Suite, modules: Iterable[Module], findings: Counted, tests: bool
@@ -101,7 +107,16 @@ class Ranker:
             read = read.union(*(allocations.read_by(body) for body in bodies if _is_evaluated(suite, body)))
         data = tuple(item for item in file.data if item.path not in read)
         file = replace(file, inherited=_inherited(suite, module), data=data)
-        return file, [(body, _test_terms(suite, allocations, body)) for body in bodies]
+        asked = self._asked(module)
+        return file, [(body, _test_terms(suite, allocations, body, asked)) for body in bodies]
+
+    def _asked(self, module: Module) -> frozenset[str]:
+        """The markers whose tests run only when somebody asks for them."""
+        known = self._opt_in.get(module.folder)
+        if known is None:
+            conftests = "\n".join(map(self._disk.text, ancestor_conftests(module.path)))
+            known = self._opt_in[module.folder] = skipped_markers(conftests) | self._deselected
+        return known
 
 
 def _inherited(suite: Suite, module: Module) -> float:
@@ -120,7 +135,7 @@ def _never_run(body: Body) -> TestTerms:
     return TestTerms(body.function.name, 0.0, (), body.function.first_line, body.function.end_line)
 
 
-def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms:
+def _test_terms(suite: Suite, allocations: Allocations, body: Body, asked: frozenset[str]) -> TestTerms:
     function = body.function
     evaluated = _is_evaluated(suite, body)
     parts = allocations.of_test(body) if evaluated else allocations.of_module(body.module).kept
@@ -131,6 +146,7 @@ def _test_terms(suite: Suite, allocations: Allocations, body: Body) -> TestTerms
         function.first_line,
         function.end_line,
         left_behind(suite, body),
+        bool(asked) and any(mark.name in asked for mark in suite.marks(body)),
     )
 
 

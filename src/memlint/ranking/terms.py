@@ -45,7 +45,7 @@ class Workers:
     path: str
     line: int
     text: str
-    loads: Loads | None = None  # what its script imports
+    loads: Loads | None = None  # what the script that it runs, or that starts it, imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,9 @@ class FileTerms:
     inherited: float = 0.0  # cases of tests that the file's classes have from their bases
     libraries: tuple[str, ...] = ()  # unmeasured: ``first_party`` and ``compiled`` count their files, too
     data: tuple[DataFile, ...] = ()  # large files that it, or what it leads to, names
+    size_named: tuple[int, int] | None = (
+        None  # the largest round number that it gives a name to, and its line
+    )
     compiled_here: tuple[int, ...] = ()  # its lines that mark functions to be compiled when they are called
     compiled_elsewhere: int = 0  # such functions that it leads to
     skipped: str = ""  # the missing library without which the whole file is skipped
@@ -92,6 +95,7 @@ class TestTerms:
     first_line: int
     last_line: int
     left: Parts = ()  # by each case, for the rest of the session
+    opt_in: bool = False  # it runs only in a session that is asked for tests of its kind
 
 
 class TermReader:
@@ -138,6 +142,7 @@ class TermReader:
             compiled=own.compiled,
             libraries=tuple(sorted(own.libraries)),
             data=() if skip is not None else tuple(self._data(node, closure, reached)),
+            size_named=node.outline.size_named,
             compiled_here=node.outline.compiled if compiles else (),
             compiled_elsewhere=sum(item.function.compiled for item in reached) if compiles else 0,
             skipped=skip.module if skip is not None else "",
@@ -220,7 +225,8 @@ class TermReader:
         own = node.outline.started
         named = [item for item in reached if _is_direct(item)]
         called = [(item, started) for item in named for started in item.function.started]
-        any_child = any(started.kind == "child" for started in [*own, *(started for _, started in called)])
+        every = [*own, *(started for _, started in called)]
+        any_child = any(started.kind == "child" or started.scripted for started in every)
         loads = self._scripts(node) if any_child else None
         for started in own:
             trust = self._trust(started, closure)
@@ -232,9 +238,9 @@ class TermReader:
 
     def _scripts(self, node: Node) -> Loads | None:
         """What the code in a file's strings imports; None where it says nothing."""
-        files, modules, _ = self.graph.resolved(node.path, node.outline.scripts)
-        if not files and not modules:
+        if not node.outline.scripts:
             return None
+        files, modules, _ = self.graph.resolved(node.path, node.outline.scripts)
         closure = self.graph.closure(files, Closure(0, modules, 0, frozenset()))
         own = self.graph.weigh(closure.files)
         return Loads(self.graph.loaded(closure.modules).bytes, own.source, own.compiled)
@@ -264,7 +270,7 @@ class TermReader:
             path,
             line + started.line - 1 if line else started.line,
             text,
-            loads if started.kind == "child" else None,
+            loads if started.kind == "child" or started.scripted else None,
         )
 
 

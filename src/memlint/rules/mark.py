@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis import traverse
-from memlint.analysis.footprint import LEAST, Footprint, Parts, footprints, total
+from memlint.analysis.footprint import LEAST, Footprint, Parts, footprints, of_frame, total
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Mark
 from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
@@ -229,7 +229,7 @@ def _without_marked_rows(body: Body, ctx: Context) -> Footprint | None:
             given[name] = join([_column(row, position, len(names)) for row in plain]) if plain else UNKNOWN
     if not given:
         return None
-    return footprints(ctx.suite).of_frame(ctx.suite.evaluate_with(body, given), body.function)
+    return of_frame(ctx.suite.evaluate_with(body, given), body.function, ctx.project.disk)
 
 
 def _unmarked(values: Value, mark: Mark, ctx: Context) -> list[Value] | None:
