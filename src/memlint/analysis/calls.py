@@ -500,9 +500,19 @@ def _may_concern_caller(site: Site) -> bool:
 
 def is_mocked(name: str, frame: Frame) -> bool:
     """Whether the body has replaced this callable, or something it belongs to, by a fake."""
-    return bool(frame.mocked) and any(
+    if not frame.mocked:
+        return False
+    if name.startswith("builtins.") and _is_replaced_here(name.removeprefix("builtins."), frame):
+        return True
+    return any(
         name == fake or name.startswith(f"{fake}.") or fake.endswith(f".{name}") for fake in frame.mocked
     )
+
+
+def _is_replaced_here(name: str, frame: Frame) -> bool:
+    """``patch(f"{__name__}.open")``: a name of the builtins that this module alone sees replaced."""
+    own = f".{frame.module.name}.{name}"
+    return any(own.endswith(f".{fake}") or f".{fake}".endswith(own) for fake in frame.mocked if "." in fake)
 
 
 def _instance(name: str) -> Value:

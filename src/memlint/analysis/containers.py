@@ -179,7 +179,11 @@ class Containers:
         return (module, value.attr) if module is not None else None
 
     def _of_class(self, owner: ClassValue, name: str, *, instance: bool) -> Container | None:
-        if not name or "." in name:
+        if "." in name:  # ``self.Handler.seen``, of a class that is an attribute
+            first, _, rest = name.partition(".")
+            inner = self.suite.evaluator.class_member(owner, first, None)
+            return self._of_class(inner, rest, instance=False) if isinstance(inner, ClassValue) else None
+        if not name:
             return None
         if instance and name in self._set_on_instances(owner):
             return None

@@ -124,6 +124,8 @@ class Evaluator(CallEvaluation):
         if "." not in path:
             if path == "__file__":
                 return PathValue("module", frame.module.path, True)
+            if path == "__name__":
+                return Literal(frame.module.name, len(frame.module.name))
             return self.lookup(path, frame)
         bound = frame.env.get(path)
         if bound is not None:

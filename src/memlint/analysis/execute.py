@@ -227,6 +227,8 @@ class Execution(Assignment):
         if _is_main_guard(node.test):
             return False  # not run when pytest imports the module
         known = truth(self.eval(node.test, frame))
+        if known is None and self._is_flag_down(node.test, frame):
+            known = True
         if known is not None and (
             not node.orelse or frame.depth
         ):  # what a call's arguments decide is decided
@@ -245,6 +247,13 @@ class Execution(Assignment):
             return False
         frame.env = taken if ends_else else _merge(taken, frame.env)
         return False
+
+    def _is_flag_down(self, test: f.Expr, frame: Frame) -> bool:
+        """``not EXHAUSTIVE``, of a constant that says False."""
+        if not isinstance(test, f.Unary) or test.op != "not" or not isinstance(test.value, f.Name):
+            return False
+        constant = test.value.path.rpartition(".")[2].isupper()
+        return constant and self.quiet_eval(test.value, frame) == Literal(False)
 
     def _for(self, node: f.For, frame: Frame) -> bool:
         value = self.eval(node.iter, frame)

@@ -9,6 +9,7 @@ from memlint.analysis.obligations import NOTHING, Obligation, State
 from memlint.analysis.traverse import walk
 
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
+_CONNECTIONS = frozenset({"sock", "socket", "transport", "connection", "conn"})
 
 
 def says_gone(test: f.Expr) -> bool:
@@ -50,8 +51,11 @@ def expects_leak(node: f.Expr) -> bool:
 
 
 def expects_failure(node: f.Try) -> bool:
-    """``try: Archive("broken") except BadArchive: pass``: a lone call whose failure is not made a failure."""
-    if len(node.body) != 1 or node.orelse or node.final:
+    """``try: Archive("broken") except BadArchive: pass``: a lone call whose failure is not made a failure.
+
+    What follows it in the body, and never goes well, says the same: ``self.fail("no error")``.
+    """
+    if node.final or not all(map(_never_goes_well, node.body[1:])) or (node.orelse and len(node.body) == 1):
         return False
     return any(not any(_gives_up(statement) for statement in handler.body) for handler in node.handlers)
 
@@ -61,6 +65,31 @@ def skips(body: tuple[f.Stmt, ...]) -> bool:
     last = body[-1] if body else None
     call = last.value if isinstance(last, f.ExprStmt) else None
     return isinstance(call, f.Call) and last_name(call.func) in {"skip", "skipTest", "importorskip"}
+
+
+def _never_goes_well(statement: f.Stmt) -> bool:
+    """``self.fail()``, ``raise AssertionError``, ``assert False``, ``self.assertEqual(0, 1)``."""
+    if isinstance(statement, f.Raise):
+        return True
+    if isinstance(statement, f.Assert):
+        return statement.test == f.Const(False)
+    call = statement.value if isinstance(statement, f.ExprStmt) else None
+    if not isinstance(call, f.Call):
+        return False
+    name, given = last_name(call.func), [arg.value for arg in call.args]
+    if name == "assertEqual" and len(given) > 1:
+        first, second = given[:2]
+        return isinstance(first, f.Const) and isinstance(second, f.Const) and first != second
+    return name == "fail" or (name == "assertTrue" and given[:1] == [f.Const(False)])
+
+
+def seen_closed(test: f.Expr) -> str:
+    """The name of what an assertion shows to be closed: ``file.closed``, ``client.sock is None``; "" for none."""
+    if isinstance(test, f.Compare) and test.rest == (("is", f.Const(None)),):
+        holder, _, part = test.left.path.rpartition(".") if isinstance(test.left, f.Name) else ("", "", "")
+        return holder if part.lstrip("_") in _CONNECTIONS else ""
+    holder, _, part = test.path.rpartition(".") if isinstance(test, f.Name) else ("", "", "")
+    return holder if part in {"closed", "is_closed"} else ""
 
 
 def _gives_up(statement: f.Stmt) -> bool:

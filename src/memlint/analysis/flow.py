@@ -17,6 +17,7 @@ from memlint.analysis.expectations import (
     first_name,
     last_name,
     says_gone,
+    seen_closed,
     skips,
     used_in,
     without_tested,
@@ -83,6 +84,7 @@ class Run:
     asked: dict[str, f.Call] = field(
         default_factory=dict
     )  # ``code = process.poll()``: the call behind a name
+    entered: set[str] = field(default_factory=set)  # names of open files that a with statement closes
     numbers: dict[str, Obligation] = field(
         default_factory=dict
     )  # ``number = client.containers.run(...).id``: what a thing is known by elsewhere
@@ -336,6 +338,7 @@ class Flow(Holdings):
         self.visit(node.test, state, run)
         if says_gone(node.test):  # what fails there is the end itself, not something that skips it
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
+        state.settle(state.names.get(seen_closed(node.test), NOTHING))
         self.fails(without_tested((node.test,), state), run, used_in((node.test,), state))
         return state
 
@@ -383,6 +386,9 @@ class Flow(Holdings):
         self.visit(node.test, state, run)
         if _is_off(node.test, run) or self._is_constantly_off(node.test, run):
             return self.block(node.orelse, state, exits, run)
+        negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
+        if negated is not None and self._is_constantly_off(negated, run):
+            return self.block(node.body, state, exits, run)
         flag = _flag(node.test, run)
         if flag is not None:
             return self.block(node.body if flag else node.orelse, state, exits, run)
@@ -409,7 +415,7 @@ class Flow(Holdings):
         return merge(taken, other)
 
     def _is_constantly_off(self, test: f.Expr, run: Run) -> bool:
-        """``if SHOW:`` where the module says ``SHOW = False``."""
+        """``SHOW`` where the module says ``SHOW = False``."""
         if not isinstance(test, f.Name) or "." in test.path or test.path in run.function.binds:
             return False
         if any(param.name == test.path for param in run.function.params):
@@ -458,9 +464,10 @@ class Flow(Holdings):
         inner = Exits()
         before = state.copy()
         end = self.block(node.body, state, inner, run)
-        if expects_failure(node) and end is not None:
-            for obligation in end.masks.keys() - before.masks.keys():
-                obligation.assumed.add(Assumption.ACQUIRES)
+        if expects_failure(node):
+            for left in (end, inner.raises):
+                for obligation in left.masks.keys() - before.masks.keys() if left is not None else ():
+                    obligation.assumed.add(Assumption.ACQUIRES)
         caught = inner.raises
         if node.handlers:
             caught = merge(caught, _anywhere(node, before, end))
@@ -486,7 +493,7 @@ class Flow(Holdings):
     def _with(self, node: f.With, state: State, exits: Exits, run: Run) -> State | None:
         closed = NOTHING
         expected = run.expected
-        expects = False
+        expects = leaks = False
         for manager, target in node.items:
             entering = run.exits = Exits()
             held = self.visit(manager, state, run)
@@ -503,7 +510,10 @@ class Flow(Holdings):
             closed |= closes
             if target is not None:
                 self.bind(target, held, state, run)
+            if isinstance(target, f.Name) and (held or _opens(manager)):
+                run.entered.add(target.path)
             if expects_leak(manager):
+                leaks = True
                 state.keep(frozenset(state.masks))
             if expects_exception(manager):
                 expects = True
@@ -515,7 +525,7 @@ class Flow(Holdings):
             end, inner.raises = merge(end, inner.raises), None
         for leaving in (end, *(getattr(inner, way) for way in _WAYS)):
             if leaving is not None:
-                leaving.settle(closed)
+                leaving.settle(closed | (frozenset(leaving.masks) if leaks else NOTHING))
         exits.take(inner)
         return end
 
@@ -535,6 +545,12 @@ def _is_entered(manager: f.Expr, obligation: Obligation) -> bool:
     inner = manager.value if isinstance(manager, f.Await) else manager
     itself = isinstance(inner, f.Name) or (isinstance(inner, f.Call) and inner.at == obligation.at)
     return itself and obligation.resource.with_ == "unusable"
+
+
+def _opens(manager: f.Expr) -> bool:
+    """``path.open("rb")``, whatever the path is."""
+    func = manager.func if isinstance(manager, f.Call) else None
+    return (func.attr if isinstance(func, f.Attr) else last_name(func)) == "open"
 
 
 def closing_inside(node: f.Expr) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
-from memlint.analysis.expectations import used_in, without_tested
+from memlint.analysis.expectations import seen_closed, used_in, without_tested
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
@@ -183,7 +183,12 @@ class Handover(Flow):
         self._by_any_name(node, state)
         if self._takes_over(node, site, base, given, state, run):
             return given
-        asserts = path.rpartition(".")[2].startswith("assert")
+        last = path.rpartition(".")[2]
+        asserts = last.startswith("assert")
+        if last in {"assertIsNone", "assertTrue"} and node.args:
+            test = node.args[0].value
+            shown = f.Compare(test, (("is", f.Const(None)),)) if last == "assertIsNone" else test
+            state.settle(state.names.get(seen_closed(shown), NOTHING))
         if asserts or (run.every_call_fails and not any(_groups(o.resource, path) for o in base)):
             tested = tuple(arg.value for arg in node.args)
             self.fails(without_tested(tested, state), run, used_in(tested, state) if asserts else NOTHING)
@@ -338,6 +343,8 @@ class Handover(Flow):
             obligation.assumed.discard(Assumption.OPENED_IN_USE)
         if last in _ENDING:
             obligation.told_to_end = True
+        if last == "cancel" and resource.name.startswith("asyncio.") and len(state.holders(obligation)) == 1:
+            state.discharge(obligation, obligation.full)  # the task that would have made it
         pipe = method.rpartition(".")[0].rpartition(".")[2]
         if last == "communicate" or (last == "close" and pipe in PIPES):
             obligation.closed_pipes |= {pipe} if last == "close" else PIPES
@@ -404,11 +411,12 @@ class Handover(Flow):
     @staticmethod
     def _signal(obligation: Obligation, name: str, groups: int, state: State) -> None:
         """A signal to a group reaches a child only when it leads one."""
-        args = (obligation.via or obligation.site).args
+        site = obligation.via or obligation.site
         if (
             name in _GROUP_SIGNALS
             and obligation.resource.name.startswith("subprocess.")
-            and not any(k in args for k in _OWN_GROUP)
+            and not any(k in site.args for k in _OWN_GROUP)
+            and not _asks_for_group(site.frame.function)
         ):
             obligation.misdirected = True
             return
@@ -623,7 +631,7 @@ class Handover(Flow):
         last = name.rpartition(".")[2]
         return (
             self._is_known(name)
-            and not last[:1].isupper()
+            and not last.lstrip("_")[:1].isupper()
             and not last.startswith("set_")
             and not any(word in last for word in _RELEASING_WORDS)
         )
@@ -673,6 +681,17 @@ class Handover(Flow):
         if "." in _path(node) and _path(node).rpartition(".")[0] not in state.names:
             base = NOTHING  # ``engine.url.render_as_string()``: of a part that is no resource
         return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+
+
+def _asks_for_group(function: f.Function | None) -> bool:
+    """``options["start_new_session"] = True``, of what is then passed by its name."""
+    targets = (
+        target
+        for statement, _ in (statements(f.body_of(function)) if function is not None else ())
+        for target in (statement.targets if isinstance(statement, f.Assign) else ())
+    )
+    keys = (key for target in targets if isinstance(target, f.Subscript) for key in target.index)
+    return any(isinstance(key, f.Text) and key.value in _OWN_GROUP for key in keys)
 
 
 def _kept_as(node: f.Call, held: list[frozenset[Obligation]], methods: list[f.Function]) -> set[str] | None:

@@ -128,7 +128,9 @@ class Holdings(ABC):
             part = state.names.get(f"{node.base.path}[{text}]")
             if part is not None:
                 return part
-        return self.visit(node.base, state, run)
+        held = self.visit(node.base, state, run)
+        passed_by(node.base, held, "item")
+        return held
 
     def _comp(self, node: f.Comp, state: State, run: Run) -> frozenset[Obligation]:
         for clause in node.clauses:

@@ -52,6 +52,8 @@ _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|so
 _ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
 _CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
+_CHILDREN = ("subprocess.", "multiprocessing.Process", "multiprocessing.context.", "os.fork")
+_REAPING = frozenset({"reap_children", "waitpid", "active_children"})
 _OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
@@ -183,6 +185,8 @@ class Lifetimes(Inlining):
                 self._after_teardown(debt, ends)
             if debt.verdict == "unsure" and debt.how == "local" and self._torn_down(debt, ends, run):
                 debt.verdict = "released"
+            if debt.verdict == "unsure" and debt.fails_only and self._reaped_around(debt):
+                debt.verdict = "released"
             if debt.verdict in _OPEN and debt.how == "factory" and self._users_release(debt):
                 debt.verdict = "kept"
             if debt.verdict in _OPEN and ends.normal is not None:
@@ -246,6 +250,14 @@ class Lifetimes(Inlining):
         return any(
             self._rest(held, self.teardowns.after(body, cls), ends.failing) in {"released", "kept"}
             for cls in (body.owner, *self.teardowns.subclasses(body.owner)[:40])
+        )
+
+    def _reaped_around(self, debt: Debt) -> bool:
+        """Whether what runs after the body waits for every child that is left."""
+        if debt.how != "local" or not debt.obligation.resource.name.startswith(_CHILDREN):
+            return False
+        return any(
+            not _REAPING.isdisjoint(words(other.function)) for other in self.teardowns.around(debt.body)
         )
 
     def _after_methods(self, debt: Debt, ends: Ends) -> None:
@@ -499,6 +511,8 @@ class Lifetimes(Inlining):
                 return current  # it draws on the figure that is there
             if self._drawn_on_anothers(site):
                 return NOTHING
+        if resource.forgotten == "closed" and _is_over(site.node, run.entered):
+            return NOTHING  # the file is another's, and closed
         key = (id(site), resource.name)
         obligation = self.acquired.get(key)
         if obligation is None:
@@ -651,6 +665,12 @@ def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
         and (is_given_fakes(site) or (resource.rule == "MEM502" and is_fake_by_name(site))),
     }
     return {assumption for assumption, holds in noted.items() if holds}
+
+
+def _is_over(node: f.Expr, entered: set[str]) -> bool:
+    """``gzip.open(file)`` inside of ``with path.open("rb") as file``."""
+    args = node.args if isinstance(node, f.Call) else ()
+    return any(isinstance(arg.value, f.Name) and arg.value.path in entered for arg in args[:1])
 
 
 def _is_guessed(site: Site) -> bool:

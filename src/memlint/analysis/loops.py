@@ -74,8 +74,9 @@ def _leaves(statement: f.Stmt, inner: bool) -> bool:
         return isinstance(func, f.Name) and func.path.rpartition(".")[2] in _LEAVING_CALLS
     if isinstance(statement, (f.FunctionDef, f.ClassDef)):
         return False
-    nested = inner or isinstance(statement, (f.For, f.While))
-    return any(leaves(block, nested) for block in blocks(statement))
+    if isinstance(statement, (f.For, f.While)):  # a break in its else belongs to the loop around it
+        return leaves(statement.body, True) or leaves(statement.orelse, inner)
+    return any(leaves(block, inner) for block in blocks(statement))
 
 
 def blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:

@@ -7,6 +7,7 @@ likely wrong (Engler, Chen, Hallem, Chou and Chelf, "Bugs as deviant behavior", 
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Pairs:
         found = next((name for name in (*surely, *perhaps) if self._defined(name, callee, owner)), None)
         if found is None:
             return None
-        together, alone = self._uses(function.name, found)
+        together, alone = self._uses(function.name, found, owner)
         place = f"{callee.module.name}." + (f"{owner.cls.name}." if owner is not None else "")
         others = self._other_forms(found, owner) if owner is not None else []
         if not together or len(together) < alone:
@@ -128,13 +129,21 @@ class Pairs:
             value = self.suite.evaluator.module_env(callee.module).get(name)
         return isinstance(value, FunctionValue) and not _is_empty(value.function)
 
-    def _uses(self, acquire: str, release: str) -> tuple[list[Evidence], int]:
-        """Functions and classes of the suite that call both, and how many call the first alone."""
+    def _uses(
+        self, acquire: str, release: str, owner: ClassValue | None = None
+    ) -> tuple[list[Evidence], int]:
+        """Functions and classes of the suite that call both, and how many call the first alone.
+
+        Of a method that goes by the name of a builtin (``open``) those count that lie where its class is named.
+        """
+        common = owner is not None and hasattr(builtins, acquire)
         together: list[Evidence] = []
         alone = 0
         modules = sorted(self.suite.project.modules.values(), key=lambda module: module.path)
         for module in modules:
             if module.is_product or not says(module.facts, acquire):
+                continue
+            if owner is not None and common and not says(module.facts, owner.cls.name):
                 continue
             for words, line in self._holders(module, acquire):
                 if release in words:

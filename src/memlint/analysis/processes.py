@@ -7,9 +7,13 @@ import re
 from memlint import facts as f
 from memlint.analysis.suite import Body, Suite
 from memlint.analysis.traverse import calls, says, walk
+from memlint.analysis.types import type_name
 
 _STARTING = re.compile(r"(?i)spawn|process|fork|distributed|launch|multi_?proc|mpi_?run")
 _RANKS = frozenset({"rank", "local_rank", "world_size"})  # what a launcher numbers its processes by
+_HANDING_OUT = frozenset(
+    {"submit", "map", "apply", "apply_async", "map_async", "imap", "imap_unordered", "starmap"}
+)
 _MOST_STEPS = 3  # from a helper up to the function that the process starts with
 
 
@@ -23,11 +27,20 @@ def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     callers: list[Body] = []
     for other in _mentioning(body, suite):
         for node, _, _ in calls(f.body_of(other.function)):
-            if _starts_with(node, function.name):
+            if _starts_with(node, function.name) or _is_task_of_processes(node, function.name, other, suite):
                 return True
             if node.func == f.Name(function.name):
                 callers.append(other)
     return bool(callers) and steps > 1 and all(runs_elsewhere(other, suite, steps - 1) for other in callers)
+
+
+def _is_task_of_processes(node: f.Call, name: str, body: Body, suite: Suite) -> bool:
+    """``pool.submit(work, queue)``, of a pool of processes."""
+    holder, _, method = node.func.path.rpartition(".") if isinstance(node.func, f.Name) else ("", "", "")
+    if method not in _HANDING_OUT or not any(arg.value == f.Name(name) for arg in node.args[:1]):
+        return False
+    pool = type_name(suite.evaluator.quiet_eval(f.Name(holder), suite.evaluate(body))) or ""
+    return "ProcessPool" in pool or pool == "multiprocessing.pool.Pool"
 
 
 def _mentioning(body: Body, suite: Suite) -> list[Body]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.expectations import last_name
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.traverse import names, own_expressions, says, statements, walk
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
@@ -35,6 +36,7 @@ _NO_STARTERS = frozenset(
     {"__enter__", "__aenter__", "__exit__", "__aexit__", "__del__", "__repr__", "__str__"}
 )
 _PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
+_WRAPPERS = frozenset({"tempfile._TemporaryFileWrapper"})
 _MOST_METHODS = 80  # of a class; one with more is not looked through
 
 
@@ -126,9 +128,9 @@ class ProjectResources:
         base = self.evaluator.external_base(cls)
         inherited = self.evaluator.index.resources.get(base) if base is not None else None
         if inherited is not None:
-            return (
-                None if self._answers_itself(cls, inherited) else OwnResource(self._with_own(cls, inherited))
-            )
+            if self._answers_itself(cls, inherited) or self._opens_nothing(cls, inherited):
+                return None
+            return OwnResource(self._with_own(cls, inherited))
         own = self._methods(cls)
         releases = [name for name in RELEASING if name in own]
         named = [name for name in own if _begins_with_release(name)]
@@ -183,6 +185,21 @@ class ProjectResources:
         if ANY_USE not in inherited.started_by or cls.module.is_product:
             return False
         return any(not name.startswith("_") for name in self._methods(cls))
+
+    def _opens_nothing(self, cls: ClassValue, inherited: Resource) -> bool:
+        """Whether its constructor passes over the one that would open, or it is made around a file that is given."""
+        if inherited.name in _WRAPPERS:
+            return True
+        init = self._methods(cls).get("__init__")
+        if init is None or says(init.function, "super"):
+            return False
+        passed_on = {
+            name.removesuffix(".__init__").rpartition(".")[2]
+            for name in names(f.body_of(init.function))
+            if name.endswith(".__init__")
+        }
+        opening = {last_name(base) for owner in self.evaluator.mro(cls) for base in owner.cls.bases}
+        return bool(passed_on) and passed_on.isdisjoint(opening)
 
     def _methods(self, cls: ClassValue) -> dict[str, FunctionValue]:
         """The methods of the class and its bases in the project, overridden ones left out."""

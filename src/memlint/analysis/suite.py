@@ -12,10 +12,11 @@ from typing import Literal as OneOf
 
 from memlint import facts as f
 from memlint.analysis import arithmetic, traverse
+from memlint.analysis.conditions import skips_everywhere
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
-from memlint.analysis.traverse import says
+from memlint.analysis.traverse import says, words
 from memlint.analysis.values import (
     ONE,
     UNKNOWN,
@@ -87,6 +88,7 @@ BUILTIN_FIXTURES: dict[str, Value] = {
     "testdir": Obj("pytest.Pytester"),
 }
 
+_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC"})
 _TYPE_CHECK = re.compile(r"type_?check")
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
@@ -479,9 +481,33 @@ class Suite:
             says(other.function, name) for other in self.of(body.module).bodies if other is not body
         ):
             return True  # a test that was put out of the way
-        if self._is_unused(body) or (body.role == "helper" and name.startswith("_debug")):
+        if (
+            self._is_unused(body)
+            or self._is_called_by_nobody(body)
+            or (body.role == "helper" and name.startswith("_debug"))
+        ):
             return True
-        return any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body))
+        if any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body)):
+            return True
+        decorators = [decorator for decorator, _ in body.function.decorators]
+        for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
+            decorators += [decorator for decorator, _ in cls.cls.decorators]
+        return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
+
+    def _is_called_by_nobody(self, body: Body) -> bool:
+        """Whether a method of a class that stands on its own goes by a name that nothing in the project says."""
+        owner, name = body.owner, body.function.name
+        if owner is None or self.is_test_class(owner) or body.role not in {"helper", "method"}:
+            return False
+        if name.startswith(("__", *self.prefixes)) or body.function.decorators or owner.cls.decorators:
+            return False
+        if any(self.evaluator.relevance.heirs(owner.cls.name)):
+            return False
+        if any(base not in _PLAIN_BASES for base in self.evaluator.external_bases(owner)):
+            return False
+        if any(module is not body.module for module in self.project.mentioning(name)):
+            return False
+        return name not in words(body.module.facts)
 
     @staticmethod
     def _is_unused(body: Body) -> bool:
@@ -651,6 +677,18 @@ class Suite:
             return self.fixture_value(fixture)
         return BUILTIN_FIXTURES.get(name, UNKNOWN)
 
+    def _patched_name(self, decorator: f.Call, body: Body) -> set[str]:
+        first = decorator.args[0].value if decorator.args else None
+        second = decorator.args[1].value if len(decorator.args) > 1 else None
+        if isinstance(first, f.Text):
+            return {first.value}
+        if isinstance(first, f.Name) and isinstance(second, f.Text):
+            return {f"{first.path}.{second.value}"}
+        put_together = isinstance(first, (f.Binary, f.FString, f.Call))  # ``"%s.open" % __name__``
+        around = body.within or Frame(body.module, "", where="decorator")
+        text = text_of(self.evaluator.quiet_eval(first, around)) if first and put_together else None
+        return {text} if text else set()
+
     def _mocked(self, body: Body) -> set[str]:
         """Names replaced by ``@patch`` decorators and by the fixtures in reach."""
         out: set[str] = set()
@@ -660,7 +698,7 @@ class Suite:
                 and isinstance(decorator.func, f.Name)
                 and "patch" in decorator.func.path
             ):
-                out |= _patched_name(decorator)
+                out |= self._patched_name(decorator, body)
         if body.owner is not None:
             for decorator, _ in body.owner.cls.decorators:
                 if (
@@ -668,7 +706,7 @@ class Suite:
                     and isinstance(decorator.func, f.Name)
                     and "patch" in decorator.func.path
                 ):
-                    out |= _patched_name(decorator)
+                    out |= self._patched_name(decorator, body)
         if body.role in {"test", "fixture"} and id(body) not in self._running:
             self._running.add(id(body))
             used = [*self.requested(body), *self.autouse(body.module, body.owner)]
@@ -685,16 +723,6 @@ def _as_sequence(value: Value | None) -> Sequence | None:
         return value
     source = arithmetic.iterate(value)
     return Sequence("list", None, source.length, source.element) if source.length is not None else None
-
-
-def _patched_name(decorator: f.Call) -> set[str]:
-    first = decorator.args[0].value if decorator.args else None
-    second = decorator.args[1].value if len(decorator.args) > 1 else None
-    if isinstance(first, f.Text):
-        return {first.value}
-    if isinstance(first, f.Name) and isinstance(second, f.Text):
-        return {f"{first.path}.{second.value}"}
-    return set()
 
 
 def _argument_names(value: Value) -> tuple[str, ...]:

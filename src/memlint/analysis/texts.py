@@ -223,7 +223,7 @@ def _filled(value: Value, plain: bool, form: Callable[[object], str]) -> Value:
         return UNKNOWN
     try:
         return _literal(form(int(text) if isinstance(value, Num) else text))
-    except (ValueError, TypeError):  # which Python raises, too
+    except (ValueError, TypeError, OverflowError):  # which Python raises, too
         return UNKNOWN
 
 

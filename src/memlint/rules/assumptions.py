@@ -15,6 +15,7 @@ from memlint.model import Confidence
 from memlint.rules.context import Context
 
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
+_ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
     Confidence.MEDIUM: Confidence.LOW,
@@ -70,7 +71,7 @@ def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
     if debt.verdict != "unsure" or debt.fails_always:
         return False
     resource = debt.obligation.resource
-    if not resource.outlives:
+    if not resource.outlives or (resource.name in _ENDING_WITH_THE_LOOP and debt.how == "local"):
         return True
     ends = resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
     return ends and _left_by_its_failing_test(debt)

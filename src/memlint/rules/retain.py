@@ -233,7 +233,20 @@ def _confidence(body: Body, ctx: Context) -> Confidence | None:
     if root.role in {"test", "setup", "teardown"}:
         once = root.owner is None and root.function.name in _OF_MODULE
         return Confidence.LOW if once else Confidence.MEDIUM
-    return Confidence.MEDIUM if _named_by_tests(root, ctx) else Confidence.LOW
+    often = _named_by_tests(root, ctx) and not _is_decorator(root, ctx)
+    return Confidence.MEDIUM if often else Confidence.LOW
+
+
+def _is_decorator(body: Body, ctx: Context) -> bool:
+    """A function that gives back what it is given, and that decorates: it runs while its module is imported."""
+    params = [f.Name(param.name) for param in body.function.params]
+    last = f.body_of(body.function)[-1:]
+    if len(params) != 1 or not (last and isinstance(last[0], f.Return) and last[0].value == params[0]):
+        return False
+    own = ctx.suite.of(body.module)
+    name = f.Name(body.function.name)
+    decorators = [*(x.function.decorators for x in own.bodies), *(cls.cls.decorators for cls in own.classes)]
+    return any(decorator == name for some in decorators for decorator, _ in some)
 
 
 def _is_once_a_module(fixture: Fixture) -> bool:
@@ -295,6 +308,8 @@ def locals_given_away(body: Body, ctx: Context) -> Iterator[Draft]:
         ):
             continue
         first, _, method = node.func.path.partition(".")
+        if any(isinstance(arg.value, f.Call) and arg.value.func == f.Name("globals") for arg in node.args):
+            continue  # the two together are where code runs
         if method and first in params | made and not _LOOKING.search(method):
             message = (
                 f"{node.func.path}() is given every local of the test, and may keep them as long as it lives"

@@ -1,0 +1,71 @@
+"""Conditions of skips that are known beforehand: the size of a machine's word, what a run has to ask for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+
+from memlint import facts as f
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.sites import Frame
+from memlint.analysis.values import Num, Ref
+
+_LARGEST_INDEX = 2**63 - 1  # sys.maxsize where memory is worth a word: 64-bit builds
+_SKIPPING_WHERE = {"skipif": True, "skipIf": True, "skipUnless": False}
+_COMPARING: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def skips_everywhere(decorators: Iterable[f.Expr], evaluator: Evaluator, frame: Frame) -> bool:
+    """``skipUnless(sys.maxsize == 2**31 - 1, …)``, ``@bigmemtest(size, memuse, dry_run=False)``."""
+    return any(isinstance(d, f.Call) and _skips(d, evaluator, frame) for d in decorators)
+
+
+def _skips(call: f.Call, evaluator: Evaluator, frame: Frame) -> bool:
+    name = call.func.path.rpartition(".")[2] if isinstance(call.func, f.Name) else ""
+    if name == "bigmemtest":
+        # test.support: without a dry run it is skipped unless the run promises it the memory (regrtest -M)
+        return f.Arg(f.Const(False), "dry_run") in call.args
+    when = _SKIPPING_WHERE.get(name)
+    if when is None or not call.args:
+        return False
+    return holds(call.args[0].value, evaluator, frame) is when
+
+
+def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
+    """Whether a condition is true on a 64-bit machine; None where it depends on more than that."""
+    if isinstance(test, f.Unary) and test.op == "not":
+        inner = holds(test.value, evaluator, frame)
+        return None if inner is None else not inner
+    if isinstance(test, f.BoolOp):
+        decided = test.op == "or"  # one side that is true decides
+        sides = {holds(test.left, evaluator, frame), holds(test.right, evaluator, frame)}
+        if decided in sides:
+            return decided
+        return None if None in sides else not decided
+    if not isinstance(test, f.Compare) or len(test.rest) != 1:
+        return None
+    (op, right), left = test.rest[0], test.left
+    numbers = [_number(side, evaluator, frame) for side in (left, right)]
+    speaks_of_it = any(_is_word(side, evaluator, frame) for side in (left, right))
+    compare = _COMPARING.get(op)
+    if compare is None or not speaks_of_it or None in numbers:
+        return None
+    return compare(numbers[0], numbers[1])  # type: ignore[arg-type]
+
+
+def _is_word(node: f.Expr, evaluator: Evaluator, frame: Frame) -> bool:
+    return isinstance(node, f.Name) and evaluator.quiet_eval(node, frame) == Ref("sys.maxsize")
+
+
+def _number(node: f.Expr, evaluator: Evaluator, frame: Frame) -> float | None:
+    if _is_word(node, evaluator, frame):
+        return _LARGEST_INDEX
+    value = evaluator.quiet_eval(node, frame)
+    return value.low if isinstance(value, Num) and value.exact else None
