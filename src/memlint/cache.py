@@ -16,7 +16,7 @@ from memlint import __version__
 from memlint.facts import digest_of, encode
 
 T = TypeVar("T")
-_FORMAT = 10  # raised when lowering, facts, outlines or verdicts change their meaning
+_FORMAT = 11  # raised when lowering, facts, outlines or verdicts change their meaning
 _RACY_NS = 2_000_000_000  # a file changed this close to the writing of the cache is hashed again
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# memlint keeps what it has read of your files here.\n"
 

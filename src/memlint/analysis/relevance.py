@@ -1,26 +1,31 @@
 """Which functions can matter for memory at all; the others are never evaluated.
 
 A function matters when it writes a large number, mentions a call of the API tables that loads, acquires, starts or
-retains (of a library that the project imports), mentions a large global or a container of its module, or mentions
+retains (of a library that its module names), mentions a large global or a container of its module, or mentions
 something of the project that matters. Names stand for what they may mean, so the answer errs towards looking.
-
-How a thing is reached decides what counts as a mention of it: a method as an attribute, a fixture as a parameter,
-everything else as an attribute or by a bare name that may be a global of the module. So the keyword of ``f(a=1)`` is
-no mention of a method ``a``. Words are written ``.attribute``, ``=parameter`` and ``name`` here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Set
 
 from memlint import facts as f
 from memlint.analysis import traverse
+from memlint.analysis.declarations import (
+    LARGE,
+    WAYS,
+    Definition,
+    Summary,
+    forms,
+    functions_of,
+    summary_of,
+    words_of,
+)
 from memlint.analysis.project import Module, Project
 from memlint.analysis.verbs import CLOSING, ENOUGH, counterparts
+from memlint.analysis.vocabulary import Vocabulary
 from memlint.knowledge.index import ApiIndex
 
-LARGE = 200  # a number from which on it may make a size large
 _ALWAYS = frozenset(
     {
         "global",
@@ -39,38 +44,11 @@ _ALWAYS = frozenset(
         "nn",
     }
 )
-_ITERATING = frozenset({"__next__", "__getitem__"})
 _CLASS_HOPS = 2  # from a class of the product to what inherits or makes it
 _PACKAGE_HOPS = 2  # re-exports through packages that are followed
 _NONE: frozenset[str] = frozenset()
-_WAYS = ("", ".", "=")  # by which something is mentioned: a bare name, an attribute, a parameter
-_COMMON = frozenset({"__call__", "__enter__", "__getitem__", "all", "map", "filter", "iter"})
-
-
-class _Definition(NamedTuple):
-    """Something that others can reach."""
-
-    name: str
-    reached_by: frozenset[str]  # the words that mention it
-    words: frozenset[str]  # that it mentions itself
-    large: bool = False
-
-
-class _Heir(NamedTuple):
-    """A class with the last names in its bases, or another name for what may be one."""
-
-    name: str
-    bases: frozenset[str]
-    is_class: bool
-
-
-class _Summary(NamedTuple):
-    definitions: tuple[_Definition, ...]
-    imports: tuple[f.Import, ...]
-    classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
-    outermost: frozenset[int]  # lines of the functions that no other function holds
-    bound: frozenset[str] | None  # bare names that may mean something global; None for any
-    heritage: tuple[_Heir, ...]
+_ALLOCATING = frozenset({".zeros", ".ones", ".empty", ".full", "bytearray"})  # as much as they are asked for
+_OF_TESTS = frozenset({"rebuilds"})  # what product code does for itself
 
 
 class Relevance:
@@ -78,10 +56,13 @@ class Relevance:
 
     def __init__(self, project: Project, index: ApiIndex) -> None:
         self.project = project
-        self.index = index
-        self.names: frozenset[str] = frozenset()
-        self._local: dict[str, frozenset[str]] = {}  # what matters to the functions of one module
-        self._summaries: dict[str, _Summary] = {}
+        self.vocabulary = Vocabulary(index)
+        self.names: frozenset[str] = frozenset()  # what matters to any module
+        # what matters besides to the functions of one: calls of its libraries, its own words, fixtures in its reach,
+        # calls of the libraries of modules that it imports from
+        self._near: dict[str, list[Set[str]]] = {}
+        self._roots: dict[str, frozenset[str]] = {}  # by module, the libraries that it names
+        self._summaries: dict[str, Summary] = {}
         self._seen = 0
         self._imported: dict[str, list[tuple[f.Import, list[Module]]]] = {}
         self._known: dict[tuple[str, int, str], bool] = {}
@@ -107,11 +88,13 @@ class Relevance:
     def _mentions_what_matters(self, function: f.Function, module: Module) -> bool:
         summary = self._summary(module)
         if function.line in summary.outermost:
-            words = _words(function, summary.bound)
+            words = words_of(function, summary.bound)
         else:  # what a function around it is given, or imports, is reached by a bare name too
-            words = _words(function, None)
+            words = words_of(function, None)
             words |= {f"={word}" for word in words}
-        return not (self.names.isdisjoint(words) and self._local.get(module.path, _NONE).isdisjoint(words))
+        if module.is_product and not _ALLOCATING.isdisjoint(words):
+            return True
+        return _meets(words, [self.names, *self._near.get(module.path, ())])
 
     def refresh(self) -> None:
         """Collect the names anew when further modules have been read."""
@@ -123,19 +106,76 @@ class Relevance:
         self._seen = len(self.project.modules)
         self._known.clear()
         modules = list(self.project.modules.values())
-        mentioned = {word.lstrip(".") for module in modules for word in module.facts.mentions.split()}
-        effective, plain = self._triggers(mentioned)
-        names = set(_forms(effective | _ALWAYS))
+        mentioned: set[str] = set()
+        for module in modules:
+            words = set(module.facts.mentions.split())
+            mentioned.update(word.lstrip(".") for word in words)
+            self._roots[module.path] = self._roots_of(module, words)
+        plain = self.vocabulary.plain(mentioned)
+        names = self.vocabulary.methods(mentioned) | forms(_ALWAYS)
+        names |= self._paired(modules) | forms(self._closed(modules, mentioned))
+        for module in modules:
+            self._near[module.path] = [self._calls(module), forms(module.facts.notable)]
         shared = [module for module in modules if not _is_test(module)]
-        names |= self._paired(modules) | _forms(self._closed(modules, mentioned))
-        self._local = {module.path: _forms(module.facts.notable) for module in modules}
-        self.names = frozenset(names | self._closure(shared, names, plain))
+        reached = names | self._closure(shared, names, plain)
+        self.names = frozenset(word for word in reached if not word.startswith("="))
+        below = self._fixtures_below(shared, reached)
+        for module in modules:
+            self._near[module.path] += [
+                below[folder] for folder in _folders_of(module.path) if folder in below
+            ]
         tests = [module for module in modules if _is_test(module)]
         for _ in range(2):  # once for what a module defines, once for what it imports of another test module
             for module in tests:
-                known = self._local[module.path].union(*self._imported_names(module))
-                self._local[module.path] = known
-                self._local[module.path] = known | self._closure([module], set(self.names | known), plain)
+                self._take_over(module)
+                self._take_in(module, self._closure([module], self.names, plain))
+
+    def _take_over(self, module: Module) -> None:
+        """Let what matters to the suite's own modules that a module imports from matter to it, under its own names."""
+        for node, targets in self._targets(module):
+            for found in targets:
+                if found.is_product or found is module:
+                    continue
+                calls, own, *_ = theirs = self._near[found.path]
+                if not any(calls is known for known in self._near[module.path]):
+                    self._near[module.path].append(calls)
+                renamed = {
+                    f"{how}{bound}"
+                    for bound, name in node.bindings
+                    for how in WAYS
+                    if any(f"{how}{name}" in words for words in theirs)
+                }
+                self._take_in(module, own | renamed)
+
+    def _take_in(self, module: Module, words: Set[str]) -> None:
+        """Let more words matter to the functions of a module."""
+        own = self._near[module.path][1]
+        if not words <= own:
+            self._near[module.path][1] = own | words
+
+    def _fixtures_below(self, modules: list[Module], reached: Set[str]) -> dict[str, set[str]]:
+        """The words for fixtures that matter, by the folder of the conftest that has them; "" for those of helpers."""
+        out: dict[str, set[str]] = {}
+        for module in modules:
+            folder, _, name = module.path.rpartition("/")
+            reach = folder if name == "conftest.py" and folder.strip("./") else ""
+            for found in self._summary(module).definitions:
+                asked = [word for word in found.reached_by if word.startswith("=")]
+                if asked and (found.large or _meets(found.words, [reached, *self._near[module.path]])):
+                    out.setdefault(reach, set()).update(asked)
+        return out
+
+    def _calls(self, module: Module) -> frozenset[str]:
+        """The words for calls with an effect of the libraries that a module names."""
+        return self.vocabulary.of(self._roots[module.path]).effective
+
+    def _roots_of(self, module: Module, words: set[str]) -> frozenset[str]:
+        """The libraries that a module names, its own package among them.
+
+        What another module of the project has made with a library, it has by the name of what made it.
+        """
+        inside = any(node.level for node in self._summary(module).imports)
+        return self.vocabulary.roots(words.union(module.path.split("/")[:2]) if inside else words)
 
     def heirs(self, name: str) -> list[str]:
         """The paths of modules with a class that may derive from one of this name, in order."""
@@ -179,71 +219,32 @@ class Relevance:
         for module in modules if closing else ():
             said = traverse.words(module.facts) if module.linted else set()
             names = [name for name in closing if name in said and not said.isdisjoint(closing[name])]
-            own = list(_functions(f.statements_of(module.facts))) if names else []
+            own = list(functions_of(f.statements_of(module.facts))) if names else []
             for name in names:
                 together[name] += sum(traverse.says(function, name) for function in own)
         return {name for name, count in together.items() if count >= ENOUGH}
 
-    def _summary(self, module: Module) -> _Summary:
+    def _summary(self, module: Module) -> Summary:
         """What a module defines and imports, worked out once."""
         known = self._summaries.get(module.path)
         if known is None:
-            body = f.statements_of(module.facts)
-            bound = self._bound(body, module)
-            known = _Summary(
-                tuple(_definitions(body, bound)),
-                (*_imports(body), *_plugins(body)),
-                tuple(_classes(body)),
-                frozenset(_outermost(body)),
-                bound,
-                tuple(_heritage(body)),
-            )
-            self._summaries[module.path] = known
+            known = self._summaries[module.path] = summary_of(module.facts, self._everywhere)
         return known
 
-    def _bound(self, body: tuple[f.Stmt, ...], module: Module) -> frozenset[str] | None:
-        """The bare names that may mean something global: bound by the module, imported anywhere in it, or built in."""
-        bound = set(_bindings(body))
-        if "*" in bound:
-            return None
-        attributes = (word[1:] for word in module.facts.mentions.split() if word.startswith("."))
-        return frozenset(bound.union(attributes, self._everywhere))
-
-    def _triggers(self, mentioned: set[str]) -> tuple[set[str], set[str]]:
-        """Last names of calls with an effect, and of those without, as far as the project mentions their library."""
-        roots = {"builtins", *mentioned}
-        effective, plain = (
-            {name for root, names in by_root.items() if root in roots for name in names} - _COMMON
-            for by_root in (self.index.effective, self.index.plain)
-        )
-        return effective, plain - effective
-
-    def _closure(self, modules: list[Module], names: set[str], plain: set[str]) -> set[str]:
+    def _closure(self, modules: list[Module], names: Set[str], plain: set[str]) -> set[str]:
         """What reaches the functions and classes that mention what matters, directly or through each other."""
         out: set[str] = set()
-        pending: list[_Definition] = []
-        of_product: list[_Definition] = []
+        pending: list[Definition] = []
         for module in modules:
+            if module.is_product:
+                continue
+            matter = [names, *self._near[module.path]]
             for found in self._summary(module).definitions:
-                matters = found.large or not names.isdisjoint(found.words)
-                if module.is_product:
-                    if found.name in plain:
-                        continue  # the tables say what it does
-                    of_product.append(found)
-                    matters = not names.isdisjoint(found.words)
-                elif not self._local[module.path].isdisjoint(found.words):
-                    matters = True
-                if matters:
+                if found.large or _meets(found.words, matter):
                     out |= found.reached_by
-                elif not module.is_product:
+                else:
                     pending.append(found)
-        for _ in range(_CLASS_HOPS):  # subclasses, and the factories of the product's classes
-            classes = {
-                word for found in of_product if found.name[:1].isupper() for word in found.reached_by & out
-            }
-            for found in of_product:
-                if not classes.isdisjoint(found.words):
-                    out |= found.reached_by
+        out |= self._of_product([module for module in modules if module.is_product], names, plain)
         while True:
             reached = {
                 word for found in pending if not out.isdisjoint(found.words) for word in found.reached_by
@@ -252,19 +253,38 @@ class Relevance:
                 return out
             out |= reached
 
-    def _imported_names(self, module: Module) -> Iterator[frozenset[str]]:
-        """What matters of the suite's own modules that a module imports from, under the names it has here."""
-        for node, targets in self._targets(module):
-            for found in targets:
-                local = self._local.get(found.path, _NONE)
-                if local and not found.is_product and found is not module:
-                    yield local
-                    yield frozenset(
-                        f"{how}{bound}"
-                        for bound, name in node.bindings
-                        for how in _WAYS
-                        if f"{how}{name}" in local
-                    )
+    def _of_product(self, modules: list[Module], names: Set[str], plain: set[str]) -> set[str]:
+        """What matters of the product: what has an effect by itself, and who makes or inherits its classes.
+
+        The tables say what functions in ``plain`` do.
+        """
+        known = [
+            (self.vocabulary.of(self._roots[module.path]), found)
+            for module in modules
+            for found in self._summary(module).definitions
+            if found.name not in plain
+        ]
+        names = names - _OF_TESTS
+        out = {
+            word
+            for calls, found in known
+            if _meets(found.words, (names, calls.starting))
+            for word in found.reached_by
+        }
+        for calls, found in known:  # what a class keeps, its own methods use
+            if found.owner in out and not calls.effective.isdisjoint(found.words):
+                out |= found.reached_by
+        owing = [
+            found for calls, found in known if found.owner and not calls.acquiring.isdisjoint(found.words)
+        ]
+        out |= forms(found.owner for found in owing)  # whoever has such an object may come to owe something
+        out |= _calling(owing, [found for _, found in known if found.owner])
+        for _ in range(_CLASS_HOPS):  # subclasses, and the factories of the product's classes
+            made = {word for _, found in known if found.name[:1].isupper() for word in found.reached_by & out}
+            out.update(
+                word for _, found in known if not made.isdisjoint(found.words) for word in found.reached_by
+            )
+        return out
 
     def _read_imports(self) -> None:
         """Have the project's own modules read that the suite imports: what they define may matter."""
@@ -331,173 +351,30 @@ def _is_test(module: Module) -> bool:
     return module.linted and (file.startswith("test") or file.endswith("_test.py"))
 
 
-def _forms(names: Iterable[str]) -> frozenset[str]:
-    """The words that mention a global of one of these names."""
-    return frozenset(f"{how}{name}" for name in names for how in ("", "."))
+def _meets(words: Set[str], matter: Iterable[Set[str]]) -> bool:
+    """Whether one of the words is among those that matter."""
+    return any(not known.isdisjoint(words) for known in matter)
 
 
-def _words(function: f.Function, bound: frozenset[str] | None) -> set[str]:
-    """What the function mentions of others: its own local names say nothing about a global of that name.
-
-    ``bound`` holds the bare names that may mean something global; None for any.
-    """
-    params = {param.name for param in function.params}
-    mentions = set(function.mentions.split())
-    given = {f"={name}" for name in params & mentions}
-    mentions -= set(function.binds) - params
-    if bound is not None:
-        mentions = {word for word in mentions if word.startswith(".") or word in bound}
-    return mentions | given
+def _folders_of(path: str) -> Iterator[str]:
+    """The folders around a file, and "" for the outermost."""
+    yield ""
+    parts = path.split("/")[:-1]
+    yield from ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-def _definitions(
-    body: tuple[f.Stmt, ...], bound: frozenset[str] | None, owner: str | None = None
-) -> Iterator[_Definition]:
-    """What others can call: functions under their own name, methods also under that of their class; no tests."""
-    for statement in body:
-        if isinstance(statement, f.Import):
-            for local, name in statement.bindings:
-                if local != name:
-                    yield _Definition(local, _forms([local]), frozenset({name}))
-        elif isinstance(statement, f.FunctionDef):
-            function = statement.function
-            if not function.name.startswith("test"):
-                words = frozenset(_words(function, bound))
-                large = function.largest >= LARGE or function.name in _ITERATING  # it may never end
-                if not function.name.startswith("__"):
-                    yield _Definition(function.name, _ways_to(function, owner), words, large)
-                if owner is not None:
-                    yield _Definition(owner, _forms([owner]), words, large)
-        elif isinstance(statement, f.ClassDef):
-            name = statement.cls.name
-            bases = (base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name))
-            yield _Definition(name, _forms([name]), frozenset(bases))
-            yield from _definitions(statement.cls.body, bound, name)
-        else:
-            for inner in _blocks(statement):
-                yield from _definitions(inner, bound, owner)
-
-
-def _ways_to(function: f.Function, owner: str | None) -> frozenset[str]:
-    """The words that mention a function: a fixture is asked for by a parameter, a method is an attribute."""
-    name = function.name
-    if any(_is_fixture_mark(decorator) for decorator, _ in function.decorators):
-        return frozenset({f"={name}"})
-    return frozenset({f".{name}"}) if owner is not None else _forms([name])
-
-
-def _is_fixture_mark(decorator: f.Expr) -> bool:
-    target = decorator.func if isinstance(decorator, f.Call) else decorator
-    return isinstance(target, f.Name) and target.path.endswith("fixture")
-
-
-def _blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
-    """The blocks of ``if``, ``for``, ``try`` and the like that may define something."""
-    for name in ("body", "orelse", "final"):
-        inner = getattr(statement, name, None)
-        if isinstance(inner, tuple):
-            yield inner
-
-
-def _outermost(body: tuple[f.Stmt, ...]) -> Iterator[int]:
-    """The lines of the functions that no other function holds."""
-    for statement in body:
-        if isinstance(statement, f.FunctionDef):
-            yield statement.function.line
-        elif isinstance(statement, f.ClassDef):
-            yield from _outermost(statement.cls.body)
-        else:
-            for inner in traverse.blocks(statement):
-                yield from _outermost(inner)
-
-
-def _bindings(body: tuple[f.Stmt, ...]) -> Iterator[str]:
-    """The names that statements outside of functions bind, those of classes included."""
-    for statement in body:
-        if isinstance(statement, f.Import):
-            yield from (local for local, _ in statement.bindings)
-        elif isinstance(statement, f.FunctionDef):
-            yield statement.function.name
-        elif isinstance(statement, f.ClassDef):
-            yield statement.cls.name
-            yield from _bindings(statement.cls.body)
-        else:
-            yield from _assigned(statement)
-            for inner in traverse.blocks(statement):
-                yield from _bindings(inner)
-
-
-def _assigned(statement: f.Stmt) -> Iterator[str]:
-    """The names that a statement itself assigns."""
-    if isinstance(statement, f.Assign):
-        targets: tuple[f.Expr | None, ...] = statement.targets
-    elif isinstance(statement, f.With):
-        targets = tuple(target for _, target in statement.items)
-    else:
-        targets = (statement.target,) if isinstance(statement, (f.AugAssign, f.For)) else ()
-    for target in targets:
-        if target is not None:
-            yield from (node.path for node in traverse.walk(target) if isinstance(node, f.Name))
-
-
-def _functions(body: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
-    """The functions and methods of a module."""
-    for statement in body:
-        if isinstance(statement, f.FunctionDef):
-            yield statement.function
-        elif isinstance(statement, f.ClassDef):
-            yield from _functions(statement.cls.body)
-
-
-def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
-    """The classes of a module with the last names of their bases, and those of their methods."""
-    for statement in body:
-        if isinstance(statement, f.ClassDef):
-            cls = statement.cls
-            bases = {base.path.rpartition(".")[2] for base in cls.bases if isinstance(base, f.Name)}
-            methods = {inner.function.name for inner in cls.body if isinstance(inner, f.FunctionDef)}
-            yield cls.name, frozenset(bases), frozenset(methods)
-
-
-def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[_Heir]:
-    """Classes outside of functions with the last names in their bases, and the names given to what may be a class."""
-    for statement in body:
-        if isinstance(statement, f.ClassDef):
-            cls = statement.cls
-            named = (
-                node.path for base in cls.bases for node in traverse.walk(base) if isinstance(node, f.Name)
-            )
-            yield _Heir(cls.name, frozenset(path.rpartition(".")[2] for path in named), True)
-            yield from _heritage(cls.body)
-        elif isinstance(statement, f.Import):
-            for local, name in statement.bindings:
-                if local != name:
-                    yield _Heir(local, frozenset({name}), False)
-        elif isinstance(statement, f.Assign) and isinstance(statement.value, f.Name):
-            base = frozenset({statement.value.path.rpartition(".")[2]})
-            for target in statement.targets:
-                if isinstance(target, f.Name):
-                    yield _Heir(target.path, base, False)
-        else:
-            for inner in traverse.blocks(statement):
-                yield from _heritage(inner)
-
-
-def _imports(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
-    """The imports of a module, also those under ``if`` and ``try``."""
-    for statement in body:
-        if isinstance(statement, f.Import):
-            yield statement
-        elif isinstance(statement, (f.If, f.Try)):
-            for name in ("body", "orelse", "final"):
-                yield from _imports(getattr(statement, name, ()))
-
-
-def _plugins(body: tuple[f.Stmt, ...]) -> Iterator[f.Import]:
-    """What ``pytest_plugins`` of a module names, as the imports that pytest makes of it."""
-    for statement in body:
-        if isinstance(statement, f.Assign) and statement.targets == (f.Name("pytest_plugins"),):
-            value = statement.value
-            for item in value.items if isinstance(value, f.Seq) else (value,):
-                if isinstance(item, f.Text):
-                    yield f.Import(statement.line, item.value, 0, False, ((item.value, item.value),))
+def _calling(some: list[Definition], methods: list[Definition]) -> set[str]:
+    """The words for methods that call some of their own class, directly or through each other."""
+    known = {(found.owner, f".{found.name}") for found in some}
+    owners = {owner for owner, _ in known}
+    waiting = [found for found in methods if found.owner in owners]
+    new = known
+    while new:
+        reached = {
+            (found.owner, f".{found.name}")
+            for found in waiting
+            if any(owner == found.owner and word in found.words for owner, word in new)
+        }
+        new = reached - known
+        known |= new
+    return {word for _, word in known}

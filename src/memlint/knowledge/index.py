@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from memlint.knowledge.apis import CallEntry, Resource, shipped_tables
+
+_LOWER_CASE_CLASSES = frozenset({"ndarray", "spmatrix"})
 
 
 class ApiIndex:
@@ -22,7 +25,17 @@ class ApiIndex:
             for resource in table.resource:
                 self.resources[resource.name] = resource
         self.releasers = self._releasers()
-        self.effective, self.plain = self._last_names()
+        effective = {
+            name for name, entries in self.calls.items() if any(entry.has_effect for entry in entries)
+        }
+        starting = {name for name in effective if not self._acts_on_opened(name)}
+        self.effective = _last_names(effective)
+        self.plain = _last_names(self.calls.keys() - effective)
+        self.starting = _last_names(
+            starting
+        )  # what acts on nothing that another call with an effect has made
+        self.acquiring = _last_names(name for name in starting if self._acquires(name))
+        self.starting_methods = _last_names(name for name in starting if _is_class(_holder(name)))
 
     def _releasers(self) -> dict[str, list[Resource]]:
         """Functions that release what they are given, or all of a kind."""
@@ -32,15 +45,16 @@ class ApiIndex:
                 out.setdefault(name, []).append(resource)
         return out
 
-    def _last_names(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-        """By library, the last names of the calls that have an effect, and of the others."""
-        effective: dict[str, set[str]] = {}
-        plain: dict[str, set[str]] = {}
-        for name, entries in self.calls.items():
-            root, _, rest = name.partition(".")
-            kind = effective if any(entry.has_effect for entry in entries) else plain
-            kind.setdefault(root, set()).add(rest.rpartition(".")[2] or rest)
-        return effective, plain
+    def _acts_on_opened(self, name: str) -> bool:
+        """Whether it is a method of something that another call with an effect has opened, or of lazy data."""
+        lazy = any(entry.load and entry.load.source == "self" for entry in self.calls[name])
+        return _holder(name) in self.resources or (lazy and not name.startswith("pathlib."))
+
+    def _acquires(self, name: str) -> bool:
+        """Whether what it starts or acquires is owed by whoever called it, and not only with some arguments."""
+        entries = self.calls[name]
+        owed = any(entry.acquire or entry.workers or entry.retains for entry in entries)
+        return owed and not any(entry.load for entry in entries)
 
     def knows(self, name: str) -> bool:
         """Whether a table speaks of this qualified name."""
@@ -51,6 +65,25 @@ class ApiIndex:
         return frozenset(
             name.rpartition(".")[2] for name, entries in self.calls.items() if any(e.acquire for e in entries)
         )
+
+
+def _last_names(names: Iterable[str]) -> dict[str, set[str]]:
+    """The last components of qualified names, by the library that they begin with."""
+    out: dict[str, set[str]] = {}
+    for name in names:
+        root, _, rest = name.partition(".")
+        out.setdefault(root, set()).add(rest.rpartition(".")[2] or rest)
+    return out
+
+
+def _holder(name: str) -> str:
+    """The class or module of a qualified name."""
+    return name.rpartition(".")[0]
+
+
+def _is_class(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last[:1].isupper() or last in _LOWER_CASE_CLASSES
 
 
 @lru_cache(maxsize=8)

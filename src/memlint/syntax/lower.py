@@ -307,7 +307,9 @@ class Lowering(Walk):
     def _call(self, node: cst.Call) -> f.Expr:
         at = self.site("call", node)
         func = self.expr(node.func)
+        before = self.largest
         args = tuple(self._arg(arg) for arg in node.args)
+        self.called(func, before)
         return f.Call(func, args, at)
 
     def _arg(self, node: cst.Arg) -> f.Arg:
@@ -320,9 +322,10 @@ class Lowering(Walk):
         at = self.site("binary", node)
         left = self.expr(node.left)
         op = _OPERATORS[type(node.operator)]
+        right = self.expr(node.right)
         if op in {"**", "<<"}:
-            self.largest = float("inf")
-        return f.Binary(op, left, self.expr(node.right), at)
+            self.raised(op, left, right)
+        return f.Binary(op, left, right, at)
 
     def _unary(self, node: cst.UnaryOperation) -> f.Expr:
         return negated(_OPERATORS[type(node.operator)], self.expr(node.expression))

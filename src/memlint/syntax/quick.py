@@ -259,6 +259,7 @@ class QuickLowering(Walk):
 
     def _call(self, node: ast.Call) -> f.Expr:
         func = self.expr(node.func)
+        before = self.largest
         args = [self._arg(arg) for arg in node.args]
         if node.keywords:
             args += [self._keyword(keyword) for keyword in node.keywords]
@@ -266,6 +267,7 @@ class QuickLowering(Walk):
                 parts: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
                 places = [(part.lineno, part.col_offset) for part in parts]
                 args = [arg for _, arg in sorted(zip(places, args, strict=True), key=lambda pair: pair[0])]
+        self.called(func, before)
         return f.Call(func, tuple(args), self.site(node))
 
     def _arg(self, node: ast.expr) -> f.Arg:
@@ -281,9 +283,10 @@ class QuickLowering(Walk):
 
     def _binary(self, node: ast.BinOp) -> f.Expr:
         op = _OPERATORS[type(node.op)]
+        left, right = self.expr(node.left), self.expr(node.right)
         if op in {"**", "<<"}:
-            self.largest = float("inf")
-        return f.Binary(op, self.expr(node.left), self.expr(node.right), self.site(node))
+            self.raised(op, left, right)
+        return f.Binary(op, left, right, self.site(node))
 
     def _unary(self, node: ast.UnaryOp) -> f.Expr:
         return negated(_OPERATORS[type(node.op)], self.expr(node.operand))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -53,6 +54,12 @@ class Header(NamedTuple):
     decorators: tuple[tuple[f.Expr, int], ...]  # with their lines
     returns: f.Expr | None
     is_async: bool
+
+
+# what makes a date or a time of its arguments
+_DATES = frozenset({"datetime", "date", "Timestamp", "Period", "datetime64"})
+_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))?")
+_SMALL_POWER = 4
 
 
 class Walk:
@@ -160,10 +167,22 @@ class Walk:
         self.largest = max(self.largest, value)
         return f.Const(value)
 
+    def raised(self, op: str, left: f.Expr, right: f.Expr) -> None:
+        """A power or a shift may be a large number where nobody wrote one; the square of a name is none by itself."""
+        if not (
+            op == "**" and isinstance(right, f.Const) and not isinstance(left, f.Const) and _is_small(right)
+        ):
+            self.largest = float("inf")
+
+    def called(self, func: f.Expr, before: float) -> None:
+        """Forget the numbers in the arguments of a call that makes a date: years are no sizes."""
+        if isinstance(func, f.Name) and func.path.rpartition(".")[2] in _DATES:
+            self.largest = before
+
     def digits(self, text: str) -> None:
-        """A string of digits may be a number: the default of an environment variable."""
+        """A string of digits may be a number: the default of an environment variable. A year or a date is none."""
         digits = text.replace("_", "")
-        if digits.isdecimal() and len(digits) < 18:
+        if digits.isdecimal() and len(digits) < 18 and not _DATE.fullmatch(digits):
             self.largest = max(self.largest, float(digits))
 
     def imported(self, line: int, names: list[tuple[str, str | None]]) -> f.Import:
@@ -203,6 +222,10 @@ class Walk:
             self.mentioned.add("global")
         self.scope.declared.update(names)
         return f.Declare(line, kind, names)
+
+
+def _is_small(power: f.Const) -> bool:
+    return isinstance(power.value, (int, float)) and power.value <= _SMALL_POWER
 
 
 def text_of(value: str | bytes) -> f.Text:
