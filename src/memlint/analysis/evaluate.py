@@ -43,6 +43,8 @@ from memlint.analysis.values import (
 )
 from memlint.analysis.views import subscript
 
+_ELEMENTWISE = frozenset({"==", "!=", "<", "<=", ">", ">="})  # comparisons that make a mask
+
 
 class Evaluator(CallEvaluation):
     """Evaluates expressions of the project's modules; knows libraries by their API tables."""
@@ -209,7 +211,7 @@ class Evaluator(CallEvaluation):
         left = self.eval(node.left, frame)
         for op, right in node.rest:
             value = self.eval(right, frame)
-            if isinstance(left, Data) or isinstance(value, Data):
+            if op in _ELEMENTWISE and (isinstance(left, Data) or isinstance(value, Data)):
                 return self._compared(node, op, left, value, frame)
             left = value
         return UNKNOWN

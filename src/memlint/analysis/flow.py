@@ -106,6 +106,10 @@ class Flow(Holdings):
     def define(self, node: f.FunctionDef, state: State, run: Run) -> None:
         """Meet a nested function: its decorators may register it."""
 
+    @abstractmethod
+    def closed_on_leaving(self, manager: f.Expr, run: Run) -> frozenset[str]:
+        """Resources of which a context manager of the project closes what is made while it is entered."""
+
     def block(self, body: tuple[f.Stmt, ...], state: State, exits: Exits, run: Run) -> State | None:
         """Run statements; the state at the end, or None when control never gets there."""
         current: State | None = state
@@ -494,6 +498,8 @@ class Flow(Holdings):
         closed = NOTHING
         expected = run.expected
         expects = leaks = False
+        known = frozenset(state.masks)
+        emptied = frozenset().union(*(self.closed_on_leaving(manager, run) for manager, _ in node.items))
         for manager, target in node.items:
             entering = run.exits = Exits()
             held = self.visit(manager, state, run)
@@ -526,6 +532,9 @@ class Flow(Holdings):
         for leaving in (end, *(getattr(inner, way) for way in _WAYS)):
             if leaving is not None:
                 leaving.settle(closed | (frozenset(leaving.masks) if leaks else NOTHING))
+                leaving.settle(
+                    frozenset(o for o in leaving.masks.keys() - known if o.resource.name in emptied)
+                )
         exits.take(inner)
         return end
 

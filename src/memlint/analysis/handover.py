@@ -48,6 +48,8 @@ _SAME = {
     "get_bind",
     "result",
 }
+# functions of the standard library that read or write a file and keep no hold of it
+_READING_ONCE = frozenset({"load", "dump", "copyfileobj"})
 _FLUENT_NAMES = frozenset(
     {"xarray.Dataset.load", "xarray.DataTree.load"}
 )  # give back what they are called on
@@ -598,11 +600,14 @@ class Handover(Flow):
     @staticmethod
     def _pass_unnamed(node: f.Call, name: str, given: frozenset[Obligation], state: State) -> None:
         """``read(open(path))``, ``rasterio.open(rasterio.MemoryFile(data))``: only the library has hold of it."""
-        root = name.partition(".")[0]
-        if root in sys.stdlib_module_names or root == "builtins":
+        root, last = name.partition(".")[0], name.rpartition(".")[2]
+        standard = root in sys.stdlib_module_names or root == "builtins"
+        if standard and last not in _READING_ONCE:
             return
         for arg in node.args:
-            passed_by(arg.value, given, "argument")
+            passed_by(arg.value, given, "call" if standard else "argument")
+        if standard:
+            return
         own = (o for o in given if o.passing == "argument" and o.resource.name.partition(".")[0] == root)
         state.keep(frozenset(own))
 

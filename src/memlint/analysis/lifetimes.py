@@ -588,6 +588,16 @@ class Lifetimes(Inlining):
             state.hold(receiver, made)
         return made
 
+    def closed_on_leaving(self, manager: f.Expr, run: Run) -> frozenset[str]:
+        """Resources of which a context manager of the project closes what is made while it is entered."""
+        if not isinstance(manager, (f.Call, f.Name)):
+            return frozenset()
+        value = self.evaluator.quiet_eval(manager, run.frame)
+        if not isinstance(value, Obj) or not isinstance(value.type, ClassValue):
+            return frozenset()
+        leave = self.evaluator.class_member(value.type, "__exit__", value)
+        return self.teardowns.closed_by(leave) if isinstance(leave, FunctionValue) else frozenset()
+
     def is_read_afterwards(self, holder: str) -> bool:
         """Whether a fixture or tear-down around the body reads this container."""
         body, name = self._current, holder.rpartition(".")[2]

@@ -184,7 +184,7 @@ def _range(makes: Makes, operand: list[str], bound: Bound, item: float | None) -
 def _like(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
     source = bound.get(operand, UNKNOWN)
     if isinstance(source, Data) and source.bytes is not None:
-        each = source.item if makes.dtype is None or makes.dtype not in bound or item is None else item
+        each = item if item is not None and _says_its_dtype(makes, bound) else source.item
         if source.shape is not None and source.kind != "sparse":
             return _sized(source.shape, each)
         return None, source.bytes.scaled(each / source.item) if source.item else source.bytes, each
@@ -192,6 +192,13 @@ def _like(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:
         shape = nested_shape(source)
         return _sized(shape, item) if shape is not None else None
     return None
+
+
+def _says_its_dtype(makes: Makes, bound: Bound) -> bool:
+    """Whether the result's elements are others than those of its operand: a mask, a cast to a given type."""
+    if makes.dtype is not None:
+        return makes.dtype in bound
+    return makes.default_dtype is not None or makes.item_bytes is not None
 
 
 def nested_shape(value: Value) -> tuple[Num, ...] | None:
@@ -234,6 +241,8 @@ def _repeat(makes: Makes, operand: str, bound: Bound, item: float | None) -> Mad
         found = dimensions(value)
         if found is None:
             return None
+        if makes.each and isinstance(value, Sequence):
+            return _repeated_each(source, found, item)
         times = times * product(found)
     if size is None:
         return None
@@ -243,6 +252,18 @@ def _repeat(makes: Makes, operand: str, bound: Bound, item: float | None) -> Mad
     if isinstance(source, Sequence) and source.length is not None:
         return _sized((source.length * times,), each)
     return None, size * times, each
+
+
+def _repeated_each(source: Value, counts: tuple[Num, ...], item: float | None) -> Made:
+    """``np.repeat(names, [50, 100])``: every item as often as its own count says."""
+    several = total(counts)
+    size, length = bytes_of(source), arithmetic.length_of(source)
+    if several is None or size is None or length is None or not length.high:
+        return None
+    if isinstance(source, Sequence):
+        return _sized((several,), item)
+    each = source.item if isinstance(source, Data) else item or 8.0
+    return None, size * several.scaled(1 / length.high), each
 
 
 def _sum(makes: Makes, operand: str, bound: Bound, item: float | None) -> Made:

@@ -84,7 +84,7 @@ def source_of(site: Site, load: Load, disk: Disk) -> Source:
 def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source:
     """How large the thing is that a value names; of several the largest."""
     if isinstance(value, Choice):
-        return _heaviest([weigh(option, module, disk) for option in value.options])
+        return _heaviest([weigh(option, module, disk) for option in _without_elsewhere(value.options)])
     if isinstance(value, Obj):
         return _weigh_object(value, module, disk, hops)
     if isinstance(value, (Data, Mocked)):
@@ -93,6 +93,12 @@ def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source
         return _weigh_several(value, module, disk, hops)
     path = texts.as_path(value)
     return _weigh_path(path, module, disk) if path is not None else OPAQUE
+
+
+def _without_elsewhere(options: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Paths of the repository alone, where the environment may name a folder to take in their place."""
+    own = [option for option in options if isinstance(option, PathValue) and option.base == "module"]
+    return tuple(own) if own else options
 
 
 def _weigh_several(value: Sequence | Iterator, module: Module, disk: Disk, hops: int) -> Source:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from memlint import facts as f
 from memlint.analysis.project import Module
-from memlint.analysis.sites import Site
+from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
-from memlint.analysis.traverse import statements, words
+from memlint.analysis.traverse import calls, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue, Ref, Sequence, Value, text_of
 from memlint.knowledge.apis import CallEntry
 
@@ -213,6 +213,15 @@ class Teardowns:
             if site.consumer == "with" and isinstance(site.callee, FunctionValue)
         )
         return _all_of(entry for site in entered for entry in _entries(site))
+
+    def closed_by(self, method: FunctionValue) -> frozenset[str]:
+        """Resources of which a method releases all there are: ``plt.close()`` in ``__exit__``."""
+        frame = Frame(method.module, "", method.function, method.owner)
+        called = calls(f.body_of(method.function))
+        named = (
+            self.suite.evaluator.call_site_names(node, frame)[0] for node, _, _ in called if not node.args
+        )
+        return _all_of(entry for name in named for entry in self.suite.evaluator.index.calls.get(name, ()))
 
     def _around_tests_of(self, body: Body) -> list[Body]:
         """The fixtures that the tests of a set-up method's class ask for: they run after it, and end after it."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from memlint.analysis.project import Module
 
 INFINITE = math.inf
+_WIDEST_ROW = 16  # items of tuples that are joined place by place
 
 
 class Value(Struct, frozen=True):
@@ -264,6 +265,8 @@ def join(values: Any) -> Value:
         return _join_sequences(present)
     if all(isinstance(value, (Literal, PathValue, Choice)) for value in present):
         return _choice(present)
+    if all(isinstance(value, Iterator) for value in present):
+        return _join_iterators(present)
     return max(present, key=_interest)
 
 
@@ -300,7 +303,26 @@ def _join_sequences(found: list[Any]) -> Sequence:
     lengths = [value.length for value in found]
     length = None if None in lengths else Num(min(n.low for n in lengths), max(n.high for n in lengths))
     element = join([value.element for value in found])
-    return Sequence(found[0].kind, None, length, element)
+    return Sequence(found[0].kind, _joined_items(found), length, element)
+
+
+def _joined_items(found: list[Any]) -> tuple[Value, ...] | None:
+    """Of short tuples of one length what is known at each place: rows of (height, width)."""
+    first = found[0].items
+    if first is None or len(first) > _WIDEST_ROW:
+        return None
+    if any(value.kind != "tuple" or value.items is None or len(value.items) != len(first) for value in found):
+        return None
+    return tuple(join(column) for column in zip(*(value.items for value in found), strict=True))
+
+
+def _join_iterators(found: list[Any]) -> Iterator:
+    """One of several sources: it is endless only when all of them are."""
+    chosen: Iterator = next((value for value in found if not value.endless), found[0])
+    lengths = [value.length for value in found]
+    length = None if None in lengths else Num(min(n.low for n in lengths), max(n.high for n in lengths))
+    element = join([value.element for value in found])
+    return replace(chosen, length=None if chosen.endless else length, element=element)
 
 
 def _interest(value: Value) -> int:

@@ -76,6 +76,9 @@ class Makes(Struct, frozen=True, dict=True):
     pairs: list[str] | None = None  # rows of the first × rows of the second (cdist), item_bytes each
     repeat: str | None = None  # this argument …
     times: Operand | None = None  # … this many times
+    each: bool = (
+        False  # a sequence of times says how often each item comes, not how often the whole does on each axis
+    )
     sum: str | None = None  # the items of this sequence argument together
     dense: str | None = None  # the dense form of this (sparse) argument
     file: str | None = None  # the file that this argument names (see load)

@@ -86,10 +86,18 @@ def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
         return True
     if not obligation.passing:
         return False
-    if debt.body.role in {"fixture", "setup"}:
+    if debt.body.role in {"fixture", "setup"} and not is_dropped_at_once(debt):
         return True  # what is said of these is that they keep something
     plain = obligation.resource.name == "builtins.file" and obligation.passing != "attribute"
     return not (plain or obligation.passing == "call")
+
+
+def is_dropped_at_once(debt: Debt) -> bool:
+    """A plain file that nothing keeps: ``json.dump(data, open(path, "w"))``. No fixture or set-up method holds it."""
+    obligation = debt.obligation
+    return (
+        debt.how == "local" and obligation.passing == "call" and obligation.resource.name == "builtins.file"
+    )
 
 
 def _is_inferred(debt: Debt, ctx: Context) -> bool:

@@ -10,12 +10,15 @@ from memlint.analysis.sites import Frame, Site
 from memlint.analysis.sources import source_of
 from memlint.analysis.suite import SETUP, Body, Fixture, ModuleSuite
 from memlint.analysis.values import Data, Obj, Sequence, Value
-from memlint.model import Confidence, Estimate, Related
+from memlint.model import ZERO, Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _MAX_VALUES = 2_000  # values looked at inside one container
+_WORTH_ADDING = 1_000_000  # bytes; what is smaller does not count among what a fixture keeps
+_BRIEF = frozenset({"class", "module"})  # scopes that end long before the session does
+_OF_CLASS = ("request.cls.", "cls.")  # what pytest keeps to the session's end, whatever the scope
 _NARROW = "Keep a path or a loader on the wide scope, and make the data in the tests that use it."
 _PLACES = {
     "module": "at module level",
@@ -35,9 +38,20 @@ def wide_fixture_holds_data(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
     keeps = f"the {scope} fixture '{fixture.name}' keeps"
     until = f"to the end of the {fixture.scope}" if fixture.wide else "through every test in reach"
     where = (Related(ctx.module.path, fixture.body.function.line, f"fixture '{fixture.name}'"),)
-    for site, size in _large_sites(frame, _given(fixture, frame), ctx.option("MEM302", "min-bytes")):
+    held = list(_large_sites(frame, _given(fixture, frame), _WORTH_ADDING))
+    size = sum((size for _, size in held), start=ZERO)
+    if size.likely >= ctx.option("MEM302", "min-bytes"):
+        largest = max(held, key=lambda one: one[1].likely)[0]
+        others = tuple(
+            Related(ctx.module.path, site.line, f"{format_bytes(one.likely)} of it")
+            for site, one in held
+            if site is not largest
+        )
+        brief = fixture.scope in _BRIEF and not any(name.startswith(_OF_CLASS) for name in frame.env)
+        passing = brief and size.likely < ctx.option("MEM302", "min-bytes-of-module")
         message = f"{keeps} {format_bytes(size.likely)} {until}"
-        yield Draft("MEM302", site.at, message, _NARROW, None, size, where)
+        confidence = Confidence.LOW if passing else None
+        yield Draft("MEM302", largest.at, message, _NARROW, confidence, size, where + others)
     for site, text in _unweighed_loads(frame, _given(fixture, frame), ctx):
         yield Draft(
             "MEM302",

@@ -24,6 +24,7 @@ from memlint.rules.allocations import (
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft, estimate_of
 from memlint.rules.load import is_passing
 from memlint.rules.registry import rule
+from memlint.rules.rows import as_some_row_has_it, is_of_a_loops_rows
 from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
@@ -51,7 +52,7 @@ def large_allocation(site: Site, ctx: Context) -> Iterator[Draft]:
     found = allocation(site, ctx)
     if found is None or found.code == "MEM202" or is_rejected(site, found.size):
         return
-    if within_larger(site, ctx):
+    if within_larger(site, ctx) or (found := as_some_row_has_it(found, ctx)) is None:
         return
     confidence = _confidence(found, ctx)
     yield Draft(
@@ -75,6 +76,8 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
     if vague and found.size.likely / _WIDEST < ctx.option(found.code, "min-bytes"):
         return Confidence.LOW  # large only if its elements are wide
     if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
+        if is_of_a_loops_rows(site.frame.function, site.statement):
+            return Confidence.LOW  # a figure that may belong to no row
         return Confidence.MEDIUM  # large for some of the values that it may be given
     return None
 
@@ -280,7 +283,13 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
         f"the loop fills '{growth.name}' and",
         growth.count,
         size,
-        not growth.certain or _is_vague(growth.element, growth.count),
+        not growth.certain
+        or _is_vague(growth.element, growth.count)
+        or (
+            size is not None
+            and size.low < ctx.option("MEM202", "min-bytes")
+            and is_of_a_loops_rows(growth.frame.function, growth.statement)
+        ),
         ctx,
     ):
         if growth.certain or draft.confidence is Confidence.LOW:

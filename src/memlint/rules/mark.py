@@ -15,6 +15,7 @@ from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, 
 from memlint.model import Budget, Confidence, Estimate, Related
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft
 from memlint.rules.registry import rule
+from memlint.rules.rows import frames_by_row, is_of_a_loops_rows
 from memlint.units import format_bytes
 
 # a callable that skips or refuses a test on machines with too little memory, by its name
@@ -59,7 +60,7 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
     unmarked = None if need.measured else _without_marked_rows(body, ctx)
     if unmarked is not None:
         need = _Need(footprints(ctx.suite).of_test_as(body, unmarked))
-    if need.size.likely <= budget:
+    if need.size.likely <= budget or (need := _in_its_rows(body, need, ctx)).size.likely <= budget:
         return
     marker = ctx.markers[0] if ctx.markers else "memory_intensive"
     yield _over(
@@ -69,6 +70,21 @@ def heavy_test_unmarked(body: Body, ctx: Context) -> Iterator[Draft]:
         f"the budget of {format_bytes(budget)}, and no marker says so",
         f"Make the data smaller, or mark it: @pytest.mark.{marker}.",
     )
+
+
+def _in_its_rows(body: Body, need: _Need, ctx: Context) -> _Need:
+    """What the heaviest row of its parameters makes a test hold, where rows are known."""
+    if need.measured is not None or _without_marked_rows(body, ctx) is not None:
+        return need
+    for frames in frames_by_row(body, ctx):
+        held = (of_frame(frame, body.function) for frame in frames)
+        rows = [_Need(footprints(ctx.suite).of_test_as(body, own)) for own in held]
+        need = min(need, max(rows, key=_likely), key=_likely)
+    return need
+
+
+def _likely(need: _Need) -> int:
+    return need.size.likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +106,17 @@ def _need(body: Body, ctx: Context) -> _Need:
     return _Need(parts, measured)
 
 
-def _is_founded(need: _Need, ctx: Context) -> bool:
-    """Whether a prediction is to be believed: it is possible, and most of it is made in code of the suite."""
-    own = [part for part in need.parts if not _is_of_product(part.path, ctx)]
+def _is_founded(body: Body, need: _Need, ctx: Context) -> bool:
+    """Whether a prediction is to be believed: it is possible, and most of it is made in code of the suite.
+
+    A range that a loop takes from several rows is no evidence: its figure may belong to none of them.
+    """
+    own = [
+        part
+        for part in need.parts
+        if not _is_of_product(part.path, ctx)
+        and not (part.bytes.low < part.bytes.likely and is_of_a_loops_rows(body.function, part.line))
+    ]
     return need.size.likely < BEYOND_BELIEF and 2 * total(tuple(own)).likely >= need.size.likely
 
 
@@ -109,7 +133,7 @@ def _over(body: Body, need: _Need, ctx: Context, what: str, suggestion: str) -> 
         (body.function.line, 1, body.function.line, 1),
         f"'{body.function.name}' {verb} {size} at one time, over {what}",
         suggestion,
-        confidence=None if need.measured is not None or _is_founded(need, ctx) else Confidence.LOW,
+        confidence=None if need.measured is not None or _is_founded(body, need, ctx) else Confidence.LOW,
         estimate=need.size,
         related=_related(need.parts),
     )

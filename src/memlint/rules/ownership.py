@@ -12,7 +12,7 @@ from memlint.analysis.suite import Body, ModuleSuite
 from memlint.analysis.traverse import statements, words
 from memlint.analysis.values import ClassValue
 from memlint.model import Related
-from memlint.rules.assumptions import confidence_of, taken_for_granted
+from memlint.rules.assumptions import confidence_of, is_dropped_at_once, taken_for_granted
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
@@ -127,6 +127,8 @@ def _code(debt: Debt) -> str:
         return "MEM305"
     if debt.verdict == "partial":
         return "MEM306" if debt.relative is not None else resource.partial_rule
+    if is_dropped_at_once(debt):
+        return resource.rule
     if debt.body.role == "setup":
         return "MEM303"
     return "MEM301" if debt.body.role == "fixture" else resource.rule

@@ -14,7 +14,18 @@ from memlint.analysis.keeping import containers, is_cache, kept_by_one_run, stor
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Fixture, ModuleSuite
-from memlint.analysis.values import ONE, Data, FunctionValue, Num, Obj, Ref, Sequence, Value
+from memlint.analysis.values import (
+    ONE,
+    Choice,
+    Data,
+    FunctionValue,
+    Literal,
+    Num,
+    Obj,
+    Ref,
+    Sequence,
+    Value,
+)
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft, as_estimate, estimate_of
 from memlint.rules.registry import rule
@@ -26,6 +37,7 @@ _BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image
 _BULKY_TYPES = frozenset(
     {"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"}
 )
+_SCALARS = frozenset({"str", "int", "float", "bool"})
 _WORTH_SAYING = 1 << 20  # bytes
 _FIXTURE_ONCE = frozenset({"session", "package"})
 _OF_MODULE = frozenset(
@@ -184,13 +196,14 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
             continue
         lines.add(filling.line)
         each = kept_by_one_run(ctx.suite, filling, body)
+        sure = Confidence.LOW if _is_one_of_few(filling, body, ctx) else confidence
         cases = ctx.suite.cases(body) if body.role == "test" else ONE
         yield Draft(
             "MEM603",
             filling.at if filling.how != "+=" else (filling.line, 1, filling.line, 1),
             _message(filling, body, each, cases),
             "Let a fixture own the container, or empty it in an autouse fixture.",
-            confidence,
+            sure,
             estimate=as_estimate(each * cases) if each is not None and cases is not None else None,
             related=(
                 Related(
@@ -198,6 +211,20 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
                 ),
             ),
         )
+
+
+def _is_one_of_few(filling: Filling, body: Body, ctx: Context) -> bool:
+    """``DEVICES.add(device)`` of a text or number: a set holds each of them once, however many tests run."""
+    element = filling.element
+    if filling.how != "add" or element is None:
+        return False
+    annotated = {
+        param.name for param in body.function.params if getattr(param.annotation, "path", "") in _SCALARS
+    }
+    if isinstance(element, f.Name) and element.path in annotated:
+        return True
+    value = ctx.suite.evaluator.quiet_eval(element, ctx.suite.evaluate(body))
+    return isinstance(value, (Literal, Num, Choice))
 
 
 def _message(filling: Filling, body: Body, each: Num | None, cases: Num | None) -> str:

@@ -14,11 +14,12 @@ from memlint.analysis.sites import Site
 from memlint.analysis.values import NONE, Literal, Num
 from memlint.knowledge.apis import Workers
 from memlint.knowledge.footprints import SESSION, shipped_footprints
-from memlint.model import Estimate
+from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 from memlint.units import format_bytes, parse_bytes
 
+_LEAST_WORKERS = 2
 _SHARED = 0.2  # of the footprint is what a forked worker writes to in the end
 
 
@@ -29,7 +30,7 @@ def worker_fan_out(site: Site, ctx: Context) -> Iterator[Draft]:
     if workers is None or workers.kind != "process" or site.mocked:
         return
     count = worker_count(workers, site, ctx.suite.evaluator.cores)
-    if count is None or count < 2:
+    if count is None or count < _LEAST_WORKERS:
         return
     each = worker_bytes(workers, site.frame.module)
     total = count * each
@@ -37,7 +38,10 @@ def worker_fan_out(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     message = f"{count} worker processes of about {format_bytes(each)} each: {format_bytes(total)} together"
     estimate = Estimate(total // 2, total, total * 2)
-    yield Draft("MEM208", site.at, message, "Two workers prove parallelism as well.", None, estimate)
+    least = (
+        Confidence.LOW if count == _LEAST_WORKERS else None
+    )  # there is nothing to save but the parallelism
+    yield Draft("MEM208", site.at, message, "Two workers prove parallelism as well.", least, estimate)
 
 
 def configured_fan_out(
