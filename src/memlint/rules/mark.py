@@ -77,7 +77,7 @@ def _in_its_rows(body: Body, need: _Need, ctx: Context) -> _Need:
     if need.measured is not None or _without_marked_rows(body, ctx) is not None:
         return need
     for frames in frames_by_row(body, ctx):
-        held = (of_frame(frame, body.function) for frame in frames)
+        held = (of_frame(frame, body.function, ctx.project.disk) for frame in frames)
         rows = [_Need(footprints(ctx.suite).of_test_as(body, own)) for own in held]
         need = min(need, max(rows, key=_likely), key=_likely)
     return need
