@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fit the weights of rules/ranking.toml to measured suites, leaving each suite out in turn.
 
-    fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl [TRUTH.jsonl ...] [--ridge STRENGTH] [--write]
+    fit_ranking.py --root SITE_PACKAGES TRUTH.jsonl[=ROOT] [TRUTH.jsonl[=ROOT] ...] [--ridge STRENGTH] [--write]
                    [--no-allocations] [--probes FOLDER]
 
-TRUTH.jsonl: one object a line with file (path below --root), peak_bytes and lines; the suite's name is the file's.
+TRUTH.jsonl: one object a line with file (path below ROOT, or --root), peak_bytes and lines; its name is the suite's.
 The search changes one weight at a time by fixed factors, as long as the objective falls: it has no randomness.
 The objective of a set of suites is the mean of (1 - rank correlation) + (1 - found at 10 %) / 2 + median
 |log2(predicted / measured)| / 2 over them, and --ridge times the mean of log2(weight / shipped weight)², which keeps
@@ -42,9 +42,9 @@ from memlint.request import Request
 from memlint.run import Run
 
 FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
-FACTORS = (0.6, 1.6)
+FACTORS = (0.6, 0.85, 1.2, 1.6)
 SHARES_END_AT_ONE = re.compile(r"_share$")
-ROUNDS = 1
+ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,10 @@ def read(truth: Path, root: Path, allocations: bool, probes: Path | None) -> lis
     if probe is not None:
         ranker = Ranker(RealDisk(root), 2, footprints=probe.footprints())
         files = [
-            replace(ranker.reader.of_file(modules[row.path]), inherited=row.file.inherited) for row in rows
+            replace(
+                ranker.reader.of_file(modules[row.path]), inherited=row.file.inherited, data=row.file.data
+            )
+            for row in rows
         ]
         again = [replace(row, file=file) for row, file in zip(rows, files, strict=True)]
         out.append(Suite(truth.stem, True, again, ranker.model.interpreter))
@@ -184,11 +187,12 @@ def without(*terms: str) -> Callable[[Row], Row]:
         file, tests = row.file, row.tests
         if "imports" in terms:
             file = replace(file, imports=0, optional=0, first_party=0, compiled=0, unknown=(), late=())
+            file = replace(file, compiled_here=(), compiled_elsewhere=0)
         if "workers" in terms:
             file = replace(file, workers=())
         if "allocations" in terms:
             tests = tuple(replace(test, parts=()) for test in tests)
-            file = replace(file, data=())
+            file = replace(file, data=(), size_named=None)
         if "cases" in terms:
             tests = tuple(replace(test, cases=0.0) for test in tests)
             file = replace(file, source=0, rewritten=0, inherited=0.0)
@@ -223,18 +227,20 @@ def mean(all_figures: list[Figures]) -> Figures:
 def main() -> None:
     """Read, fit, report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("truth", nargs="+", type=Path)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--ridge", type=float, default=0.02, metavar="STRENGTH")
+    parser.add_argument("truth", nargs="+")
+    parser.add_argument("--root", type=Path)
+    parser.add_argument("--ridge", type=float, default=0.05, metavar="STRENGTH")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--no-allocations", action="store_true")
     parser.add_argument("--probes", type=Path)
     options = parser.parse_args()
-    suites = [
-        suite
-        for path in options.truth
-        for suite in read(path, options.root, not options.no_allocations, options.probes)
-    ]
+    suites = []
+    for given in options.truth:
+        truth, _, root = given.partition("=")
+        if not root and options.root is None:
+            parser.error(f"{given} needs a root: give --root, or {given}=ROOT")
+        allocations = not options.no_allocations
+        suites += read(Path(truth), Path(root) if root else options.root, allocations, options.probes)
     start = shipped_weights()
     header = "| Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"
     print(f"| suite, left out {header}")

@@ -23,6 +23,14 @@ def test_plain_from_relative_and_parenthesised_imports():
     assert eager(text) == [(0, "os", ()), (0, "numpy", ()), (1, "", ("sibling",)), (2, "pkg.mod", ("a", "b"))]
 
 
+def test_what_is_imported_by_its_name_may_be_relative_or_end_open():
+    text = """\
+        plugin = import_module(".plugins." + name, __package__)
+        other = importlib.import_module("product.parts.inner")
+        """
+    assert eager(text) == [(1, "plugins", ()), (0, "product.parts.inner", ())]
+
+
 def test_strings_and_comments_import_nothing():
     assert eager('"""\nimport torch\n"""\n# import jax\nx = """\nfrom a import b"""\n') == []
 

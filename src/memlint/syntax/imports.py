@@ -137,7 +137,11 @@ class _Reader:
         """Take a call that imports a module."""
         self.line_of(offset)
         skips = skips and self.is_at_top(offset)
-        self.take([Imported(self._line, 0, module, optional=True, skips=skips)], self.indent_at(offset))
+        level = len(module) - len(module.lstrip("."))
+        named = module.strip(
+            "."
+        )  # ``import_module(".plugins." + name, __package__)`` loads the package at least
+        self.take([Imported(self._line, level, named, optional=True, skips=skips)], self.indent_at(offset))
 
     def line_of(self, offset: int) -> None:
         """Count lines up to an offset."""
