@@ -7,9 +7,11 @@
 TRUTH.jsonl: one object a line with file (path below ROOT, or --root), peak_bytes and lines; its name is the suite's.
 The search changes one weight at a time by fixed factors, as long as the objective falls: it has no randomness.
 The objective of a set of suites is the mean of (1 - rank correlation) + (1 - found at 10 %) / 2 + median
-|log2(predicted / measured)| / 2 over them, and --ridge times the mean of log2(weight / shipped weight)², which keeps
-what the suites do not decide where it is. Prints a table of suites, each predicted by weights that were fitted
-on the others alone, then what each term is worth alone. --write puts weights fitted on all suites into the file.
+|log2(predicted / measured)| / 2 over them; for the weights of workers it is the mean |log2(predicted / measured)| of
+all files that start some, which a median over all files would not notice. To either comes --ridge times the mean of
+log2(weight / shipped weight)², which keeps what the suites do not decide where it is. Prints a table of suites, each
+predicted by weights that were fitted on the others alone, then what each term is worth alone. --write puts weights
+fitted on all suites into the file.
 --probes names a folder with a cache folder of memlint for each suite, by its name, that 'memlint probe' has written to:
 weights are then fitted to predictions with and without a probe, and both are shown.
 """
@@ -21,7 +23,7 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +45,16 @@ from memlint.run import Run
 
 FIXED = {"low_share", "high_share", "workers_low_share", "workers_high_share"}
 FACTORS = (0.6, 0.85, 1.2, 1.6)
+OF_WORKERS = {
+    "pool_factor",
+    "unsure_share",
+    "worker_import_share",
+    "fork_share",
+    "child_import_share",
+    "stored_share",
+    "called_share",
+    "compiler_bytes",
+}
 SHARES_END_AT_ONE = re.compile(r"_share$")
 ROUNDS = 2
 
@@ -156,27 +168,54 @@ def objective(suites: list[Suite], weights: Weights, ridge: Ridge) -> float:
     return missed + ridge.cost(weights)
 
 
+def worker_objective(suites: list[Suite], weights: Weights, ridge: Ridge) -> float:
+    """Lower is better, for weights that only files with workers can tell anything of."""
+    errors = [error for suite in suites for error in worker_errors(suite, weights)]
+    return statistics.mean(errors or [0.0]) + ridge.cost(weights)
+
+
+def worker_errors(suite: Suite, weights: Weights) -> Iterator[float]:
+    """How far the files that start workers are off, |log2(predicted / measured)|."""
+    model = Model(weights, suite.interpreter)
+    for row in suite.rows:
+        if row.file.workers:
+            yield abs(math.log2(model.of_file(row.file, row.tests).peak.likely / row.peak))
+
+
 def fit(suites: list[Suite], start: Weights, strength: float) -> Weights:
     """Search one weight at a time; without suites the weights stay as they are."""
     if not suites:
         return start
     ridge = Ridge(start, strength)
-    best, weights = objective(suites, start, ridge), start
+    free = [name for name in start.__struct_fields__ if name not in FIXED]
+    weights = start
     for _ in range(ROUNDS):
-        before = best
-        for name in start.__struct_fields__:
-            if name in FIXED:
-                continue
-            for factor in FACTORS:
-                value = getattr(weights, name) * factor
-                if SHARES_END_AT_ONE.search(name):
-                    value = min(value, 1.0)
-                tried = msgspec.structs.replace(weights, **{name: value})
-                reached = objective(suites, tried, ridge)
-                if reached < best - 1e-4:
-                    best, weights = reached, tried
-        if before - best < 1e-3:
+        before = weights
+        weights = search(suites, weights, ridge, [n for n in free if n not in OF_WORKERS], objective)
+        weights = search(suites, weights, ridge, [n for n in free if n in OF_WORKERS], worker_objective)
+        if weights == before:
             break
+    return weights
+
+
+def search(
+    suites: list[Suite],
+    weights: Weights,
+    ridge: Ridge,
+    names: list[str],
+    aim: Callable[[list[Suite], Weights, Ridge], float],
+) -> Weights:
+    """Change each of some weights by fixed factors, as long as the aim falls."""
+    best = aim(suites, weights, ridge)
+    for name in names:
+        for factor in FACTORS:
+            value = getattr(weights, name) * factor
+            if SHARES_END_AT_ONE.search(name):
+                value = min(value, 1.0)
+            tried = msgspec.structs.replace(weights, **{name: value})
+            reached = aim(suites, tried, ridge)
+            if reached < best - 1e-4:
+                best, weights = reached, tried
     return weights
 
 

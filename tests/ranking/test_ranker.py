@@ -14,6 +14,7 @@ from memlint.analysis.suite import Suite
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
+from memlint.knowledge.ranking import shipped_weights
 from memlint.model import Suspect
 from memlint.ranking import Ranker, counted, in_order
 from memlint.ranking.extensions import loaded_bytes
@@ -596,7 +597,7 @@ def test_a_large_data_file_counts_where_it_is_named(rank, tmp_path: Path):
     )
     least = likely(found, "test_small.py")
     for name in ("test_constant.py", "test_literal.py", "test_led_to.py"):
-        assert likely(found, name) - least == pytest.approx(50 * MB, rel=0.1)
+        assert likely(found, name) - least == pytest.approx(shipped_weights().packed_expansion * MB, rel=0.1)
     reason = next(reason for reason in found[0].reasons if reason.kind == "allocation")
     assert reason.path == "product/data/brain.nii.gz"
 
