@@ -409,8 +409,13 @@ class Flow(Holdings):
             gone = self.polled(_as_asked(node.test, run), state)
             (taken_state if says_gone(node.test) else other_state).settle(gone)
         _settle_in_child(node.test, about, taken_state, other_state)
+        told = dict(run.flags), dict(run.nones)
         taken = self.block(node.body, taken_state, exits, run)
+        bound = run.flags, run.nones
+        run.flags, run.nones = dict(told[0]), dict(told[1])  # what one branch binds the other has not
         other = self.block(node.orelse, other_state, exits, run)
+        run.flags = {name: flag for name, flag in run.flags.items() if bound[0].get(name) == flag}
+        run.nones = {name: none for name, none in run.nones.items() if bound[1].get(name) == none}
         if isinstance(node.test, f.Name) and taken is not None:  # ``if new: file = open(path)``
             made = taken.masks.keys() - state.masks.keys()
             run.signs[node.test.path] = run.signs.get(node.test.path, NOTHING) | made

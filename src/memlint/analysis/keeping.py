@@ -25,6 +25,10 @@ def is_cache(suite: Suite, filling: Filling, body: Body) -> bool:
         return True
     scope, found = scope_of(body), containers(suite)
     for statement, enclosing in traverse.statements(f.body_of(body.function)):
+        if isinstance(statement, f.If) and isinstance(statement.test, f.Unary) and statement.test.op == "not":
+            asked = statement.test.value  # ``if not SETTINGS:`` fill it, once
+            if isinstance(asked, f.Name) and found.resolve(asked.path, scope) == filling.container:
+                return True
         for expression in traverse.own_expressions(statement):
             for node in traverse.walk(expression):
                 path = _looked_up(node, bool(enclosing))

@@ -179,6 +179,10 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("opaque", "a path that is not known")
     if path.text.startswith(("/tmp/", "/dev/null", "/proc/", "/sys/")):
         return Source("small" if path.text == "/dev/null" else "opaque", f"'{path.text}'")
+    if path.base == "module" and path.text.startswith("/"):
+        return _weigh_path(
+            PathValue("module", path.text.lstrip("/")), module, disk
+        )  # below the repository's folder
     for candidate in _candidates(path, module):
         if "?" in candidate and disk.size(candidate.partition("?")[0]) is not None:
             candidate = candidate.partition("?")[0]  # ``data.txt?format=libsvm``

@@ -16,6 +16,7 @@ from memlint.rules.context import Context
 
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
+_REMOVED_WHEN_DROPPED = "tempfile.TemporaryDirectory"  # by a finalizer, with a warning
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
     Confidence.MEDIUM: Confidence.LOW,
@@ -80,6 +81,12 @@ def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
 def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
     """A file or socket that nobody keeps, or that the product's code has made and keeps no hold of."""
     obligation = debt.obligation
+    if (
+        debt.how == "local"
+        and obligation.passing == "dropped"
+        and obligation.resource.name == _REMOVED_WHEN_DROPPED
+    ):
+        return True
     if debt.how != "local" or obligation.resource.forgotten != "closed":
         return False
     if obligation.via is not None and obligation.via.frame.module.is_product:

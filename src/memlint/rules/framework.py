@@ -19,7 +19,6 @@ _SAME_MODULE = frozenset(
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
 _WORTH_GIVING_BACK = 4_000_000  # bytes on the device: a matrix of a thousand rows
-_FILLING_A_DEVICE = 64_000_000  # bytes; the next test is served from what the allocator keeps of less
 _DEEPEST = 2  # helpers of helpers
 _LEAST_PASSES = 3  # kept at once
 
@@ -91,8 +90,8 @@ def _draft(site: Site, made: Site, undo: set[str]) -> Draft:
         message = f"{made.name} stays in the framework's global state, and no {call}() clears it"
         advice = f"Call {call}() in an autouse fixture, after the yield."
     size = estimate_of(made.result)
-    sure = "empty_cache" not in undo or (size is not None and size.likely >= _FILLING_A_DEVICE)
-    return Draft("MEM604", site.at, message, advice, None if sure else Confidence.LOW, size if sure else None)
+    sure = "empty_cache" not in undo  # the next test is served from what the allocator keeps
+    return Draft("MEM604", site.at, message, advice, None if sure else Confidence.LOW, size)
 
 
 def _cleared(body: Body, words: set[str], ctx: Context) -> bool:

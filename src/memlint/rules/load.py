@@ -24,7 +24,7 @@ from memlint.analysis.values import (
 )
 from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Estimate, Related
-from memlint.rules.context import Context, Draft
+from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -96,6 +96,7 @@ _DATA = re.compile(
     r"fits|tiff?|mp[34]|avi|mov|wav|pdf|xlsx?|sql|db|sqlite3?|dump|jsonl|ndjson|pt|pth|ckpt|onnx|safetensors)\b|"
     r"download|dump|bulk|export|release|archive|dataset|full|all\b"
 )
+_LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
 _FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
@@ -345,7 +346,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     ):
         return
     source = source_of(site, load, ctx.project.disk)
-    if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < 10_000_000):
+    if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < _LIGHT):
         return
     fixture = ctx.fixture
     if fixture is not None and fixture.wide:
@@ -362,7 +363,9 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     )
     message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} {how}"
     estimate = estimate_in_memory(load, source)
-    confidence = Confidence.LOW if _is_staged(site, load, source, ctx) else None
+    weighed = estimate_of(site.result)
+    light = weighed is not None and load.what == "dataset" and weighed.likely < _LIGHT
+    confidence = Confidence.LOW if light or _is_staged(site, load, source, ctx) else None
     advice = "Load it once in a session fixture, or use a tiny one."
     if kept:
         advice = "Delete it in tearDownClass, or load it in a fixture of the class."
