@@ -121,6 +121,27 @@ def test_a_plot_matters_whoever_made_the_frame(mattering: Judge) -> None:
     assert found == {"test_a"}
 
 
+def test_what_may_be_walked_for_ever_matters(mattering: Judge) -> None:
+    found = mattering(
+        {
+            "fakes.py": (
+                "class Rows:\n"
+                "    def __getitem__(self, i):\n        return i\n"
+                "    def __len__(self):\n        return 3\n"
+                "class Held:\n"
+                "    def __getitem__(self, i):\n        return self.rows[i]\n"
+                "    def __len__(self):\n        return 3\n"
+            ),
+            "test_a.py": (
+                "from fakes import Held, Rows\n"
+                "def test_rows():\n    assert list(Rows())\n"
+                "def test_held():\n    assert list(Held())\n"
+            ),
+        }
+    )
+    assert found == {"test_rows"}
+
+
 PRODUCT = {
     "product/__init__.py": "",
     "product/table.py": (

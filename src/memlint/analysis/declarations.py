@@ -36,8 +36,6 @@ _UNASKED = frozenset(
         "__getitem__",
     }
 )
-# they make an object something to walk that may never end
-_ITERATING = frozenset({"__next__", "__getitem__"})
 
 
 class Definition(NamedTuple):
@@ -155,7 +153,7 @@ def _constructing(cls: f.Class, bound: frozenset[str] | None) -> Definition:
     """What comes with an object of a class unasked: what makes, enters or walks it, and what that calls of its own."""
     methods = {function.name: function for function in functions_of(cls.body)}
     waiting = sorted(_UNASKED)
-    endless = _ITERATING - {"__getitem__"} if "__len__" in methods else _ITERATING
+    sized = "__len__" in methods
     words: set[str] = set()
     large = False
     while waiting:
@@ -164,9 +162,15 @@ def _constructing(cls: f.Class, bound: frozenset[str] | None) -> Definition:
             continue
         said = words_of(function, bound)
         words |= said
-        large = large or function.largest >= LARGE or function.name in endless
+        large = large or function.largest >= LARGE or _may_never_end(function, sized)
         waiting += [name for name in methods if f".{name}" in said]
     return Definition(cls.name, forms([cls.name]), _interned(words), large)
+
+
+def _may_never_end(function: f.Function, sized: bool) -> bool:
+    """Whether walking an object by this method may not end; what takes items out of something sized ends with that."""
+    takes_out = sized and any(word.startswith(".") for word in function.mentions.split())
+    return function.name == "__next__" or (function.name == "__getitem__" and not takes_out)
 
 
 def _ways_to(function: f.Function, owner: str | None) -> frozenset[str]:

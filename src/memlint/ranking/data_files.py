@@ -16,8 +16,8 @@ _CODE = frozenset(
     ("py", "pyc", "pyi", "pyx", "pxd", "so", "pyd", "dll", "dylib", "lib", "a", "o", "c", "cc", "cpp", "h")
 ) | frozenset(("hpp", "rs", "f", "f90", "js", "css", "map", "ipynb"))
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-# the last part of a string, where it may be the name of a file: "data/iris.csv.gz" names iris.csv.gz
-_FILE = re.compile(r"""[\w.+-]*\w\.[A-Za-z]\w{1,7}(?=["'])""")
+# how a string ends that may be the name of a file: "data/iris.csv.gz" names iris.csv.gz
+_ENDING = re.compile(r"""(?<=\w)\.([A-Za-z]\w{1,7})(?=["'])""")
 _CONSTANT = re.compile(
     r"^([A-Za-z_]\w*)[ ]*(?::[^=\n]+)?=(?!=)([^\n]*(?:\n(?:[ \t)\]}][^\n]*)?)*)", re.MULTILINE
 )
@@ -38,7 +38,19 @@ class DataFile:
 
 def files_in(text: str) -> tuple[str, ...]:
     """The names of files in the strings of a text, without their folders; sorted."""
-    return tuple(sorted(name for name in set(_FILE.findall(text)) if _ending(name) not in _CODE))
+    found = (
+        text[_begin(text, match.start()) : match.end()]
+        for match in _ENDING.finditer(text)
+        if match[1] not in _CODE
+    )
+    return tuple(sorted(set(found)))
+
+
+def _begin(text: str, end: int) -> int:
+    """Where the name begins whose ending begins at ``end``. From behind, so that no word of the text is read twice."""
+    while end and (text[end - 1].isalnum() or text[end - 1] in "_.+-"):
+        end -= 1
+    return end
 
 
 def constants_in(text: str, names: Collection[str]) -> dict[str, tuple[str, ...]]:
