@@ -18,6 +18,7 @@ class Assumption(Enum):
     GOES_ON = "the thread goes on after what it serves or asks was told to end"
     NO_STAND_IN = "nothing that it is given, or that is put in its place, is a fake"
     NOT_KEPT = "the code that it is given to neither keeps nor closes it"
+    MAKER_LEAVES = "the object that has made it, and keeps it, leaves it open"
     OPENED_IN_USE = "the code that it is given to makes it open something"
     # follow from what became of it
     OUTLIVES = "it is not gone with the last reference to it"

@@ -13,6 +13,7 @@ from memlint.analysis.traverse import words
 from memlint.analysis.values import NONE, FunctionValue, Literal
 
 _MAX_DEPTH = 4
+_ENDING = frozenset({"kill", "killpg", "terminate", "wait", "waitpid", "wait_procs"})
 _REGISTERING = {
     "addCleanup",
     "addClassCleanup",
@@ -53,6 +54,7 @@ class Inlining(Handover):
         own = path in run.nested and run.nested[path].line == function.line
         given = _given(node, callee, held)
         given |= _itself(path, callee, state)
+        given |= _by_pid(node, callee, state)
         passed = NOTHING.union(*held)
         if (
             run.depth >= _MAX_DEPTH
@@ -148,6 +150,8 @@ class Inlining(Handover):
             return NOTHING
         if callee.module.is_product and not mine:
             _note_keepers(given, after)
+        if callee.receiver is not None and not mine and not own:
+            _note_makers(inner.returned - known, after)
         stored = _stored(after, own, mine, set(state.names))
         for obligation, masks in after.masks.items():
             if obligation in known or obligation in inner.returned or obligation in stored:
@@ -314,6 +318,18 @@ def _itself(path: str, callee: FunctionValue, state: State) -> dict[str, frozens
     return {first.name: held} if held else {}
 
 
+def _by_pid(node: f.Call, callee: FunctionValue, state: State) -> dict[str, frozenset[Obligation]]:
+    """``kill(worker.pid)``: to a function that ends processes its number stands for the process."""
+    if _ENDING.isdisjoint(words(callee.function)):
+        return {}
+    numbers = [arg.value.path if isinstance(arg.value, f.Name) else "" for arg in node.args]
+    held = [
+        state.names.get(path.removesuffix(".pid"), NOTHING) if path.endswith(".pid") else NOTHING
+        for path in numbers
+    ]
+    return _given(node, callee, held) if any(held) else {}
+
+
 def _given(
     node: f.Call, callee: FunctionValue, held: list[frozenset[Obligation]]
 ) -> dict[str, frozenset[Obligation]]:
@@ -348,6 +364,13 @@ def _note_keepers(given: dict[str, frozenset[Obligation]], after: State) -> None
     kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith("self.")))
     for obligation in kept & NOTHING.union(*given.values()):
         obligation.assumed.add(Assumption.NOT_KEPT)
+
+
+def _note_makers(made: frozenset[Obligation], after: State) -> None:
+    """``database.connection()``: what an object gives out and keeps as well is the object's to close."""
+    kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith("self.")))
+    for obligation in made & kept:
+        obligation.assumed.add(Assumption.MAKER_LEAVES)
 
 
 def _stored(after: State, own: bool, mine: bool, known: set[str]) -> frozenset[Obligation]:

@@ -31,7 +31,8 @@ from memlint.analysis.obligations import (
     judge,
     merge,
 )
-from memlint.analysis.pairs import Pairs
+from memlint.analysis.openings import makes_open, opens_something
+from memlint.analysis.pairs import Pair, Pairs
 from memlint.analysis.project import Module
 from memlint.analysis.project_resources import ProjectResources
 from memlint.analysis.sites import Frame, Site
@@ -54,6 +55,7 @@ _CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _CHILDREN = ("subprocess.", "multiprocessing.Process", "multiprocessing.context.", "os.fork")
 _REAPING = frozenset({"reap_children", "waitpid", "active_children"})
+_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
@@ -163,6 +165,8 @@ class Lifetimes(Inlining):
                 obligation.started = (
                     obligation in stored or obligation in given_away or obligation in run.factories
                 )
+                if obligation in given_away and not self._put_to_use_by_users(obligation, body):
+                    obligation.assumed.add(Assumption.OPENED_IN_USE)
             elif body.role == "fixture" and not obligation.started:
                 obligation.started = self._started_by_users(obligation, body, run, ends)
             verdict = judge(obligation, ends)
@@ -214,6 +218,34 @@ class Lifetimes(Inlining):
                     continue  # it ends what it starts
                 if asked and not starts.isdisjoint(names(f.body_of(user.function))):
                     return self.suite.fixture(fixture.name, module, user.owner) is fixture
+        return False
+
+    def _put_to_use_by_users(self, obligation: Obligation, body: Body) -> bool:
+        """Whether who asks for a fixture's idle engine calls what opens it, or hands it to what may."""
+        fixture = next((x for x in self.suite.of(body.module).fixtures.values() if x.body is body), None)
+        starts = set(obligation.resource.started_by) - {ANY_USE}
+        if fixture is None or not starts:
+            return True
+        users = [
+            user
+            for module in filter(_is_linted, self.suite.project.mentioning(fixture.name))
+            for user in self.suite.of(module).bodies
+            if any(param.name == fixture.name for param in user.function.params)
+        ]
+        return not users or any(
+            not starts.isdisjoint(words(user.function)) or self._hands_on(fixture.name, user)
+            for user in users
+        )
+
+    def _hands_on(self, name: str, user: Body) -> bool:
+        """Whether a body gives it to a function, or to a library that the tables know: ``Session(engine)``."""
+        for site in self.suite.evaluate(user).sites:
+            args = site.node.args if isinstance(site.node, f.Call) else ()
+            if not any(arg.value == f.Name(name) for arg in args):
+                continue
+            made = isinstance(site.callee, ClassValue) or site.name.rpartition(".")[2][:1].isupper()
+            if not made or (isinstance(site.callee, Ref) and self._is_known(site.name)):
+                return True
         return False
 
     # --- what runs afterwards ---------------------------------------------------------------------------------------
@@ -405,7 +437,7 @@ class Lifetimes(Inlining):
                 debt.verdict = "kept"  # one method does what another one leaves
                 return
         known = self.evaluator.external_bases(body.owner)
-        foreign = any(name not in {"builtins.object", "abc.ABC"} for name in known)
+        foreign = any(name not in _PLAIN_BASES for name in known)
         if best == "never" and (
             foreign or self._released_elsewhere(debt) or self.teardowns.subclasses(body.owner)
         ):
@@ -574,16 +606,17 @@ class Lifetimes(Inlining):
         receiver = node.func.path.rpartition(".")[0] if isinstance(node.func, f.Name) else ""
         pair, bound = self.pairs.of(callee), callee.receiver is not None
         result = site.result.type if isinstance(site.result, Obj) else None
+        opens = opens_something(callee, self.evaluator)
         if pair is None and isinstance(result, ClassValue):
             pair, bound = self.pairs.of_result(callee, result), False
+            opens = opens or makes_open(result, self.evaluator)
         if pair is None or self._undone_around(pair.release, run):
             return NOTHING
         theirs = receiver in {"self", "cls", "super()", ""} or self.is_outer(receiver.partition(".")[0], run)
         if bound and (theirs or named(receiver, state)):
             return NOTHING  # of an object that somebody else has made
         made = self.new(site, pair.resource, state, NOTHING, run)
-        for obligation in made:
-            obligation.evidence, obligation.inferred = pair.evidence, True
+        _note_inference(made, pair, opens)
         if bound:
             state.hold(receiver, made)
         return made
@@ -611,8 +644,7 @@ class Lifetimes(Inlining):
         if pair is None or self._undone_around(pair.release, run):
             return NOTHING
         made = self.new(site, pair.resource, state, NOTHING, run)
-        for obligation in made:
-            obligation.evidence, obligation.inferred = pair.evidence, True
+        _note_inference(made, pair, makes_open(cls, self.evaluator))
         return made
 
     def _undone_around(self, release: str, run: Run) -> bool:
@@ -641,6 +673,14 @@ class Lifetimes(Inlining):
         return run.is_fixture or (
             run.depth == 0 and (name.lower().startswith("setup") or name in _OPENING_HOOKS)
         )
+
+
+def _note_inference(made: frozenset[Obligation], pair: Pair, opens: bool) -> None:
+    """Names that go together tell of a resource; that something is opened has to be seen besides."""
+    for obligation in made:
+        obligation.evidence, obligation.inferred = pair.evidence, True
+        if not opens:
+            obligation.assumed.add(Assumption.UNDERSTOOD)
 
 
 def _all_named(obligation: Obligation, attr: str, methods: list[Body]) -> bool:

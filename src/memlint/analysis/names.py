@@ -178,7 +178,7 @@ class NameResolution(ABC):
         if found is None:
             self._bases[key] = ()
             scratch = Frame(value.module, "", where="module")
-            found = tuple(self.eval(base, scratch) for base in value.cls.bases)
+            found = tuple(self.eval(_bare(base), scratch) for base in value.cls.bases)
             self._bases[key] = found
             self._kept.append(value.cls)
         return found
@@ -227,6 +227,11 @@ class NameResolution(ABC):
             scratch = Frame(found.module, "", where="body", depth=3)
             return self.call_value(bound, [], {}, scratch)
         return bound
+
+
+def _bare(base: f.Expr) -> f.Expr:
+    """``Base`` of ``Base[int]``."""
+    return base.base if isinstance(base, f.Subscript) else base
 
 
 def _is_classmethod(function: f.Function) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ _NO_STARTERS = frozenset(
 )
 _PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _WRAPPERS = frozenset({"tempfile._TemporaryFileWrapper"})
+_AGAIN = re.compile(r"(?i)re_?(?:start|connect|set|open|load|init)")  # which close what was before
 _MOST_METHODS = 80  # of a class; one with more is not looked through
 
 
@@ -148,7 +150,8 @@ class ProjectResources:
         calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
-        idle = _is_idle_pool(opening, own, {*releases, *_CONSTRUCTING})
+        ends_itself = _ends_itself(opening, releases, own, calls)
+        idle = ends_itself or _is_idle_pool(opening, own, {*releases, *_CONSTRUCTING})
         inherits = any(name not in _PLAIN_BASES for name in self.evaluator.external_bases(cls))
         return OwnResource(
             Resource(
@@ -263,6 +266,36 @@ def _is_idle_pool(opening: Opening, own: dict[str, FunctionValue], aside: set[st
         return False
     return not any(
         says(method.function, opening.attribute) for name, method in own.items() if name not in aside
+    )
+
+
+def _ends_itself(
+    opening: Opening, releases: list[str], own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]
+) -> bool:
+    """Whether one method both has it opened and calls a release: ``run()``, of which the class is about."""
+    opens = _reaching(opening.method.function.name, calls) - {*releases, *_CONSTRUCTING, *_NO_STARTERS}
+    return any(
+        not _AGAIN.search(name)
+        and any(called in releases for called in _calls_in_order(own[name].function))
+        for name in opens - {opening.method.function.name}
+    )
+
+
+def _calls_in_order(function: f.Function) -> Iterator[str]:
+    """The names of methods that a method calls on ``self`` where nothing has failed."""
+    for statement, enclosing in statements(f.body_of(function)):
+        if any(isinstance(outer, f.Try) and _handles(outer, statement) for outer in enclosing):
+            continue
+        for expression in own_expressions(statement):
+            for node in walk(expression):
+                path = node.func.path if isinstance(node, f.Call) and isinstance(node.func, f.Name) else ""
+                if path.startswith("self.") and path.count(".") == 1:
+                    yield path.removeprefix("self.")
+
+
+def _handles(outer: f.Try, inner: f.Stmt) -> bool:
+    return any(
+        inner is statement for handler in outer.handlers for statement, _ in statements(handler.body)
     )
 
 

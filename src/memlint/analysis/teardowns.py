@@ -192,7 +192,7 @@ class Teardowns:
         if not owner.cls.name.startswith("Test") or self.suite.is_unittest(owner):
             return True
         return any(
-            name not in {"builtins.object", "abc.ABC", "typing.Generic"}
+            name not in {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"}
             for name in self.evaluator.external_bases(owner)
         )
 

@@ -127,6 +127,9 @@ class Context(Struct, eq=False):
     @property
     def is_lone_script(self) -> bool:
         """Whether the module is a script or an example, and no other module imports it: no test session runs it."""
+        file = posixpath.basename(self.module.path)
+        if not file.removesuffix(".py").isidentifier() and not _COLLECTED.match(file):
+            return True  # no import statement can name it: ``child-scripts.py``
         if not self.is_script and not self._is_example and not self._is_bench:
             return False
         return not any(self.is_script or _imports(*other, self.suite) for other in self._others)

@@ -59,13 +59,13 @@ class Engine:
             self.suite, self.lifetimes, self.options, self.markers, self.budget, self.measured, module
         )
         checks = checks_by_subject(active)
-        drafts: dict[tuple[Any, ...], Finding] = {}
+        drafts: dict[tuple[Any, ...], Finding] = {}  # what several tests meet in one helper is told once
         for subject, where in self._subjects(module, context):
             for check in checks.get(type(subject), ()):
                 for draft in check(subject, where):
                     if draft.code in active:
                         finding = self._dress(draft, where)
-                        drafts.setdefault((finding.sort_key, finding.symbol), finding)
+                        drafts.setdefault(finding.sort_key, finding)
         return sorted(self._most_specific(drafts.values()), key=lambda finding: finding.sort_key)
 
     # --- what is looked at ------------------------------------------------------------------------------------------

@@ -59,9 +59,17 @@ def hidden_teardown(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
         if ctx.suite.is_test_class(cls):
             shown = set()
             for debt in ctx.lifetimes.hidden(cls):
+                if _is_told_of_its_own_class(debt, cls, ctx):
+                    continue
                 shown.add(debt.teardown.name if debt.teardown is not None else "")
                 yield _unreached(debt, suite.module, cls.cls.name)
             yield from _mixin_behind(cls, suite, shown, ctx)
+
+
+def _is_told_of_its_own_class(debt: Debt, cls: ClassValue, ctx: Context) -> bool:
+    """Whether the override is a base's, of which the same is said where that base is defined."""
+    owner = debt.blame.owner if isinstance(debt.blame, Body) else debt.blame
+    return isinstance(owner, ClassValue) and owner.cls is not cls.cls and ctx.suite.is_test_class(owner)
 
 
 def _mixin_behind(cls: ClassValue, suite: ModuleSuite, shown: set[str], ctx: Context) -> Iterator[Draft]:
