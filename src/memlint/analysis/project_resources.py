@@ -275,8 +275,7 @@ def _ends_itself(
     """Whether one method both has it opened and calls a release: ``run()``, of which the class is about."""
     opens = _reaching(opening.method.function.name, calls) - {*releases, *_CONSTRUCTING, *_NO_STARTERS}
     return any(
-        not _AGAIN.search(name)
-        and any(called in releases for called in _calls_in_order(own[name].function))
+        not _AGAIN.search(name) and any(called in releases for called in _calls_in_order(own[name].function))
         for name in opens - {opening.method.function.name}
     )
 
@@ -294,9 +293,7 @@ def _calls_in_order(function: f.Function) -> Iterator[str]:
 
 
 def _handles(outer: f.Try, inner: f.Stmt) -> bool:
-    return any(
-        inner is statement for handler in outer.handlers for statement, _ in statements(handler.body)
-    )
+    return any(inner is statement for handler in outer.handlers for statement, _ in statements(handler.body))
 
 
 def _is_absence(test: f.Expr) -> bool:
