@@ -81,6 +81,9 @@ class Run:
     )  # parameters that this call leaves at, or sets to, a constant
     nones: dict[str, bool] = field(default_factory=dict)  # parameters that this call leaves None, or does not
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
+    either: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # names that two branches give to different parts
     asked: dict[str, f.Call] = field(
         default_factory=dict
     )  # ``code = process.poll()``: the call behind a name
@@ -172,6 +175,7 @@ class Flow(Holdings):
                 state.masks[self.lost(obligation)] = former
         state.names[path] = held
         run.aliases.pop(path, None)
+        run.either.pop(path, None)
         run.flags.pop(path, None)
         run.nones.pop(path, None)
         for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
@@ -409,13 +413,18 @@ class Flow(Holdings):
             gone = self.polled(_as_asked(node.test, run), state)
             (taken_state if says_gone(node.test) else other_state).settle(gone)
         _settle_in_child(node.test, about, taken_state, other_state)
-        told = dict(run.flags), dict(run.nones)
+        told = dict(run.flags), dict(run.nones), dict(run.aliases)
         taken = self.block(node.body, taken_state, exits, run)
-        bound = run.flags, run.nones
-        run.flags, run.nones = dict(told[0]), dict(told[1])  # what one branch binds the other has not
+        bound, aliases = (run.flags, run.nones), run.aliases
+        run.flags, run.nones, run.aliases = (
+            dict(told[0]),
+            dict(told[1]),
+            dict(told[2]),
+        )  # what one branch binds the other has not
         other = self.block(node.orelse, other_state, exits, run)
         run.flags = {name: flag for name, flag in run.flags.items() if bound[0].get(name) == flag}
         run.nones = {name: none for name, none in run.nones.items() if bound[1].get(name) == none}
+        _join_aliases(aliases, run)
         if isinstance(node.test, f.Name) and taken is not None:  # ``if new: file = open(path)``
             made = taken.masks.keys() - state.masks.keys()
             run.signs[node.test.path] = run.signs.get(node.test.path, NOTHING) | made
@@ -621,6 +630,15 @@ def _asks_for_none(test: f.Expr, run: Run) -> bool | None:
     if known is None or right != f.Const(None) or op not in {"is", "is not"}:
         return None
     return known if op == "is" else not known
+
+
+def _join_aliases(aliases: dict[str, str], run: Run) -> None:
+    """After a branch that has these: ``out = process.stdout`` there and ``out = process.stderr`` here is either."""
+    for name, part in aliases.items():
+        other = run.aliases.setdefault(name, part)
+        if other != part:
+            run.either[name] = (part, other)
+            del run.aliases[name]
 
 
 def _bound_once(name: str, function: f.Function) -> bool:

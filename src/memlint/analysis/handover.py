@@ -171,6 +171,10 @@ class Handover(Flow):
         path = _path(node)
         for obligation in base:
             self.release_by(obligation, path, state, node, run.expected)
+        first, _, method = path.partition(".")
+        for part in run.either.get(first, ()):
+            for obligation in named(part, state):
+                self.release_by(obligation, f"{part}.{method}", state, node, run.expected)
         bare = isinstance(node.func, f.Name) and "." not in path and path not in run.nested
         if base and bare and not isinstance(self.evaluator.quiet_eval(node.func, run.frame), Obj):
             state.settle(base)  # ``close, port = take_port()``, then ``close()``

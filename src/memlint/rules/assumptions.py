@@ -87,6 +87,8 @@ def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
         and obligation.resource.name == _REMOVED_WHEN_DROPPED
     ):
         return True
+    if debt.how == "local" and obligation.resource.finalized and obligation.passing == "call":
+        return True  # only what the call gives has hold of it
     if debt.how != "local" or obligation.resource.forgotten != "closed":
         return False
     if obligation.via is not None and obligation.via.frame.module.is_product:
