@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.expectations import last_name
 from memlint.analysis.sites import Frame
 from memlint.analysis.values import Num, Ref
 
@@ -23,8 +24,14 @@ _COMPARING: dict[str, Callable[[float, float], bool]] = {
 
 
 def skips_everywhere(decorators: Iterable[f.Expr], evaluator: Evaluator, frame: Frame) -> bool:
-    """``skipUnless(sys.maxsize == 2**31 - 1, …)``, ``@bigmemtest(size, memuse, dry_run=False)``."""
-    return any(isinstance(d, f.Call) and _skips(d, evaluator, frame) for d in decorators)
+    """``skipUnless(sys.maxsize == 2**31 - 1, …)``, ``@bigmemtest(size, memuse, dry_run=False)``.
+
+    And ``@bigaddrspacetest``, of test.support too, which fills the addresses of a 32-bit build.
+    """
+    return any(
+        _skips(d, evaluator, frame) if isinstance(d, f.Call) else last_name(d) == "bigaddrspacetest"
+        for d in decorators
+    )
 
 
 def _skips(call: f.Call, evaluator: Evaluator, frame: Frame) -> bool:

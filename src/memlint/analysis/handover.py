@@ -349,7 +349,7 @@ class Handover(Flow):
             obligation.assumed.discard(Assumption.OPENED_IN_USE)
         if last in _ENDING:
             obligation.told_to_end = True
-        if last == "cancel" and resource.name.startswith("asyncio.") and len(state.holders(obligation)) == 1:
+        if last == "cancel" and resource.name.startswith("asyncio.") and not obligation.awaited:
             state.discharge(obligation, obligation.full)  # the task that would have made it
         pipe = method.rpartition(".")[0].rpartition(".")[2]
         if last == "communicate" or (last == "close" and pipe in PIPES):
@@ -389,8 +389,9 @@ class Handover(Flow):
                     self._signal(obligation, name, 1 << number, state)
         if resources and not node.args:
             state.settle(frozenset(o for o in state.masks if o.resource in resources))
-        for obligation in list(state.masks) if name in {"os.wait", "os.wait3"} else ():
-            if any(name in group for group in obligation.resource.release):
+        anyone = name in {"os.wait", "os.wait3"} or _path(node).rpartition(".")[2] == "reap_children"
+        for obligation in list(state.masks) if anyone else ():
+            if any("os.wait" in group for group in obligation.resource.release):
                 state.discharge(obligation, obligation.full)
 
     def _by_any_name(self, node: f.Call, state: State) -> None:
@@ -627,6 +628,8 @@ class Handover(Flow):
 
     def _uses_only(self, callee: Value, name: str, method: str) -> bool:
         """Whether the callee only looks at what it is given: a library's function that releases nothing."""
+        if method == "__init__":
+            return False  # of a base class, which keeps it: ``Dispatcher.__init__(self, listener)``
         first, _, _ = name.partition(".")
         borrows = any(entry.borrows for entry in self.index.calls.get(name, ()))
         if borrows or method.startswith("assert") or method in _USING:

@@ -102,6 +102,7 @@ class Holdings(ABC):
         held = self.visit(node.value, state, run)
         for obligation in held:
             obligation.started = obligation.started or "await" in obligation.resource.started_by
+            obligation.awaited = True
         if run.expected and isinstance(node.value, f.Name):
             state.keep(held)  # what is expected to fail on its start has nothing to release
         return held

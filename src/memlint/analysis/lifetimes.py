@@ -500,6 +500,11 @@ class Lifetimes(Inlining):
             return None
         if _is_hollow(site) or _is_hollow_library(site):
             return None
+        if any(
+            isinstance(value, ClassValue) and self.resources.passes_over_base(value)
+            for value in site.args.values()
+        ):
+            return None  # ``make_server(host, port, app, SilentServer)``
         for entry in site.entries:
             if entry.acquire is not None:
                 return self.index.resources.get(entry.acquire)

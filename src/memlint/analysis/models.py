@@ -97,6 +97,8 @@ def _same_length(element: Callable[[list[Iterator], list[Value], Any], Value], *
         lengths = [source.length for source in sources if not source.endless]
         known = [length for length in lengths if length is not None]
         shortest = Num(min(n.low for n in known), min(n.high for n in known)) if known else None
+        if len(known) < len(lengths):
+            shortest = None  # another one may end before
         endless = bool(sources) and all(source.endless for source in sources)
         unbounded = not known and any(source.unbounded for source in sources)
         why = next((source.why for source in sources if source.endless), "") if endless else ""

@@ -145,7 +145,7 @@ class Pairs:
                 continue
             if owner is not None and common and not says(module.facts, owner.cls.name):
                 continue
-            for words, line in self._holders(module, acquire):
+            for words, line in self._holders(module, acquire, common):
                 if release in words:
                     text = f"{acquire}() and {release}() are called together here"
                     together.append(Evidence(module.path, line, text))
@@ -153,12 +153,15 @@ class Pairs:
                     alone += 1
         return together, alone
 
-    def _holders(self, module: Module, acquire: str) -> Iterator[tuple[set[str], int]]:
-        """The names called by each function that calls ``acquire``; set-up and tear-down of a class count as one."""
+    def _holders(self, module: Module, acquire: str, common: bool) -> Iterator[tuple[set[str], int]]:
+        """The names called by each function that calls ``acquire``; set-up and tear-down of a class count as one.
+
+        Of a ``common`` name calls of a builtin are left aside.
+        """
         for body in self.suite.of(module).bodies:
             if not says(body.function, acquire) or _enters(body, acquire):
                 continue
-            line = _line_of(body, acquire)
+            line = _line_of(body, acquire, common)
             if line is not None:
                 yield set(_called(body)).union(*map(_called, self._beside(body))), line
 
@@ -212,8 +215,10 @@ def _enters(body: Body, name: str) -> bool:
     return False
 
 
-def _line_of(body: Body, name: str) -> int | None:
+def _line_of(body: Body, name: str, common: bool) -> int | None:
     for node, _, _ in calls(f.body_of(body.function)):
+        if common and node.func == f.Name(name):
+            continue
         last = (
             node.func.path.rpartition(".")[2]
             if isinstance(node.func, f.Name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from memlint import facts as f
+from memlint.analysis.expectations import last_name
 from memlint.analysis.suite import Body, Suite
 from memlint.analysis.traverse import calls, says, walk
 from memlint.analysis.types import type_name
@@ -36,11 +37,30 @@ def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
 
 def _is_task_of_processes(node: f.Call, name: str, body: Body, suite: Suite) -> bool:
     """``pool.submit(work, queue)``, of a pool of processes."""
-    holder, _, method = node.func.path.rpartition(".") if isinstance(node.func, f.Name) else ("", "", "")
-    if method not in _HANDING_OUT or not any(arg.value == f.Name(name) for arg in node.args[:1]):
+    path = node.func.path if isinstance(node.func, f.Name) else f".{getattr(node.func, 'attr', '')}"
+    holder, _, method = path.rpartition(".")
+    given = [arg.value.path if isinstance(arg.value, f.Name) else "" for arg in node.args[:2]]
+    if method == "run_in_executor" and len(given) > 1:
+        holder, given = given[0], given[1:]
+    elif method not in _HANDING_OUT:
+        return False
+    if name not in given[:1]:
         return False
     pool = type_name(suite.evaluator.quiet_eval(f.Name(holder), suite.evaluate(body))) or ""
-    return "ProcessPool" in pool or pool == "multiprocessing.pool.Pool"
+    return "ProcessPool" in pool or pool == "multiprocessing.pool.Pool" or holder in _process_pools(body)
+
+
+def _process_pools(body: Body) -> set[str]:
+    """Names that a body, or a function nested in it, gives to pools of processes."""
+    out: set[str] = set()
+    for node, statement, _ in calls(f.body_of(body.function)):
+        if last_name(node.func) == "ProcessPoolExecutor":
+            bound = statement.items if isinstance(statement, f.With) else ()
+            targets = (
+                statement.targets if isinstance(statement, f.Assign) else [target for _, target in bound]
+            )
+            out.update(target.path for target in targets if isinstance(target, f.Name))
+    return out
 
 
 def _mentioning(body: Body, suite: Suite) -> list[Body]:

@@ -190,9 +190,11 @@ class ProjectResources:
         return any(not name.startswith("_") for name in self._methods(cls))
 
     def _opens_nothing(self, cls: ClassValue, inherited: Resource) -> bool:
-        """Whether its constructor passes over the one that would open, or it is made around a file that is given."""
-        if inherited.name in _WRAPPERS:
-            return True
+        """Whether a class that derives from a resource of a library is made around what it is given, or opens nothing."""
+        return inherited.name in _WRAPPERS or self.passes_over_base(cls)
+
+    def passes_over_base(self, cls: ClassValue) -> bool:
+        """Whether a constructor calls that of some other class than its bases, whose opening it leaves out."""
         init = self._methods(cls).get("__init__")
         if init is None or says(init.function, "super"):
             return False

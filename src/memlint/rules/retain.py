@@ -306,6 +306,8 @@ def _outermost(body: Body, ctx: Context) -> Body:
 _LOOKING = re.compile(
     r"(?i)format|render|eval|exec|query|substitute|print|debug|assert|log|dict|vars|repr|template"
 )
+# ``runctx(code, globals(), locals())``, ``assertRaises(NameError, eval, "x", locals())``
+_WHERE_CODE_RUNS = (f.Name("globals"), f.Name("eval"), f.Name("exec"))
 
 
 @rule("MEM603")
@@ -335,8 +337,9 @@ def locals_given_away(body: Body, ctx: Context) -> Iterator[Draft]:
         ):
             continue
         first, _, method = node.func.path.partition(".")
-        if any(isinstance(arg.value, f.Call) and arg.value.func == f.Name("globals") for arg in node.args):
-            continue  # the two together are where code runs
+        beside = [arg.value.func if isinstance(arg.value, f.Call) else arg.value for arg in node.args]
+        if any(name in beside for name in _WHERE_CODE_RUNS):
+            continue
         if method and first in params | made and not _LOOKING.search(method):
             message = (
                 f"{node.func.path}() is given every local of the test, and may keep them as long as it lives"
