@@ -190,7 +190,7 @@ class ProjectResources:
         return any(not name.startswith("_") for name in self._methods(cls))
 
     def _opens_nothing(self, cls: ClassValue, inherited: Resource) -> bool:
-        """Whether a class that derives from a resource of a library is made around what it is given, or opens nothing."""
+        """Whether a class of a library's resource is made around what it is given, or opens nothing."""
         return inherited.name in _WRAPPERS or self.passes_over_base(cls)
 
     def passes_over_base(self, cls: ClassValue) -> bool:
