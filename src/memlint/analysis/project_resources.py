@@ -194,7 +194,7 @@ class ProjectResources:
         return inherited.name in _WRAPPERS or self.passes_over_base(cls)
 
     def passes_over_base(self, cls: ClassValue) -> bool:
-        """Whether a constructor calls that of some other class than its bases, whose opening it leaves out."""
+        """Whether a constructor leaves out that of its bases, which would open: it calls another's, or none."""
         init = self._methods(cls).get("__init__")
         if init is None or says(init.function, "super"):
             return False
@@ -204,7 +204,7 @@ class ProjectResources:
             if name.endswith(".__init__")
         }
         opening = {last_name(base) for owner in self.evaluator.mro(cls) for base in owner.cls.bases}
-        return bool(passed_on) and passed_on.isdisjoint(opening)
+        return passed_on.isdisjoint(opening)
 
     def _methods(self, cls: ClassValue) -> dict[str, FunctionValue]:
         """The methods of the class and its bases in the project, overridden ones left out."""
