@@ -57,10 +57,8 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
     files: tuple[str, ...] = ()  # data files that it names
     constants: dict[str, tuple[str, ...]] = {}  # those that its own names stand for
-    size_named: tuple[int, int] | None = (
-        None  # of a test file: the largest round number that has a name; its line
-    )
-    compiled: tuple[int, ...] = ()  # lines on which functions are marked to be compiled when they are called
+    size_named: tuple[int, int] | None = None  # the largest round number a test file names; its line
+    compiled: tuple[int, ...] = ()  # lines of a test file that mark functions to be compiled when called
 
 
 def outline(text: str) -> Outline:
@@ -88,7 +86,7 @@ def outline(text: str) -> Outline:
         files,
         reader.constants,
         largest_size(code or text) if tests else None,
-        tuple(compiled_in(code or text, roots)) if compiling else (),
+        tuple(compiled_in(code or text, roots)) if compiling and tests else (),
     )
 
 
