@@ -243,8 +243,9 @@ class Lifetimes(Inlining):
             args = site.node.args if isinstance(site.node, f.Call) else ()
             if not any(arg.value == f.Name(name) for arg in args):
                 continue
-            made = isinstance(site.callee, ClassValue) or site.name.rpartition(".")[2][:1].isupper()
-            if not made or (isinstance(site.callee, Ref) and self._is_known(site.name)):
+            own = isinstance(site.callee, ClassValue)
+            made = own or site.name.rpartition(".")[2][:1].isupper()
+            if not made or (not own and self._is_known(site.name)):
                 return True
         return False
 
