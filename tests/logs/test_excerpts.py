@@ -147,7 +147,6 @@ def test_batches_are_named_with_their_files():
         ("field-summary", "5", ("tests/test_backtest.py", "tests/test_replay.py")),
         ("jenkins-build-timeout", None, ("tests/test_slow.py", "tests/test_slower.py")),
     ):
-        # memlint: ignore[MEM103] small: the test or the checkout wrote it
         batch = judged((EXCERPTS / f"{name}.log").read_bytes()).batch
         assert batch is not None
         assert (batch.name, batch.files) == (number, files)
