@@ -33,3 +33,4 @@ class Assumption(Enum):
     GOES_ON_AFTER_MAIN = "the process goes on after its main function"
     PIPES_HOLD = "the pipes of a process that has ended hold something up"
     UNFINALIZED = "no finalizer ends what belongs to it"
+    ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"

@@ -13,6 +13,7 @@ from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.model import Confidence
 from memlint.rules.context import Context
+from memlint.rules.fake_networks import is_answered
 
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
@@ -178,6 +179,11 @@ def _goes_with_its_whole(debt: Debt, ctx: Context) -> bool:
     return made.resource.finalized and debt.verdict == "partial" and inside
 
 
+def _is_answered_here(debt: Debt, ctx: Context) -> bool:
+    """A client or a response in a module that has requests answered from memory: vcr, httpretty, respx."""
+    return is_answered(debt.obligation.resource.name, debt.body)
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -191,4 +197,5 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.GOES_ON_AFTER_MAIN: _is_of_a_main_function,
     Assumption.PIPES_HOLD: _lacks_pipes_only,
     Assumption.UNFINALIZED: _goes_with_its_whole,
+    Assumption.ON_THE_NETWORK: _is_answered_here,
 }

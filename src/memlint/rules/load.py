@@ -25,6 +25,7 @@ from memlint.analysis.values import (
 from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.fake_networks import answers_itself
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -41,17 +42,6 @@ _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, what
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _MOST_EXPANSION = 6  # that is believed without having looked into the file
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory
-_FAKE_NETWORKS = {
-    "requests_mock",
-    "responses",
-    "respx",
-    "respx_mock",
-    "httpx_mock",
-    "aioresponses",
-    "httpretty",
-    "vcr",
-    "httpserver",
-}
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _CHANGING = re.compile(
     r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
@@ -107,7 +97,7 @@ def whole_load(site: Site, ctx: Context) -> Iterator[Draft]:
     load = load_of(site)
     if load is None or load.what in {"model", "dataset"} or ctx.at_collection(site):
         return
-    if is_bounded(site, load) or is_reduced(site.receiver) or _network_is_fake(ctx):
+    if is_bounded(site, load) or is_reduced(site.receiver) or answers_itself(ctx.body):
         return
     yield from _weighed(site, load, source_of(site, load, ctx.project.disk), ctx)
 
@@ -285,26 +275,6 @@ def _writes_itself(site: Site, source: Source) -> bool:
     return False
 
 
-def _network_is_fake(ctx: Context) -> bool:
-    """Whether the body answers its requests itself (requests_mock, responses, respx …)."""
-    if ctx.body is None:
-        return False
-    if any(part.startswith("mock_") for part in _decorators(ctx.body)):
-        return True  # moto's, around a test or its class
-    names = {param.name for param in ctx.body.function.params}
-    return bool(names & _FAKE_NETWORKS) or any(
-        name in ctx.body.function.mentions.split() for name in _FAKE_NETWORKS
-    )
-
-
-def _decorators(body: Body) -> Iterator[str]:
-    """The last names of the decorators of a test and its class."""
-    for decorator, _ in [*body.function.decorators, *(body.owner.cls.decorators if body.owner else ())]:
-        target = decorator.func if isinstance(decorator, f.Call) else decorator
-        if isinstance(target, f.Name):
-            yield target.path.rpartition(".")[2]
-
-
 def _advice(load: Load) -> str:
     if load.bounds:
         return f"Bound it ({', '.join(load.bounds[:3])}), or let the test write a small file into tmp_path."
@@ -385,7 +355,7 @@ def _kept_by_class(ctx: Context) -> bool:
 
 def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     """Whether the test seems to lay the data out itself: its own folder, a path it computes, a patched download."""
-    if not _HOMES.isdisjoint(site.args) or "storage_options" in site.args or _network_is_fake(ctx):
+    if not _HOMES.isdisjoint(site.args) or "storage_options" in site.args or answers_itself(ctx.body):
         return True
     if source.known == "opaque" and load.source is not None and load.source in site.args:
         return True
