@@ -34,7 +34,7 @@ _EXAMPLES = re.compile(
 
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
-_COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z")
+_COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
