@@ -59,12 +59,12 @@ def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
     if not isinstance(test, f.Compare) or len(test.rest) != 1:
         return None
     (op, right), left = test.rest[0], test.left
-    numbers = [_number(side, evaluator, frame) for side in (left, right)]
+    first, second = (_number(side, evaluator, frame) for side in (left, right))
     speaks_of_it = any(_is_word(side, evaluator, frame) for side in (left, right))
     compare = _COMPARING.get(op)
-    if compare is None or not speaks_of_it or None in numbers:
+    if compare is None or not speaks_of_it or first is None or second is None:
         return None
-    return compare(numbers[0], numbers[1])  # type: ignore[arg-type]
+    return compare(first, second)
 
 
 def _is_word(node: f.Expr, evaluator: Evaluator, frame: Frame) -> bool:

@@ -133,11 +133,10 @@ def _definitions(
                     yield Definition(local, forms([local]), frozenset({name}))
         elif isinstance(statement, f.FunctionDef):
             function = statement.function
-            if not function.name.startswith("test"):
+            if not function.name.startswith(("test", "__")):
                 words = _interned(words_of(function, bound))
                 large = function.largest >= LARGE
-                if not function.name.startswith("__"):
-                    yield Definition(function.name, _ways_to(function, owner), words, large, owner or "")
+                yield Definition(function.name, _ways_to(function, owner), words, large, owner or "")
         elif isinstance(statement, f.ClassDef):
             name = statement.cls.name
             bases = (base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name))
@@ -145,7 +144,7 @@ def _definitions(
             yield _constructing(statement.cls, bound)
             yield from _definitions(statement.cls.body, bound, name)
         else:
-            for inner in _blocks(statement):
+            for inner in traverse.blocks(statement):
                 yield from _definitions(inner, bound, owner)
 
 
@@ -188,14 +187,6 @@ def _is_fixture_mark(decorator: f.Expr) -> bool:
 
 def _target(decorator: f.Expr) -> f.Expr:
     return decorator.func if isinstance(decorator, f.Call) else decorator
-
-
-def _blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
-    """The blocks of ``if``, ``for``, ``try`` and the like that may define something."""
-    for name in ("body", "orelse", "final"):
-        inner = getattr(statement, name, None)
-        if isinstance(inner, tuple):
-            yield inner
 
 
 def _outermost(body: tuple[f.Stmt, ...]) -> Iterator[int]:

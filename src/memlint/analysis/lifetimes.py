@@ -34,7 +34,7 @@ from memlint.analysis.obligations import (
 from memlint.analysis.openings import makes_open, opens_something
 from memlint.analysis.pairs import Pair, Pairs
 from memlint.analysis.project import Module
-from memlint.analysis.project_resources import ProjectResources
+from memlint.analysis.project_resources import PLAIN_BASES, ProjectResources
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
@@ -55,7 +55,6 @@ _CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _CHILDREN = ("subprocess.", "multiprocessing.Process", "multiprocessing.context.", "os.fork")
 _REAPING = frozenset({"reap_children", "waitpid", "active_children"})
-_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _OPENING_HOOKS = frozenset({"pytest_configure", "pytest_sessionstart"})
 _OPEN: tuple[Verdict, ...] = ("never", "partial")
 _ENDED: tuple[Verdict, ...] = ("released", "exposed", "unsure")
@@ -438,7 +437,7 @@ class Lifetimes(Inlining):
                 debt.verdict = "kept"  # one method does what another one leaves
                 return
         known = self.evaluator.external_bases(body.owner)
-        foreign = any(name not in _PLAIN_BASES for name in known)
+        foreign = any(name not in PLAIN_BASES for name in known)
         if best == "never" and (
             foreign or self._released_elsewhere(debt) or self.teardowns.subclasses(body.owner)
         ):

@@ -36,7 +36,8 @@ _CONSTRUCTING = ("__init__", "__post_init__")
 _NO_STARTERS = frozenset(
     {"__enter__", "__aenter__", "__exit__", "__aexit__", "__del__", "__repr__", "__str__"}
 )
-_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
+# bases that bring nothing to close with them
+PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _WRAPPERS = frozenset({"tempfile._TemporaryFileWrapper"})
 _AGAIN = re.compile(r"(?i)re_?(?:start|connect|set|open|load|init)")  # which close what was before
 _MOST_METHODS = 80  # of a class; one with more is not looked through
@@ -152,7 +153,7 @@ class ProjectResources:
         closes = {"__exit__", "__aexit__"} & own.keys()
         ends_itself = _ends_itself(opening, releases, own, calls)
         idle = ends_itself or _is_idle_pool(opening, own, {*releases, *_CONSTRUCTING})
-        inherits = any(name not in _PLAIN_BASES for name in self.evaluator.external_bases(cls))
+        inherits = any(name not in PLAIN_BASES for name in self.evaluator.external_bases(cls))
         return OwnResource(
             Resource(
                 name=f"{cls.module.name}.{cls.cls.name}",

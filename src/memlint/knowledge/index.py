@@ -28,12 +28,11 @@ class ApiIndex:
         effective = {
             name for name, entries in self.calls.items() if any(entry.has_effect for entry in entries)
         }
+        # what acts on nothing that another call with an effect has made
         starting = {name for name in effective if not self._acts_on_opened(name)}
         self.effective = _last_names(effective)
         self.plain = _last_names(self.calls.keys() - effective)
-        self.starting = _last_names(
-            starting
-        )  # what acts on nothing that another call with an effect has made
+        self.starting = _last_names(starting)
         self.acquiring = _last_names(name for name in starting if self._acquires(name))
         self.starting_methods = _last_names(name for name in starting if _is_class(_holder(name)))
 
