@@ -266,6 +266,7 @@ class Class(Node, frozen=True):
     first_line: int
     end_line: int
     body: tuple[Stmt, ...]
+    metaclass: Expr | None = None
 
 
 class Assign(Node, tag=1, frozen=True):

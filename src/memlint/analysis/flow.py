@@ -9,6 +9,7 @@ from typing import Any
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
+from memlint.analysis.branching import asks_for_none, flag_of
 from memlint.analysis.expectations import (
     catches_all,
     expects_exception,
@@ -80,6 +81,7 @@ class Run:
         default_factory=dict
     )  # parameters that this call leaves at, or sets to, a constant
     nones: dict[str, bool] = field(default_factory=dict)  # parameters that this call leaves None, or does not
+    texts: dict[str, f.Text] = field(default_factory=dict)  # parameters that are a text in this call
     aliases: dict[str, str] = field(default_factory=dict)  # ``out = process.stdout``: another name of a part
     either: dict[str, tuple[str, str]] = field(
         default_factory=dict
@@ -178,6 +180,7 @@ class Flow(Holdings):
         run.either.pop(path, None)
         run.flags.pop(path, None)
         run.nones.pop(path, None)
+        run.texts.pop(path, None)
         for name in [name for name in state.names if name.startswith((f"{path}.", f"{path}["))]:
             del state.names[name]
         first, _, rest = path.partition(".")
@@ -397,10 +400,10 @@ class Flow(Holdings):
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
         if negated is not None and self._is_constantly_off(negated, run):
             return self.block(node.body, state, exits, run)
-        flag = _flag(node.test, run)
+        flag = flag_of(node.test, run)
         if flag is not None:
             return self.block(node.body if flag else node.orelse, state, exits, run)
-        none = _asks_for_none(node.test, run)
+        none = asks_for_none(node.test, run)
         if none is not None:
             return self.block(node.body if none else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
@@ -606,30 +609,6 @@ def _is_off(test: f.Expr, run: Run) -> bool:
     while isinstance(test, f.BoolOp) and test.op == "and":
         test = test.left
     return isinstance(test, f.Name) and test.path in run.off
-
-
-def _flag(test: f.Expr, run: Run) -> bool | None:
-    """What a parameter says that this call sets to, or leaves at, a constant: ``if wait:``, ``if not wait:``."""
-    if isinstance(test, f.Unary) and test.op == "not":
-        inner = _flag(test.value, run)
-        return None if inner is None else not inner
-    return run.flags.get(test.path) if isinstance(test, f.Name) else None
-
-
-def _asks_for_none(test: f.Expr, run: Run) -> bool | None:
-    """What ``ax is None``, ``ax is not None`` and ``not ax`` say of a parameter; None when that is not known."""
-    negated = isinstance(test, f.Unary) and test.op == "not"
-    if isinstance(test, f.Unary) and negated and isinstance(test.value, f.Name):
-        return True if run.nones.get(test.value.path) else None
-    if isinstance(test, f.Name):
-        return False if run.nones.get(test.path) else None
-    if not isinstance(test, f.Compare) or not isinstance(test.left, f.Name) or len(test.rest) != 1:
-        return None
-    op, right = test.rest[0]
-    known = run.nones.get(test.left.path)
-    if known is None or right != f.Const(None) or op not in {"is", "is not"}:
-        return None
-    return known if op == "is" else not known
 
 
 def _join_aliases(aliases: dict[str, str], run: Run) -> None:

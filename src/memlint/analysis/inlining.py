@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
+from memlint.analysis.branching import flags_in, texts_in
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.handover import Handover
 from memlint.analysis.obligations import NOTHING, Obligation, State, merge
@@ -122,7 +123,7 @@ class Inlining(Handover):
             return NOTHING
         inner = self._inner_run(callee, site, run, frame)
         if node is not None:
-            inner.flags = _flags(node, function)
+            inner.flags, inner.texts = flags_in(node, function), texts_in(node, function)
             inner.nones = self._nones(node, callee, run)
         if own:
             given_to = {param.name for param in run.function.params}
@@ -279,31 +280,6 @@ def _first(name: str) -> str:
 def is_context_manager(function: f.Function) -> bool:
     """Whether contextlib makes a context manager of the function."""
     return any(isinstance(d, f.Name) and d.path.endswith("contextmanager") for d, _ in function.decorators)
-
-
-def _flags(node: f.Call, function: f.Function) -> dict[str, bool]:
-    """Parameters whose value in this call is True or False: ``def run(command, blocking=True)``."""
-    if any(arg.star for arg in node.args):
-        return {}
-    passed = {arg.keyword: arg.value for arg in node.args if arg.keyword}
-    placed = [p.name for p in function.params if p.kind == "positional"]
-    bound = bool(placed) and placed[0] in {"self", "cls"}
-    passed.update(zip(placed[bound:], [arg.value for arg in node.args if not arg.keyword], strict=False))
-    values = {
-        p.name: passed.get(p.name, p.default) for p in function.params if p.kind in {"positional", "keyword"}
-    }
-    flags = {
-        name: value.value
-        for name, value in values.items()
-        if isinstance(value, f.Const) and isinstance(value.value, bool)
-    }
-    request = next(
-        (p.name for p in function.params if p.name == "request" and p.default == f.Const(None)), None
-    )
-    if request is not None:  # pytest's request, handed to a helper that can do without
-        given = [arg.value for arg in node.args if arg.keyword in {None, request}]
-        flags[request] = any(value == f.Name("request") for value in given)
-    return flags
 
 
 def _itself(path: str, callee: FunctionValue, state: State) -> dict[str, frozenset[Obligation]]:

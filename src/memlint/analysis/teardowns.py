@@ -10,12 +10,14 @@ from memlint import facts as f
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
-from memlint.analysis.traverse import calls, statements, words
+from memlint.analysis.traverse import calls, says, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue, Ref, Sequence, Value, text_of
 from memlint.knowledge.apis import CallEntry
 
 _ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
 _LETTING_GO = ("tearDown", "tearDownClass", "teardown_method", "teardown_class", "teardown")
+_BEFORE = ("setUp", "asyncSetUp", "setup_method")
+_LEAVING = {"__enter__": "__exit__", "__aenter__": "__aexit__"}
 _CHILDREN = frozenset({"subprocess.Popen", "multiprocessing.Process"})
 _HOOKS = frozenset(
     {"pytest_runtest_teardown", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_runtest_logfinish"}
@@ -199,11 +201,56 @@ class Teardowns:
     # --- closing everything -----------------------------------------------------------------------------------------
 
     def closed_around(self, body: Body) -> frozenset[str]:
-        """Resources of which the fixtures, tear-down functions and hooks around a body release all there are."""
+        """Resources of which what runs around a body, or before the next test, releases all there are."""
         marks = {mark.name for mark in self.suite.marks(body)}
         by_marks = (_CLOSED_BY_MARK[name] for name in marks & _CLOSED_BY_MARK.keys())
-        by_others = (self._closes_all(other) for other in [*self.around(body), *self._around_tests_of(body)])
-        return frozenset().union(*by_marks, *by_others, self._by_managers(body))
+        others = [
+            *self.around(body),
+            *self._around_tests_of(body),
+            *self._before_the_next(body),
+            *self._wrapping(body),
+            *self._leaving(body),
+        ]
+        by_others = (self._closes_all(other) for other in others)
+        return frozenset().union(*by_marks, *by_others, self._by_managers(body), self._by_callers(body))
+
+    def _before_the_next(self, body: Body) -> list[Body]:
+        """The set-up methods of a test's class: what one test leaves, the next one's closes before it begins."""
+        if body.owner is None or body.role != "test":
+            return []
+        return [method for name in _BEFORE for method in self.chain(body.owner, name).reached]
+
+    def _wrapping(self, body: Body) -> list[Body]:
+        """The methods of a test's bases, where a metaclass of the suite wraps its tests and may call them."""
+        if body.owner is None or body.role != "test" or not self._is_wrapped(body.owner):
+            return []
+        return [
+            x for x in self.methods(body.owner) if x.owner is not None and x.owner.cls is not body.owner.cls
+        ]
+
+    def _is_wrapped(self, owner: ClassValue) -> bool:
+        made_by = (
+            self.evaluator.quiet_eval(cls.cls.metaclass, Frame(cls.module, ""))
+            for cls in self.evaluator.mro(owner)
+            if cls.cls.metaclass is not None
+        )
+        return any(isinstance(metaclass, ClassValue) for metaclass in made_by)
+
+    def _leaving(self, body: Body) -> list[Body]:
+        """``__exit__`` of a context manager whose ``__enter__`` the body is."""
+        if body.owner is None or body.function.name not in _LEAVING:
+            return []
+        return list(self.chain(body.owner, _LEAVING[body.function.name]).reached[:1])
+
+    def _by_callers(self, body: Body) -> frozenset[str]:
+        """What is closed around each test of the module that a helper serves: ``_draw()`` of a class of plots."""
+        if body.role != "helper" or body.owner is not None or body.within is not None:
+            return frozenset()
+        name = body.function.name
+        callers = [x for x in self.suite.of(body.module).bodies if says(x.function, name) and x is not body]
+        if not callers or any(caller.role != "test" for caller in callers):
+            return frozenset()
+        return frozenset.intersection(*map(self.closed_around, callers))
 
     def _by_managers(self, body: Body) -> frozenset[str]:
         """What the suite's own context managers that the body enters release at their end."""

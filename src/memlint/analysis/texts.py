@@ -41,7 +41,7 @@ def concatenate(parts: Items[Value]) -> Value:
     if "://" in first and len(parts) > 1 and isinstance(parts[1], PathValue):
         return PathValue(parts[1].base, None, True)  # "sqlite:///" and a path
     if tail is None:
-        base = _base(first)
+        base = "" if "\n" in first else _base(first)  # no path has a line break
         return PathValue(base, None, True) if base else _text_of_length(parts)
     return Literal((first + tail)[:200], len(first + tail))
 

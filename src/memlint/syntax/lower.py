@@ -229,11 +229,17 @@ class Lowering(Walk):
         decorators = tuple(self._decorator(decorator) for decorator in node.decorators)
         self.bind(node.name.value)
         bases = tuple(self.expr(base.value) for base in node.bases)
-        for keyword in node.keywords:
-            self.expr(keyword.value)
+        keywords = {
+            keyword.keyword.value: self.expr(keyword.value)
+            for keyword in node.keywords
+            if keyword.keyword is not None
+        }
         body = self.scoped(lambda: self.block(node.body))
         first = decorators[0][1] if decorators else line
-        return f.ClassDef(line, f.Class(node.name.value, bases, decorators, line, first, at[2], body))
+        metaclass = keywords.get("metaclass")
+        return f.ClassDef(
+            line, f.Class(node.name.value, bases, decorators, line, first, at[2], body, metaclass)
+        )
 
     def params(self, node: cst.Parameters) -> tuple[f.Param, ...]:
         """Lower parameters in the order of the source."""

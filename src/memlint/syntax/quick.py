@@ -193,11 +193,11 @@ class QuickLowering(Walk):
         decorators = self._decorators(node)
         self.bind(node.name)
         bases = tuple([self.expr(base) for base in map(_unstarred, node.bases)])
-        for keyword in node.keywords:
-            self.expr(keyword.value)
+        keywords = {keyword.arg: self.expr(keyword.value) for keyword in node.keywords}
         body = self.scoped(lambda: self.members(node.body))
         first = decorators[0][1] if decorators else line
-        return f.ClassDef(line, f.Class(node.name, bases, decorators, line, first, at[2], body))
+        metaclass = keywords.get("metaclass")
+        return f.ClassDef(line, f.Class(node.name, bases, decorators, line, first, at[2], body, metaclass))
 
     def members(self, nodes: Sequence[ast.stmt]) -> tuple[f.Stmt, ...]:
         """Lower the body of a class."""

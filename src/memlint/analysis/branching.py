@@ -1,0 +1,90 @@
+"""Which way a branch goes in one call, as far as the arguments of that call decide it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memlint import facts as f
+
+if TYPE_CHECKING:
+    from memlint.analysis.flow import Run
+
+
+def _passed(node: f.Call, function: f.Function) -> dict[str, f.Expr | None]:
+    """What each parameter is given in this call, or left at; nothing where that cannot be told."""
+    if any(arg.star for arg in node.args):
+        return {}
+    passed = {arg.keyword: arg.value for arg in node.args if arg.keyword}
+    placed = [p.name for p in function.params if p.kind == "positional"]
+    bound = bool(placed) and placed[0] in {"self", "cls"}
+    passed.update(zip(placed[bound:], [arg.value for arg in node.args if not arg.keyword], strict=False))
+    return {
+        p.name: passed.get(p.name, p.default) for p in function.params if p.kind in {"positional", "keyword"}
+    }
+
+
+def texts_in(node: f.Call, function: f.Function) -> dict[str, f.Text]:
+    """Parameters whose value in this call is a text: ``def writer(kind="csv")``."""
+    return {
+        name: value
+        for name, value in _passed(node, function).items()
+        if isinstance(value, f.Text) and len(value.value) == value.length
+    }
+
+
+def flags_in(node: f.Call, function: f.Function) -> dict[str, bool]:
+    """Parameters whose value in this call is True or False: ``def run(command, blocking=True)``."""
+    if any(arg.star for arg in node.args):
+        return {}
+    flags = {
+        name: value.value
+        for name, value in _passed(node, function).items()
+        if isinstance(value, f.Const) and isinstance(value.value, bool)
+    }
+    request = next(
+        (p.name for p in function.params if p.name == "request" and p.default == f.Const(None)), None
+    )
+    if request is not None:  # pytest's request, handed to a helper that can do without
+        given = [arg.value for arg in node.args if arg.keyword in {None, request}]
+        flags[request] = any(value == f.Name("request") for value in given)
+    return flags
+
+
+def flag_of(test: f.Expr, run: Run) -> bool | None:
+    """What a parameter says that this call sets to, or leaves at, a constant: ``if wait:``, ``if not wait:``."""
+    if isinstance(test, f.Unary) and test.op == "not":
+        inner = flag_of(test.value, run)
+        return None if inner is None else not inner
+    if isinstance(test, f.Compare):
+        return _text_of(test, run)
+    return run.flags.get(test.path) if isinstance(test, f.Name) else None
+
+
+def asks_for_none(test: f.Expr, run: Run) -> bool | None:
+    """What ``ax is None``, ``ax is not None`` and ``not ax`` say of a parameter; None when that is not known."""
+    negated = isinstance(test, f.Unary) and test.op == "not"
+    if isinstance(test, f.Unary) and negated and isinstance(test.value, f.Name):
+        return True if run.nones.get(test.value.path) else None
+    if isinstance(test, f.Name):
+        return False if run.nones.get(test.path) else None
+    if not isinstance(test, f.Compare) or not isinstance(test.left, f.Name) or len(test.rest) != 1:
+        return None
+    op, right = test.rest[0]
+    known = run.nones.get(test.left.path)
+    if known is None or right != f.Const(None) or op not in {"is", "is not"}:
+        return None
+    return known if op == "is" else not known
+
+
+def _text_of(test: f.Compare, run: Run) -> bool | None:
+    """What ``kind == "csv"`` and ``kind in ("csv", "tsv")`` say of a parameter that is a text in this call."""
+    known = run.texts.get(test.left.path) if isinstance(test.left, f.Name) else None
+    if known is None or len(test.rest) != 1:
+        return None
+    op, right = test.rest[0]
+    if op in {"==", "!="} and isinstance(right, f.Text):
+        return (right == known) is (op == "==")
+    items = right.items if isinstance(right, f.Seq) else ()
+    if op in {"in", "not in"} and items and all(isinstance(item, f.Text) for item in items):
+        return (known in items) is (op == "in")
+    return None
