@@ -141,6 +141,8 @@ def _shape(makes: Makes, operand: Operand, bound: Bound, item: float | None) -> 
         found = dimensions(value)
         if found is None:
             return None
+        if makes.each and isinstance(value, Sequence):
+            found = tuple(axis for axis in (total(found),) if axis is not None)
         axes.extend(found)
     return _sized(tuple(axes), item)
 

@@ -19,8 +19,10 @@ from memlint.analysis.values import (
     Mocked,
     Obj,
     PathValue,
+    Ref,
     Sequence,
     Value,
+    text_of,
 )
 from memlint.knowledge.apis import Load
 
@@ -214,3 +216,8 @@ def _candidates(path: PathValue, module: Module) -> list[str]:
     if path.base == "module":
         return [path.text]
     return [posixpath.normpath(path.text), posixpath.normpath(posixpath.join(module.folder, path.text))]
+
+
+def is_null_device(value: Value) -> bool:
+    """``os.devnull``, which holds nothing."""
+    return text_of(value) == "/dev/null" or (isinstance(value, Ref) and value.name == "os.devnull")

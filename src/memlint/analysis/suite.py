@@ -154,7 +154,7 @@ class ModuleSuite:
 
     module: Module
     bodies: list[Body] = field(default_factory=list)
-    fixtures: dict[str, Fixture] = field(default_factory=dict)
+    fixtures: dict[str, Fixture] = field(default_factory=dict)  # those of classes by ``TestX.name``
     classes: list[ClassValue] = field(default_factory=list)
 
 
@@ -238,7 +238,7 @@ class Suite:
         suite.bodies.append(body)
         if fixture is not None:
             made = self._fixture(body, fixture)
-            suite.fixtures[made.name] = made
+            suite.fixtures[body.symbol if owner is not None else made.name] = made
 
     def _role(self, function: f.Function, owner: ClassValue | None, module: Module) -> Role:
         name = function.name
@@ -328,8 +328,8 @@ class Suite:
             for cls in self.evaluator.mro(owner):
                 own = self.of(cls.module)
                 yield {
-                    n: x
-                    for n, x in own.fixtures.items()
+                    x.name: x
+                    for x in own.fixtures.values()
                     if x.body.owner is not None and x.body.owner.cls is cls.cls
                 }
         yield {n: x for n, x in self.of(module).fixtures.items() if x.body.owner is None}

@@ -77,7 +77,7 @@ class Makes(Struct, frozen=True, dict=True):
     repeat: str | None = None  # this argument …
     times: Operand | None = None  # … this many times
     each: bool = (
-        False  # a sequence of times says how often each item comes, not how often the whole does on each axis
+        False  # a sequence of times, or of one dimension, says how often each item comes: they are added
     )
     sum: str | None = None  # the items of this sequence argument together
     dense: str | None = None  # the dense form of this (sparse) argument

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
+from memlint.analysis.sources import is_null_device
+from memlint.analysis.traverse import words
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
@@ -110,6 +112,13 @@ def is_dropped_at_once(debt: Debt) -> bool:
     )
 
 
+def _is_null_device(debt: Debt, ctx: Context) -> bool:
+    """``sink = open(os.devnull, "w")``, which no buffer and no file on disk stands behind."""
+    made = debt.obligation
+    plain = made.resource.name == "builtins.file"
+    return plain and any(map(is_null_device, made.site.args.values()))
+
+
 def _is_inferred(debt: Debt, ctx: Context) -> bool:
     """Half a release of what only the reading of a class, or of names, tells to be a resource at all."""
     return debt.obligation.inferred and debt.verdict in {"unsure", "partial"}
@@ -146,7 +155,17 @@ def _is_another_processs(debt: Debt, ctx: Context) -> bool:
 def _is_of_the_whole_process(debt: Debt, ctx: Context) -> bool:
     """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
     made = debt.obligation.resource.name.startswith("torch.distributed")
-    return made and debt.verdict == "never" and debt.body.role == "helper" and debt.how == "local"
+    return made and debt.verdict == "never" and debt.how == "local" and _is_left_by_others(debt, ctx)
+
+
+def _is_left_by_others(debt: Debt, ctx: Context) -> bool:
+    """Whether it is a helper that joins, or whether a base class of the test, which may run it elsewhere, leaves."""
+    body = debt.body
+    if body.role == "helper" or body.owner is None:
+        return body.role == "helper"
+    names = {name for group in debt.obligation.resource.release for name in group}
+    methods = ctx.lifetimes.teardowns.methods(body.owner)
+    return any(not names.isdisjoint(words(method.function)) for method in methods if method is not body)
 
 
 def _is_of_a_main_function(debt: Debt, ctx: Context) -> bool:
@@ -187,6 +206,7 @@ def _is_answered_here(debt: Debt, ctx: Context) -> bool:
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
+    Assumption.HOLDS_SOMETHING: _is_null_device,
     Assumption.UNDERSTOOD: _is_inferred,
     Assumption.CALL_FAILS: _only_a_failing_call_skips_it,
     Assumption.OUTLASTS: _is_a_timer,

@@ -12,6 +12,7 @@ from memlint.analysis.suite import SETUP, Body, Fixture, ModuleSuite
 from memlint.analysis.values import Data, Obj, Sequence, Value
 from memlint.model import ZERO, Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.devices import is_on_accelerator
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -145,8 +146,14 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             f"{format_bytes(size.likely)} built {_PLACES[site.where]}: every run and every worker pays for it at "
             "collection, and it stays to the end of the session"
         )
+        confidence = Confidence.LOW if is_on_accelerator(site, ctx) else None
         yield Draft(
-            "MEM304", site.at, message, "Build it in a fixture, or in the test that uses it.", None, size
+            "MEM304",
+            site.at,
+            message,
+            "Build it in a fixture, or in the test that uses it.",
+            confidence,
+            size,
         )
 
 

@@ -22,7 +22,8 @@ from memlint.rules.allocations import (
     within_larger,
 )
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft, estimate_of
-from memlint.rules.load import is_passing
+from memlint.rules.devices import is_on_accelerator
+from memlint.rules.load import is_at_home, is_passing
 from memlint.rules.registry import rule
 from memlint.rules.rows import as_some_row_has_it, is_of_a_loops_rows
 from memlint.units import format_bytes
@@ -64,7 +65,7 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
     site = found.site
     if site.name.startswith("operator ") and site.name[-1] in "+-/&|" and found.code == "MEM201":
         return Confidence.LOW  # its operands are large themselves, and reported where they are made
-    if any(entry.confidence == "low" for entry in site.entries):
+    if any(entry.confidence == "low" for entry in site.entries) or _is_elsewhere(found, ctx):
         return Confidence.LOW
     if found.size.likely >= BEYOND_BELIEF and site.raises is None:
         return Confidence.LOW
@@ -80,6 +81,12 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
             return Confidence.LOW  # a figure that may belong to no row
         return Confidence.MEDIUM  # large for some of the values that it may be given
     return None
+
+
+def _is_elsewhere(found: Allocation, ctx: Context) -> bool:
+    """Whether the memory is an accelerator's: by what makes it, or by what the function that makes it is given."""
+    sites = (found.site, found.via) if found.via is not None else (found.site,)
+    return any(is_on_accelerator(site, ctx) for site in sites)
 
 
 def _gathers(site: Site) -> bool:
@@ -261,7 +268,7 @@ def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[D
         site.at,
         message,
         "Consume it one by one, or bound it with itertools.islice.",
-        Confidence.MEDIUM,
+        Confidence.LOW if is_at_home(source) else Confidence.MEDIUM,
     )
 
 
@@ -303,4 +310,5 @@ def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[
     if weighed is None or not weighed.outside or is_passing(weighed, ctx):
         return
     message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
-    yield Draft("MEM202", growth.at, message, "Look at the items one by one.", Confidence.MEDIUM)
+    confidence = Confidence.LOW if is_at_home(weighed) else Confidence.MEDIUM
+    yield Draft("MEM202", growth.at, message, "Look at the items one by one.", confidence)

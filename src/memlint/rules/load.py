@@ -10,14 +10,13 @@ from memlint import facts as f
 from memlint.analysis import texts, traverse
 from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
-from memlint.analysis.sources import Source, source_of, weigh
+from memlint.analysis.sources import Source, is_null_device, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
 from memlint.analysis.values import (
     NONE,
     ClassValue,
     FunctionValue,
     Obj,
-    Ref,
     Sequence,
     Value,
     text_of,
@@ -46,6 +45,7 @@ _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir"
 _CHANGING = re.compile(
     r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
 )
+_EMPTY = frozenset({"contextlib.ExitStack"})  # what is entered into it costs, and not the stack
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
 _REMOVING = frozenset({"remove", "unlink", "rename"})
@@ -133,7 +133,7 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     """
     if _small_by_nature(source) or "storage_options" in site.args or _made_on_the_way(source, ctx):
         return False
-    if _is_at_home(source) and (load.what == "file" or _sets_environment(ctx)):
+    if is_at_home(source) and (load.what == "file" or _sets_environment(ctx)):
         return False  # nothing is known but that the environment says where it is
     if load.what == "file":
         return source.outside and not (_is_page(source) or _is_own_answer(site, source))
@@ -166,7 +166,7 @@ def _is_bare(source: Source) -> bool:
     return bool(path) and source.bytes is None and not re.search(r"[/\\:~]", path)
 
 
-def _is_at_home(source: Source) -> bool:
+def is_at_home(source: Source) -> bool:
     """A path that an environment variable decides: HOME, or one of the suite's own."""
     return source.text == "a path from the environment" or (source.path or "").startswith("~")
 
@@ -442,9 +442,9 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     resource = ctx.lifetimes.acquires(site)
     if resource is None or site.consumer == "with" or (resource.started_by and not _is_used(resource, ctx)):
         return
-    if resource.confidence == "low" and resource.bytes is None:
+    if (resource.confidence == "low" and resource.bytes is None) or resource.name in _EMPTY:
         return
-    if _released_in_module(site, resource, ctx) or any(map(_is_null_device, site.args.values())):
+    if _released_in_module(site, resource, ctx) or any(map(is_null_device, site.args.values())):
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
@@ -467,10 +467,6 @@ def _is_used(resource: Resource, ctx: Context) -> bool:
     by_use = resource.rule in {"MEM403", "MEM405", "MEM502"}
     names = resource.started_by
     return by_use and (ANY_USE in names or any(traverse.says(ctx.module.facts, name) for name in names))
-
-
-def _is_null_device(value: Value) -> bool:
-    return text_of(value) == "/dev/null" or (isinstance(value, Ref) and value.name == "os.devnull")
 
 
 def _is_given(site: Site, node: f.Node) -> bool:

@@ -14,6 +14,7 @@ from memlint.analysis.suite import Body, Mark
 from memlint.analysis.values import UNKNOWN, FunctionValue, Num, Ref, Sequence, Value, join
 from memlint.model import Budget, Confidence, Estimate, Related
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft
+from memlint.rules.devices import speaks_of_accelerator
 from memlint.rules.registry import rule
 from memlint.rules.rows import frames_by_row, is_of_a_loops_rows
 from memlint.units import format_bytes
@@ -117,6 +118,8 @@ def _is_founded(body: Body, need: _Need, ctx: Context) -> bool:
         if not _is_of_product(part.path, ctx)
         and not (part.bytes.low < part.bytes.likely and is_of_a_loops_rows(body.function, part.line))
     ]
+    if speaks_of_accelerator(body, ctx):
+        return False  # which of the two memories it fills is not known
     return need.size.likely < BEYOND_BELIEF and 2 * total(tuple(own)).likely >= need.size.likely
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from memlint import facts as f
-from memlint.analysis import traverse
+from memlint.analysis import expectations, traverse
 from memlint.analysis.containers import Container, Filling
 from memlint.analysis.keeping import containers, is_cache, kept_by_one_run, stored
 from memlint.analysis.objects import bytes_of
@@ -37,6 +37,7 @@ _BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image
 _BULKY_TYPES = frozenset(
     {"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"}
 )
+_WEAK = frozenset({"ref", "WeakMethod"})
 _SCALARS = frozenset({"str", "int", "float", "bool"})
 _WORTH_SAYING = 1 << 20  # bytes
 _FIXTURE_ONCE = frozenset({"session", "package"})
@@ -194,9 +195,12 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
         container = filling.container
         if filling.line in lines or is_cache(ctx.suite, filling, body) or found.emptied(container):
             continue
+        if _is_weak(filling.element):
+            continue
         lines.add(filling.line)
         each = kept_by_one_run(ctx.suite, filling, body)
-        sure = Confidence.LOW if _is_one_of_few(filling, body, ctx) else confidence
+        few = _is_one_of_few(filling, body, ctx) or _is_filled_once(filling, body)
+        sure = Confidence.LOW if few else confidence
         cases = ctx.suite.cases(body) if body.role == "test" else ONE
         yield Draft(
             "MEM603",
@@ -211,6 +215,20 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
                 ),
             ),
         )
+
+
+def _is_weak(element: f.Expr | None) -> bool:
+    """``REFS.append(weakref.ref(engine))``: the engine itself is not kept."""
+    return isinstance(element, f.Call) and expectations.last_name(element.func) in _WEAK
+
+
+def _is_filled_once(filling: Filling, body: Body) -> bool:
+    """Whether a helper may have found before, and returned, that there is nothing to add: ``if done: return``."""
+    return body.role == "helper" and any(
+        isinstance(statement, f.Return) and statement.value is None and enclosing
+        for statement, enclosing in traverse.statements(f.body_of(body.function))
+        if statement.line < filling.line
+    )
 
 
 def _is_one_of_few(filling: Filling, body: Body, ctx: Context) -> bool:

@@ -229,11 +229,8 @@ class Lowering(Walk):
         decorators = tuple(self._decorator(decorator) for decorator in node.decorators)
         self.bind(node.name.value)
         bases = tuple(self.expr(base.value) for base in node.bases)
-        keywords = {
-            keyword.keyword.value: self.expr(keyword.value)
-            for keyword in node.keywords
-            if keyword.keyword is not None
-        }
+        given = [(keyword.keyword, self.expr(keyword.value)) for keyword in node.keywords]
+        keywords = {name.value: value for name, value in given if name is not None}
         body = self.scoped(lambda: self.block(node.body))
         first = decorators[0][1] if decorators else line
         metaclass = keywords.get("metaclass")
