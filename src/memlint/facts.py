@@ -531,6 +531,11 @@ def statements_of(facts: FileFacts) -> tuple[Stmt, ...]:
     return _BODY_DECODER.decode(facts.body)
 
 
+def header_of(facts: FileFacts) -> FileFacts:
+    """The facts without their statements, which take most of the memory."""
+    return msgspec.structs.replace(facts, body=NO_STATEMENTS)
+
+
 def encode_body(body: tuple[Stmt, ...]) -> msgspec.Raw:
     """The encoding that :func:`body_of` and :func:`statements_of` read."""
     return msgspec.Raw(ENCODER.encode(body))

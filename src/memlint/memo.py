@@ -107,7 +107,7 @@ class Memo(Generic[T]):
             kept = msgspec.msgpack.encode(_Kept(self.key, witness, raw))
         except UnicodeEncodeError:  # likewise
             return
-        write_whole(self.folder, self.name, kept)
+        write_whole(self.folder, self.name, [kept])
         _forget_oldest(self.folder)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlint.cache import FileCache
-from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, digest_of, encode
+from memlint.facts import NO_STATEMENTS, FileFacts, Problem, decode_file, digest_of, encode, header_of
 from memlint.garbage import uncollected
 from memlint.syntax.source import lower_file
 
@@ -36,6 +36,9 @@ class Unread:
     message: str
 
 
+Pending = list[tuple[Wanted, os.stat_result]]
+
+
 def read_facts(
     wanted: Iterable[Wanted],
     cache: FileCache[FileFacts],
@@ -43,50 +46,54 @@ def read_facts(
     extra_rules: tuple[Path, ...] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[FileFacts], list[Unread]]:
-    """Return the facts of all files in the order given, and what could not be read."""
+    """Return the facts of all files in the order given, without statements, and what could not be read.
+
+    The cache holds the whole facts.
+    """
     files = list(wanted)
     known: dict[str, FileFacts] = {}
     unread: list[Unread] = []
-    pending: list[tuple[Wanted, bytes, os.stat_result]] = []
+    pending: Pending = []
     for item in files:
         found = _from_cache(item, cache)
         if isinstance(found, FileFacts):
-            known[item.path] = found
+            known[item.path] = header_of(found)
         elif isinstance(found, Unread):
             unread.append(found)
         else:
-            pending.append((item, *found))
-    for number, (item, stat, encoded) in enumerate(
-        _lower_all(pending, _jobs_for(pending, jobs), extra_rules), 1
-    ):
-        facts = decode_file(encoded)
-        known[item.path] = facts
-        cache.put(str(item.file), stat, facts.digest, encoded)
+            pending.append((item, found))
+    lowered = _lower_all(pending, _jobs_for(pending, jobs), extra_rules)
+    for number, (item, stat, encoded) in enumerate(lowered, 1):
+        if isinstance(encoded, str):
+            cache.missing(str(item.file))
+            unread.append(Unread(item.path, encoded))
+        else:
+            facts = decode_file(encoded)
+            known[item.path] = header_of(facts)
+            cache.put(str(item.file), stat, facts.digest, encoded)
         if progress is not None:
             progress(number, len(pending))
     return [known[item.path] for item in files if item.path in known], unread
 
 
-def _from_cache(
-    item: Wanted, cache: FileCache[FileFacts]
-) -> FileFacts | Unread | tuple[bytes, os.stat_result]:
+def _from_cache(item: Wanted, cache: FileCache[FileFacts]) -> FileFacts | Unread | os.stat_result:
     path = str(item.file)
     try:
         stat = item.file.stat()
         facts = cache.fresh(path, stat)
-        if facts is None:
-            content = item.file.read_bytes()
-            if path in cache.entries:
-                facts = cache.same_content(path, digest_of(content), stat)
-        if facts is not None:
-            return _named(facts, item.path)
+        if facts is None and cache.knows(path):
+            facts = cache.same_content(path, digest_of(item.file.read_bytes()), stat)
+        return stat if facts is None else named(facts, item.path)
     except OSError as error:
         cache.missing(path)
-        return Unread(item.path, f"cannot be read: {error.strerror or error}")
-    return content, stat
+        return Unread(item.path, _why_unread(error))
 
 
-def _named(facts: FileFacts, path: str) -> FileFacts:
+def _why_unread(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"
+
+
+def named(facts: FileFacts, path: str) -> FileFacts:
     """The facts under the path of this run: another working directory gives a file another name."""
     if facts.path == path:
         return facts
@@ -95,9 +102,9 @@ def _named(facts: FileFacts, path: str) -> FileFacts:
     return msgspec.structs.replace(facts, path=path)
 
 
-def _jobs_for(pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int | None) -> int:
+def _jobs_for(pending: Pending, jobs: int | None) -> int:
     if jobs is None:
-        if sum(len(content) for _, content, _ in pending) < _WORTH_FORKING:
+        if sum(stat.st_size for _, stat in pending) < _WORTH_FORKING:
             return 1
         jobs = min(_cores(), max(1, _free_bytes() // _BYTES_A_JOB))
     return max(1, min(jobs, len(pending)))
@@ -114,19 +121,16 @@ def _free_bytes() -> int:
         return 4 * _BYTES_A_JOB
 
 
-Lowered = tuple[Wanted, os.stat_result, bytes]
+Lowered = tuple[Wanted, os.stat_result, bytes | str]  # a string says why the file could not be read
 
 
-def _lower_all(
-    pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int, extra_rules: tuple[Path, ...]
-) -> Iterable[Lowered]:
+def _lower_all(pending: Pending, jobs: int, extra_rules: tuple[Path, ...]) -> Iterable[Lowered]:
     if jobs == 1:
-        for item, content, stat in pending:
-            yield item, stat, _lower(item.path, content, extra_rules)
+        for item, stat in pending:
+            yield item, stat, _lower(item, extra_rules)
         return
-    pending = sorted(
-        pending, key=lambda entry: -len(entry[1])
-    )  # the largest first, so that no core waits in the end
+    # the largest first, so that no core waits in the end
+    pending = sorted(pending, key=lambda entry: -entry[1].st_size)
     done: set[str] = set()
     try:
         for lowered in _in_pool(pending, jobs, extra_rules):
@@ -137,18 +141,13 @@ def _lower_all(
         yield from _one_by_one(rest, extra_rules)
 
 
-def _in_pool(
-    pending: list[tuple[Wanted, bytes, os.stat_result]], jobs: int, extra_rules: tuple[Path, ...]
-) -> Iterable[Lowered]:
+def _in_pool(pending: Pending, jobs: int, extra_rules: tuple[Path, ...]) -> Iterable[Lowered]:
     import memlint.syntax.parse  # noqa: F401  (imported once, before the fork)
 
-    work = [(item.path, content) for item, content, _ in pending]
     with ProcessPoolExecutor(
-        jobs, mp_context=_context(), initializer=_begin_worker, initargs=(work, extra_rules)
+        jobs, mp_context=_context(), initializer=_begin_worker, initargs=(extra_rules,)
     ) as pool:
-        futures = {
-            pool.submit(_lower_piece, number): (item, stat) for number, (item, _, stat) in enumerate(pending)
-        }
+        futures = {pool.submit(_lower_piece, item): (item, stat) for item, stat in pending}
         try:
             for future in as_completed(futures):
                 item, stat = futures.pop(future)
@@ -160,35 +159,35 @@ def _in_pool(
             raise
 
 
-_work: list[tuple[str, bytes]] = []  # of a worker: path and content of every file
-_extra_rules: tuple[Path, ...] = ()
+_extra_rules: tuple[Path, ...] = ()  # of a worker
 
 
-def _begin_worker(work: list[tuple[str, bytes]], extra_rules: tuple[Path, ...]) -> None:
-    """Know all files, so that no more than a number goes through the pool's pipe.
-
-    A pipe full of content would keep the parent from its end before Python 3.11, once nobody reads it. Ctrl-C reaches
-    every process of a terminal; the parent ends the workers.
-    """
-    global _work, _extra_rules
+def _begin_worker(extra_rules: tuple[Path, ...]) -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the parent: it ends the workers."""
+    global _extra_rules
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _work, _extra_rules = work, extra_rules
+    _extra_rules = extra_rules
 
 
-def _lower_piece(number: int) -> bytes:
-    return _lower(*_work[number], _extra_rules)
+def _lower_piece(item: Wanted) -> bytes | str:
+    return _lower(item, _extra_rules)
 
 
-def _one_by_one(
-    pending: list[tuple[Wanted, bytes, os.stat_result]], extra_rules: tuple[Path, ...]
-) -> Iterable[Lowered]:
+def _one_by_one(pending: Pending, extra_rules: tuple[Path, ...]) -> Iterable[Lowered]:
     """After a parser has crashed: a process a file, so that the file that crashes it is known."""
-    for item, content, stat in pending:
+    for item, stat in pending:
         try:
             with ProcessPoolExecutor(1, mp_context=_context()) as pool:
-                yield item, stat, pool.submit(_lower, item.path, content, extra_rules).result()
+                yield item, stat, pool.submit(_lower, item, extra_rules).result()
         except BrokenProcessPool:
-            yield item, stat, encode(_unread(item.path, content, "the parser crashed on it"))
+            yield item, stat, encode(_unread(item.path, _content(item), "the parser crashed on it"))
+
+
+def _content(item: Wanted) -> bytes:
+    try:
+        return item.file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _context() -> multiprocessing.context.BaseContext:
@@ -197,15 +196,20 @@ def _context() -> multiprocessing.context.BaseContext:
     )
 
 
-def _lower(path: str, content: bytes, extra_rules: tuple[Path, ...]) -> bytes:
+def _lower(item: Wanted, extra_rules: tuple[Path, ...]) -> bytes | str:
+    """The encoded facts of a file, or why it cannot be read."""
+    try:
+        content = item.file.read_bytes()
+    except OSError as error:
+        return _why_unread(error)
     with uncollected():
         try:
-            return encode(lower_file(path, content, extra_rules))
+            return encode(lower_file(item.path, content, extra_rules))
         except Exception as error:  # a fault of memlint's in one file must not take the others' findings away
             if os.environ.get("MEMLINT_DEBUG"):
                 raise
             what = f"memlint failed on it ({type(error).__name__}: {error}); please report this"
-            return encode(_unread(path, content, what.encode("utf-8", "replace").decode()))
+            return encode(_unread(item.path, content, what.encode("utf-8", "replace").decode()))
 
 
 def _unread(path: str, content: bytes, why: str) -> FileFacts:

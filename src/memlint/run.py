@@ -93,11 +93,13 @@ class Run:
         self.cache = FileCache(request.cache_folder, "facts", FileFacts)
         self.outlines = FileCache(request.cache_folder, "outlines", Outline, version)
         self.glances = FileCache(request.cache_folder, "glances", Glance, version)
+        self.files: dict[str, str] = {}  # the absolute paths of what was found
+        self.unsaved: dict[str, FileFacts] = {}  # of a file whose content is not on disk
         self.disk = RealDisk(self.root)
         self.product = ProductCode(self.root, self.settings, self.index, self.glances)
         files = self._read(found)
         self.product.linted_bytes = sum(facts.size for facts in files)
-        self.project = Project(files, self.disk, self._load, self.product.is_support)
+        self.project = Project(files, self.disk, self._load, self.product.is_support, self._whole)
         self._add_conftests()
         self.relevance = Relevance(self.project, self.index)
         self.known = known_footprints(self.settings) if request.probe else SHIPPED
@@ -145,8 +147,10 @@ class Run:
             name, content = self.request.stdin
             path = Path(os.path.relpath(self.root / name, self.root)).as_posix()
             facts = [lower_file(path, content, self.settings.extra_rules)]
+            self.unsaved = {path: facts[0]}
         else:
             wanted = [Wanted(file.path, file.file) for file in found.files]
+            self.files = {file.path: str(file.file) for file in found.files}
             facts, unread = read_facts(
                 wanted, self.cache, self.request.jobs, self.settings.extra_rules, self.request.progress
             )
@@ -168,6 +172,10 @@ class Run:
     def _facts_of(self, path: str) -> FileFacts | None:
         facts, _ = read_facts([Wanted(path, self.root / path)], self.cache, 1, self.settings.extra_rules)
         return facts[0] if facts else None
+
+    def _whole(self, path: str) -> FileFacts:
+        """The facts of a file that was read before, with its statements."""
+        return self.unsaved.get(path) or self.cache.held(self.files.get(path) or str(self.root / path))
 
     def _load(self, path: str) -> FileFacts | None:
         """A further file that the suite imports: test support always, product code when it may acquire something."""
@@ -192,6 +200,7 @@ class Run:
                 self._judge_some(todo, tests, out)
                 for module in self.project.modules.values():
                     module.forget()
+                self.relevance.let_go()
                 collect_if_many()
         out.findings += self._configured()
         out.findings.sort(key=lambda finding: finding.sort_key)

@@ -11,7 +11,6 @@ from memlint.analysis.declarations import functions_of
 from memlint.analysis.project import Project
 from memlint.analysis.relevance import Relevance
 from memlint.disk import RealDisk
-from memlint.facts import statements_of
 from memlint.knowledge.index import api_index
 from memlint.syntax.source import lower_file
 
@@ -34,7 +33,7 @@ def mattering(tmp_path: Path) -> Judge:
         return {
             function.name
             for module in project.modules.values()
-            for function in functions_of(statements_of(module.facts))
+            for function in functions_of(module.statements())
             if relevance.matters(function, module)
         }
 

@@ -39,11 +39,11 @@ _UNASKED = frozenset(
 
 
 class Definition(NamedTuple):
-    """Something that others can reach."""
+    """Something that others can reach. Its words are tuples: sets of them take most of what is kept of a module."""
 
     name: str
-    reached_by: frozenset[str]  # the words that mention it
-    words: frozenset[str]  # that it mentions itself
+    reached_by: tuple[str, ...]  # the words that mention it
+    words: tuple[str, ...]  # that it mentions itself
     large: bool = False
     owner: str = ""  # the class of a method
 
@@ -52,7 +52,7 @@ class Heir(NamedTuple):
     """A class with the last names in its bases, or another name for what may be one."""
 
     name: str
-    bases: frozenset[str]
+    bases: tuple[str, ...]
     is_class: bool
 
 
@@ -61,16 +61,15 @@ class Summary(NamedTuple):
 
     definitions: tuple[Definition, ...]
     imports: tuple[f.Import, ...]
-    classes: tuple[tuple[str, frozenset[str], frozenset[str]], ...]  # name, bases, methods
+    classes: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]  # name, bases, methods
     outermost: frozenset[int]  # lines of the functions that no other function holds
     bound: frozenset[str] | None  # bare names that may mean something global; None for any
     heritage: tuple[Heir, ...]
 
 
-def summary_of(facts: f.FileFacts, everywhere: frozenset[str]) -> Summary:
+def summary_of(body: tuple[f.Stmt, ...], mentions: str, everywhere: frozenset[str]) -> Summary:
     """What a module defines and imports; the names in ``everywhere`` mean something global in any."""
-    body = f.statements_of(facts)
-    bound = _bound(body, facts, everywhere)
+    bound = _bound(body, mentions, everywhere)
     return Summary(
         tuple(_definitions(body, bound)),
         (*_imports(body), *_plugins(body)),
@@ -81,18 +80,20 @@ def summary_of(facts: f.FileFacts, everywhere: frozenset[str]) -> Summary:
     )
 
 
-def _bound(body: tuple[f.Stmt, ...], facts: f.FileFacts, everywhere: frozenset[str]) -> frozenset[str] | None:
+def _bound(body: tuple[f.Stmt, ...], mentions: str, everywhere: frozenset[str]) -> frozenset[str] | None:
     """The bare names that may mean something global: bound by the module, imported anywhere in it, or built in."""
     bound = set(_bindings(body))
     if "*" in bound:
         return None
-    said = set(facts.mentions.split())
-    return _interned(word for word in said if word in bound or word in everywhere or f".{word}" in said)
+    said = set(mentions.split())
+    return frozenset(
+        intern(word) for word in said if word in bound or word in everywhere or f".{word}" in said
+    )
 
 
-def _interned(words: Iterable[str]) -> frozenset[str]:
-    """The words, each kept once whatever the number of modules that say it."""
-    return frozenset(map(intern, words))
+def _kept(words: Iterable[str]) -> tuple[str, ...]:
+    """The different words, each kept once whatever the number of modules that say it."""
+    return tuple(map(intern, dict.fromkeys(words)))
 
 
 def forms(names: Iterable[str]) -> frozenset[str]:
@@ -130,17 +131,17 @@ def _definitions(
         if isinstance(statement, f.Import):
             for local, name in statement.bindings:
                 if local != name:
-                    yield Definition(local, forms([local]), frozenset({name}))
+                    yield Definition(local, _kept(forms([local])), (name,))
         elif isinstance(statement, f.FunctionDef):
             function = statement.function
             if not function.name.startswith(("test", "__")):
-                words = _interned(words_of(function, bound))
+                words = _kept(words_of(function, bound))
                 large = function.largest >= LARGE
                 yield Definition(function.name, _ways_to(function, owner), words, large, owner or "")
         elif isinstance(statement, f.ClassDef):
             name = statement.cls.name
             bases = (base.path.rpartition(".")[2] for base in statement.cls.bases if isinstance(base, f.Name))
-            yield Definition(name, forms([name]), frozenset(bases))
+            yield Definition(name, _kept(forms([name])), _kept(bases))
             yield _constructing(statement.cls, bound)
             yield from _definitions(statement.cls.body, bound, name)
         else:
@@ -163,7 +164,7 @@ def _constructing(cls: f.Class, bound: frozenset[str] | None) -> Definition:
         words |= said
         large = large or function.largest >= LARGE or _may_never_end(function, sized)
         waiting += [name for name in methods if f".{name}" in said]
-    return Definition(cls.name, forms([cls.name]), _interned(words), large)
+    return Definition(cls.name, _kept(forms([cls.name])), _kept(words), large)
 
 
 def _may_never_end(function: f.Function, sized: bool) -> bool:
@@ -172,12 +173,12 @@ def _may_never_end(function: f.Function, sized: bool) -> bool:
     return function.name == "__next__" or (function.name == "__getitem__" and not takes_out)
 
 
-def _ways_to(function: f.Function, owner: str | None) -> frozenset[str]:
+def _ways_to(function: f.Function, owner: str | None) -> tuple[str, ...]:
     """The words that mention a function: a fixture is asked for by a parameter, a method is an attribute."""
     name = function.name
     if any(_is_fixture_mark(decorator) for decorator, _ in function.decorators):
-        return frozenset({f"={name}"})
-    return frozenset({f".{name}"}) if owner is not None else forms([name])
+        return _kept([f"={name}"])
+    return _kept([f".{name}"] if owner is not None else forms([name]))
 
 
 def _is_fixture_mark(decorator: f.Expr) -> bool:
@@ -239,14 +240,14 @@ def functions_of(body: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
             yield from functions_of(statement.cls.body)
 
 
-def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+def _classes(body: tuple[f.Stmt, ...]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """The classes of a module with the last names of their bases, and those of their methods."""
     for statement in body:
         if isinstance(statement, f.ClassDef):
             cls = statement.cls
-            bases = {base.path.rpartition(".")[2] for base in cls.bases if isinstance(base, f.Name)}
-            methods = {inner.function.name for inner in cls.body if isinstance(inner, f.FunctionDef)}
-            yield cls.name, frozenset(bases), frozenset(methods)
+            bases = (base.path.rpartition(".")[2] for base in cls.bases if isinstance(base, f.Name))
+            methods = (inner.function.name for inner in cls.body if isinstance(inner, f.FunctionDef))
+            yield cls.name, _kept(bases), _kept(methods)
 
 
 def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[Heir]:
@@ -257,14 +258,14 @@ def _heritage(body: tuple[f.Stmt, ...]) -> Iterator[Heir]:
             named = (
                 node.path for base in cls.bases for node in traverse.walk(base) if isinstance(node, f.Name)
             )
-            yield Heir(cls.name, frozenset(path.rpartition(".")[2] for path in named), True)
+            yield Heir(cls.name, _kept(path.rpartition(".")[2] for path in named), True)
             yield from _heritage(cls.body)
         elif isinstance(statement, f.Import):
             for local, name in statement.bindings:
                 if local != name:
-                    yield Heir(local, frozenset({name}), False)
+                    yield Heir(local, (name,), False)
         elif isinstance(statement, f.Assign) and isinstance(statement.value, f.Name):
-            base = frozenset({statement.value.path.rpartition(".")[2]})
+            base = _kept([statement.value.path.rpartition(".")[2]])
             for target in statement.targets:
                 if isinstance(target, f.Name):
                     yield Heir(target.path, base, False)

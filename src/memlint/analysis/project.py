@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from memlint import facts as f
+from memlint.analysis.traverse import says
 from memlint.analysis.values import Value
 
 
@@ -30,13 +31,14 @@ class Disk(Protocol):
 class Module:
     """A file of the project with its place in the package tree."""
 
-    facts: f.FileFacts
+    facts: f.FileFacts  # without its statements, where ``whole`` has them
     name: str  # dotted, from the topmost package
     linted: bool = True
     support: bool = False  # part of the suite although it was not asked for: conftest.py, helpers
     env: dict[str, Value] | None = None  # its globals, once evaluated
     evaluating: bool = False
     stars: list[Module] = field(default_factory=list)
+    whole: Callable[[str], f.FileFacts] | None = None  # the facts with statements, by path
     kept: dict[str, Any] = field(default_factory=dict)  # what its statements alone have told an analysis
     path: str = field(init=False)  # POSIX, relative to the working directory
     folder: str = field(init=False)  # that it lies in
@@ -59,8 +61,14 @@ class Module:
     def body(self) -> tuple[f.Stmt, ...]:
         """Its statements, decoded when they are first asked for."""
         if self._body is None:
-            self._body = f.statements_of(self.facts)
+            self._body = self.statements()
         return self._body
+
+    def statements(self) -> tuple[f.Stmt, ...]:
+        """Its statements for one look, after which nobody holds them, unless they are asked for anyway."""
+        if self._body is not None:
+            return self._body
+        return f.statements_of(self.facts if self.whole is None else self.whole(self.path))
 
     def forget(self) -> None:
         """Let go of what was decoded and evaluated; it can be had again."""
@@ -77,17 +85,20 @@ class Project:
         disk: Disk,
         loader: Callable[[str], f.FileFacts | None] | None = None,
         is_support: Callable[[str], bool] = lambda path: False,
+        whole: Callable[[str], f.FileFacts] | None = None,
     ) -> None:
         """``loader`` returns the facts of a further file of the project, or None when it is not worth reading.
 
-        ``is_support`` tells whether such a file is part of the suite.
+        ``is_support`` tells whether such a file is part of the suite. ``whole`` returns the facts of a file with its
+        statements, where those that came have none, so that nobody holds the statements of all files.
         """
         self.disk = disk
         self.loader = loader
         self.is_support = is_support
+        self.whole = whole
         self.modules: dict[str, Module] = {}
-        self._mentioning: dict[str, list[Module]] = {}
-        self._unindexed: list[Module] = []
+        self._read: list[Module] = []  # in the order in which they came
+        self._mentioning: dict[str, tuple[int, tuple[Module, ...]]] = {}  # among how many modules
         self._packages: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Module | None] = {}
         self._roots: dict[tuple[str, str], bool] = {}
@@ -100,19 +111,23 @@ class Project:
     def add(self, facts: f.FileFacts, linted: bool = True) -> Module:
         """Take a file in."""
         module = Module(
-            facts, self.module_name(facts.path), linted, not linted and self.is_support(facts.path)
+            facts,
+            self.module_name(facts.path),
+            linted,
+            not linted and self.is_support(facts.path),
+            whole=self.whole,
         )
         self.modules[facts.path] = module
-        self._unindexed.append(module)
+        self._read.append(module)
         return module
 
     def mentioning(self, word: str) -> tuple[Module, ...]:
         """The modules that mention a name or an attribute, in the order in which they were read."""
-        for module in self._unindexed:
-            for known in {token.removeprefix(".") for token in module.facts.mentions.split()}:
-                self._mentioning.setdefault(known, []).append(module)
-        self._unindexed.clear()
-        return tuple(self._mentioning.get(word, ()))
+        looked_at, found = self._mentioning.get(word, (0, ()))
+        if looked_at < len(self._read):
+            found += tuple(module for module in self._read[looked_at:] if says(module.facts, word))
+            self._mentioning[word] = len(self._read), found
+        return found
 
     def module_name(self, path: str) -> str:
         """The dotted name of a file, counted from the topmost folder that is a package."""

@@ -7,7 +7,7 @@ something of the project that matters. Names stand for what they may mean, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -46,6 +46,7 @@ _ALWAYS = frozenset(
 )
 _CLASS_HOPS = 2  # from a class of the product to what inherits or makes it
 _PACKAGE_HOPS = 2  # re-exports through packages that are followed
+_CLOSING = frozenset(CLOSING)
 _NONE: frozenset[str] = frozenset()
 _ALLOCATING = frozenset({".zeros", ".ones", ".empty", ".full", "bytearray"})  # as much as they are asked for
 _OF_TESTS = frozenset({"rebuilds"})  # what product code does for itself
@@ -101,6 +102,10 @@ class Relevance:
         self._read_imports()
         if len(self.project.modules) != self._seen:
             self._learn()
+
+    def let_go(self) -> None:
+        """Forget the answers about single functions, which nobody asks about again once their modules are judged."""
+        self._known.clear()
 
     def _learn(self) -> None:
         self._seen = len(self.project.modules)
@@ -204,22 +209,22 @@ class Relevance:
             for found in definitions:
                 surely, perhaps, _ = counterparts(found.name)
                 if not own.isdisjoint(surely) or not own.isdisjoint(perhaps):
-                    out |= found.reached_by
+                    out.update(found.reached_by)
         return out
 
     def _closed(self, modules: list[Module], mentioned: set[str]) -> set[str]:
         """Classes of the project that several functions of the suite name together with a method that closes them."""
         closing = {
-            name: methods.intersection(CLOSING)
+            name: _CLOSING.intersection(methods)
             for module in modules
             for name, _, methods in self._summary(module).classes
-            if name in mentioned and not name.startswith("Test") and not methods.isdisjoint(CLOSING)
+            if name in mentioned and not name.startswith("Test") and not _CLOSING.isdisjoint(methods)
         }
         together = dict.fromkeys(closing, 0)
         for module in modules if closing else ():
             said = traverse.words(module.facts) if module.linted else set()
             names = [name for name in closing if name in said and not said.isdisjoint(closing[name])]
-            own = list(functions_of(f.statements_of(module.facts))) if names else []
+            own = list(functions_of(module.statements())) if names else []
             for name in names:
                 together[name] += sum(traverse.says(function, name) for function in own)
         return {name for name, count in together.items() if count >= ENOUGH}
@@ -228,7 +233,9 @@ class Relevance:
         """What a module defines and imports, worked out once."""
         known = self._summaries.get(module.path)
         if known is None:
-            known = self._summaries[module.path] = summary_of(module.facts, self._everywhere)
+            known = self._summaries[module.path] = summary_of(
+                module.statements(), module.facts.mentions, self._everywhere
+            )
         return known
 
     def _closure(self, modules: list[Module], names: Set[str], plain: set[str]) -> set[str]:
@@ -241,7 +248,7 @@ class Relevance:
             matter = [names, *self._near[module.path]]
             for found in self._summary(module).definitions:
                 if found.large or _meets(found.words, matter):
-                    out |= found.reached_by
+                    out.update(found.reached_by)
                 else:
                     pending.append(found)
         out |= self._of_product([module for module in modules if module.is_product], names, plain)
@@ -273,14 +280,20 @@ class Relevance:
         }
         for calls, found in known:  # what a class keeps, its own methods use
             if found.owner in out and not calls.effective.isdisjoint(found.words):
-                out |= found.reached_by
+                out.update(found.reached_by)
         owing = [
             found for calls, found in known if found.owner and not calls.acquiring.isdisjoint(found.words)
         ]
         out |= forms(found.owner for found in owing)  # whoever has such an object may come to owe something
         out |= _calling(owing, [found for _, found in known if found.owner])
         for _ in range(_CLASS_HOPS):  # subclasses, and the factories of the product's classes
-            made = {word for _, found in known if found.name[:1].isupper() for word in found.reached_by & out}
+            made = {
+                word
+                for _, found in known
+                if found.name[:1].isupper()
+                for word in found.reached_by
+                if word in out
+            }
             out.update(
                 word for _, found in known if not made.isdisjoint(found.words) for word in found.reached_by
             )
@@ -351,7 +364,7 @@ def _is_test(module: Module) -> bool:
     return module.linted and (file.startswith("test") or file.endswith("_test.py"))
 
 
-def _meets(words: Set[str], matter: Iterable[Set[str]]) -> bool:
+def _meets(words: Collection[str], matter: Iterable[Set[str]]) -> bool:
     """Whether one of the words is among those that matter."""
     return any(not known.isdisjoint(words) for known in matter)
 
