@@ -120,7 +120,9 @@ class Containers:
         """The containers that a module and its classes make."""
         found: dict[Key, Container] | None = module.kept.get("containers")
         if found is None:
-            found = {container.key: container for container in self._containers(module.statements(), module, "")}
+            found = {
+                container.key: container for container in self._containers(module.statements(), module, "")
+            }
             module.kept["containers"] = found
         return found
 

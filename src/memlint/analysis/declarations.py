@@ -8,6 +8,7 @@ no mention of a method ``a``. Words are written ``.attribute``, ``=parameter`` a
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import NamedTuple
@@ -62,8 +63,8 @@ class Summary(NamedTuple):
     definitions: tuple[Definition, ...]
     imports: tuple[f.Import, ...]
     classes: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]  # name, bases, methods
-    outermost: frozenset[int]  # lines of the functions that no other function holds
-    bound: frozenset[str] | None  # bare names that may mean something global; None for any
+    outermost: array[int]  # lines of the functions that no other function holds
+    bound: tuple[str, ...] | None  # bare names that may mean something global; None for any
     heritage: tuple[Heir, ...]
 
 
@@ -74,8 +75,8 @@ def summary_of(body: tuple[f.Stmt, ...], mentions: str, everywhere: frozenset[st
         tuple(_definitions(body, bound)),
         (*_imports(body), *_plugins(body)),
         tuple(_classes(body)),
-        frozenset(_outermost(body)),
-        bound,
+        array("L", _outermost(body)),
+        None if bound is None else _kept(bound),
         tuple(_heritage(body)),
     )
 
@@ -86,9 +87,7 @@ def _bound(body: tuple[f.Stmt, ...], mentions: str, everywhere: frozenset[str]) 
     if "*" in bound:
         return None
     said = set(mentions.split())
-    return frozenset(
-        intern(word) for word in said if word in bound or word in everywhere or f".{word}" in said
-    )
+    return frozenset(word for word in said if word in bound or word in everywhere or f".{word}" in said)
 
 
 def _kept(words: Iterable[str]) -> tuple[str, ...]:

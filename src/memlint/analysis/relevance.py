@@ -67,6 +67,7 @@ class Relevance:
         self._seen = 0
         self._imported: dict[str, list[tuple[f.Import, list[Module]]]] = {}
         self._known: dict[tuple[str, int, str], bool] = {}
+        self._scopes: dict[str, tuple[frozenset[int], frozenset[str] | None]] = {}
         self._heirs: dict[str, list[tuple[str, str]]] = {}  # by the name of a base: name, and path of a class
         self._heirs_of = 0  # how many modules
         self._words: frozenset[str] = frozenset()
@@ -87,9 +88,9 @@ class Relevance:
         return known
 
     def _mentions_what_matters(self, function: f.Function, module: Module) -> bool:
-        summary = self._summary(module)
-        if function.line in summary.outermost:
-            words = words_of(function, summary.bound)
+        outermost, bound = self._scope(module)
+        if function.line in outermost:
+            words = words_of(function, bound)
         else:  # what a function around it is given, or imports, is reached by a bare name too
             words = words_of(function, None)
             words |= {f"={word}" for word in words}
@@ -106,6 +107,16 @@ class Relevance:
     def let_go(self) -> None:
         """Forget the answers about single functions, which nobody asks about again once their modules are judged."""
         self._known.clear()
+        self._scopes.clear()
+
+    def _scope(self, module: Module) -> tuple[frozenset[int], frozenset[str] | None]:
+        """The lines of a module's outermost functions, and the bare names that may mean something global to them."""
+        known = self._scopes.get(module.path)
+        if known is None:
+            summary = self._summary(module)
+            bound = None if summary.bound is None else frozenset(summary.bound)
+            known = self._scopes[module.path] = (frozenset(summary.outermost), bound)
+        return known
 
     def _learn(self) -> None:
         self._seen = len(self.project.modules)
