@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from memlint import facts as f
 from memlint import run as run_module
 from memlint.analysis import footprint
 from memlint.analysis.project import Module
@@ -129,3 +130,24 @@ def test_what_is_let_go_is_gone(folder: Path) -> None:
     judged(folder)
     after = sum(type(made) is Frame and bool(made.sites) for made in gc.get_objects())
     assert after <= before
+
+
+def test_the_statements_of_other_parts_are_not_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every module may do to a container is asked of all of them, one after the other."""
+    for number in range(20):
+        text = f"SEEN = []\n\ndef test_{number}():\n    SEEN.append([{number}] * 3_000_000)\n"
+        (folder / "tests" / f"test_keeps_{number}.py").write_text(text)
+    monkeypatch.setattr(run_module, "_MODULES_AT_ONCE", 1)
+    held: list[int] = []
+    judge_some = Run._judge_some
+
+    def recording(self: Run, modules: list[Module], tests: bool, out: Judged) -> None:
+        judge_some(self, modules, tests, out)
+        held.append(sum(module._body is not None for module in self.project.modules.values()))
+        assert not any(f.statements_of(module.facts) for module in self.project.modules.values())
+
+    monkeypatch.setattr(Run, "_judge_some", recording)
+    found = judged(folder).findings
+    assert sum(finding.code == "MEM603" for finding in found) == 20
+    assert len(held) == len(FILES) + 20
+    assert max(held) <= 3  # the module itself, conftest.py and a helper

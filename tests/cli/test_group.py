@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import subprocess
@@ -115,6 +116,16 @@ class TestEnds:
         assert ended.code == 2
         assert "ZeroDivisionError: broken" in ended.err
         assert "a fault in memlint itself" in ended.err
+
+    def test_a_full_disk_is_named(self, memlint, monkeypatch):
+        def full(request: pipeline.Request) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(pipeline, "lint", full)
+        ended = memlint("tests")
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("memlint: the disk is full")
+        assert "TMPDIR" in ended.err
 
     @pytest.mark.skipif(sys.platform == "win32", reason="closed pipes are told otherwise there")
     def test_a_closed_pipe_ends_quietly(self, suite):

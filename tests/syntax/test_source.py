@@ -50,6 +50,32 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     assert [(item.path, "No such file" in item.message) for item in unread] == [("test_a.py", True)]
 
 
+def test_a_file_that_goes_while_others_are_read_is_named(tmp_path: Path) -> None:
+    wanted = [Wanted(name, tmp_path / name) for name in ("test_a.py", "test_b.py")]
+    for item in wanted:
+        item.file.write_text("a = 1\n")
+
+    def remove(number: int, total: int) -> None:
+        wanted[1].file.unlink(missing_ok=True)
+
+    cache = FileCache(None, "facts", f.FileFacts)
+    facts, unread = read_facts(wanted, cache, 1, progress=remove)
+    assert [item.path for item in facts] == ["test_a.py"]
+    assert [(item.path, "No such file" in item.message) for item in unread] == [("test_b.py", True)]
+    assert cache.seen()[str(wanted[1].file)] is None
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_statements_stay_with_the_cache(tmp_path: Path, jobs: int) -> None:
+    wanted = [Wanted(name, tmp_path / name) for name in ("test_a.py", "test_b.py")]
+    for item in wanted:
+        item.file.write_text("def test_a():\n    assert 1\n")
+    cache = FileCache(None, "facts", f.FileFacts)
+    facts, unread = read_facts(wanted, cache, jobs)
+    assert (unread, [f.statements_of(item) for item in facts]) == ([], [(), ()])
+    assert [len(f.statements_of(cache.held(str(item.file)))) for item in wanted] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [(b"\0", 1), (b"a = 1\nb = '\0'\n", 2), (b"\x7fELF\x02\x01\x01\0\0\0", 1), (b"PK\x03\x04\n\n\0", 3)],

@@ -37,6 +37,7 @@ COMMANDS = {
 DEFAULT_COMMAND = "lint"
 EXIT_TROUBLE = 2  # the job could not be done
 EXIT_INTERRUPTED = 130
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REPORTED = ("libcst", "pytest", "click", "rich")  # whose versions --version tells
 _GROUP_OPTIONS = ("-h", "--help", "--version")
 
@@ -144,12 +145,21 @@ def run(args: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             click.echo(f"memlint: {str(error.filename)[:80]}…: no file can have so long a name", err=True)
+        elif isinstance(error, OSError) and error.errno in _FULL:
+            click.echo(f"memlint: {_full()}", err=True)
         elif _is_bad_input(error):
             click.echo(f"memlint: {error}", err=True)
         else:
             sys.excepthook(*sys.exc_info())
             click.echo("memlint: this is a fault in memlint itself; please report it", err=True)
         return EXIT_TROUBLE
+
+
+def _full() -> str:
+    import tempfile
+
+    where = f"the cache folder, or the temporary folder {tempfile.gettempdir()}"
+    return f"the disk is full that it writes to ({where}); make room there, or let TMPDIR name another folder"
 
 
 def _is_bad_input(error: Exception) -> bool:
