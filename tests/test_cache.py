@@ -143,3 +143,28 @@ def test_only_what_has_been_read_is_held(kept: Path, files: list[Path]) -> None:
     with pytest.raises(LookupError, match=r"1\.py"):
         cache.held(str(files[0]))
     assert cache.seen() == {str(files[0]): None}
+
+
+def test_what_was_written_can_be_read_on(kept: Path, files: list[Path]) -> None:
+    cache = opened(kept)
+    old = cache.known.file
+    keep(cache, files[0])
+    cache.write()
+    assert old.closed  # before it was replaced
+    assert [cache.held(str(file)).words for file in files] == [1, 2, 3]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(
+    kept: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in kept.iterdir()}
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("somebody else has it open")
+
+    cache = opened(kept)
+    keep(cache, files[0])
+    monkeypatch.setattr(Path, "replace", refuse)
+    cache.write()
+    assert {path: path.read_bytes() for path in kept.iterdir()} == before
+    assert [cache.held(str(file)).words for file in files] == [1, 2, 3]

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Generic, TypeVar
@@ -169,7 +169,12 @@ class FileCache(Generic[T]):
     def write(self) -> None:
         """Write what has changed; entries of files that are gone are dropped."""
         if self.folder is not None and self.new.places:
-            write_whole(self.folder, self.name, self._pieces())
+            write_whole(self.folder, self.name, self._pieces(), self._close)
+            self._open(self.folder / self.name)
+
+    def _close(self) -> None:
+        self.known.file.close()
+        self.known = _Shelf(BytesIO(), {})
 
     def _pieces(self) -> Iterator[bytes]:
         """The cache's file: all values, their index, and the length of that."""
@@ -206,13 +211,25 @@ def _opened(path: Path) -> tuple[_Shelf, _Index]:
     return _Shelf(file, index.places), index
 
 
-def write_whole(folder: Path, name: str, pieces: Iterable[bytes]) -> None:
-    """Write a file of the cache, whole or not at all; a folder that cannot be written is no error."""
+def write_whole(
+    folder: Path, name: str, pieces: Iterable[bytes], before: Callable[[], None] = lambda: None
+) -> None:
+    """Write a file of the cache, whole or not at all; a folder that cannot be written is no error.
+
+    ``before`` is called when all pieces are written, to close the file that is replaced: Windows replaces no open one.
+    """
     try:
         prepare(folder)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.writelines(pieces)
-        Path(file.name).replace(folder / name)
+            part = Path(file.name)
+            try:
+                file.writelines(pieces)
+                file.close()
+                before()
+                part.replace(folder / name)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
     except OSError:
         return
 
