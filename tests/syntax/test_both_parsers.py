@@ -266,6 +266,20 @@ def test_tables_of_the_user_count_too_and_change_no_facts(shown: list[str], tmp_
     assert any("brewery.brew()" in text for text in shown)
 
 
+def test_libcst_is_spared_data_and_no_doubt(shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = f"def test_data():\n    table = [{'10_000, ' * 3_000}]\n    subprocess.Popen(['x'])\n"
+    doubtful = (
+        f"def test_doubt():\n    table = [{'10_000, ' * 3_000}]\n    return f'{{table!r:>{{len(table)}}}}'\n"
+    )
+    content = f"import subprocess\n\n{data}\n{doubtful}".encode()
+    whole = lower_file("test_a.py", content)
+    assert [text[:15] for text in shown] == ["def test_data()", "def test_doubt("]
+    shown.clear()
+    monkeypatch.setattr(parse, "_LONG", 20_000)
+    assert lower_file("test_a.py", content) == whole
+    assert [text[:15] for text in shown] == ["def test_doubt("]
+
+
 @pytest.mark.parametrize("command", ["lint", "rank"])
 def test_output_does_not_depend_on_what_libcst_has_seen(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -2,7 +2,8 @@
 
 A statement of a module or class is a unit. Its facts are read off ``ast``; where they name a call of the API tables
 that has an effect, or a large number, or where ``ast`` leaves a doubt, libcst parses the unit and its facts stand. Both
-give the same facts, and tests hold them to that; so what is kept of a file does not depend on the tables.
+give the same facts, and tests hold them to that; so what is kept of a file does not depend on the tables, nor on the
+length from which on a unit without a doubt is data that libcst is spared.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from memlint.syntax.walk import NOTABLE, Lowered
 # its nodes do not validate, such as ``return*rest,``
 _REJECTIONS = (cst.ParserSyntaxError, cst.CSTLogicError, cst.CSTValidationError)
 _NO_MATTER = (ast.ClassDef, ast.Import, ast.ImportFrom)  # statements of a class are units themselves
+_LONG = 200_000  # characters of a unit; libcst takes some 400 bytes for each
 _CLASS = "class _:\n"  # around a statement of a class, whose lines are indented
 
 
@@ -104,9 +106,11 @@ class UnitLowering(QuickLowering):
         return self.largest >= NOTABLE or not self.triggers.isdisjoint(self.mentioned)
 
     def seen(self, node: ast.stmt) -> _Seen | None:
-        """What libcst tells of a unit; None where it rejects what Python accepts."""
+        """What libcst tells of a unit; None where it rejects what Python accepts, or is not asked."""
         decorators = getattr(node, "decorator_list", ())
         text = self.columns.text(node, decorators[0].lineno if decorators else 0)
+        if len(text) > _LONG and not self.doubtful:
+            return None
         within = self.depth > 1
         if within and not decorators:
             before = self.columns.before(node)
