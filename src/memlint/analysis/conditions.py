@@ -1,4 +1,4 @@
-"""Conditions of skips that are known beforehand: the size of a machine's word, what a run has to ask for."""
+"""Conditions of skips that are known beforehand: a machine's word, a library's release, what a run has to ask for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
-from memlint.analysis.expectations import last_name
+from memlint.analysis.expectations import last_name, skips
 from memlint.analysis.sites import Frame
+from memlint.analysis.traverse import names, statements
 from memlint.analysis.values import Num, Ref
+from memlint.analysis.versions import released
 
 _LARGEST_INDEX = 2**63 - 1  # sys.maxsize where memory is worth a word: 64-bit builds
 _SKIPPING_WHERE = {"skipif": True, "skipIf": True, "skipUnless": False}
@@ -34,6 +36,25 @@ def skips_everywhere(decorators: Iterable[f.Expr], evaluator: Evaluator, frame: 
     )
 
 
+def is_unused(function: f.Function, outer: f.Function | None) -> bool:
+    """Whether a nested function is defined, and nothing in the function around it names it."""
+    if outer is None or function.decorators or function.name.startswith("__"):
+        return False
+    block = f.body_of(outer)
+    in_class = any(isinstance(statement, f.ClassDef) for statement, _ in statements(block))
+    said = {path.partition(".")[0] for path in names(block)}
+    return not in_class and function.name not in said and not {"locals", "globals", "exec", "eval"} & said
+
+
+def skips_itself(function: f.Function, evaluator: Evaluator, frame: Frame) -> bool:
+    """``if Version(tf.__version__) >= Version("2.5"): pytest.skip()`` at the top of a test."""
+    return any(
+        skips(statement.body) and holds(statement.test, evaluator, frame) is True
+        for statement in f.body_of(function)
+        if isinstance(statement, f.If)
+    )
+
+
 def _skips(call: f.Call, evaluator: Evaluator, frame: Frame) -> bool:
     name = call.func.path.rpartition(".")[2] if isinstance(call.func, f.Name) else ""
     if name == "bigmemtest":
@@ -46,7 +67,7 @@ def _skips(call: f.Call, evaluator: Evaluator, frame: Frame) -> bool:
 
 
 def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
-    """Whether a condition is true on a 64-bit machine; None where it depends on more than that."""
+    """Whether a condition is true on a 64-bit machine with current libraries; None where it depends on more."""
     if isinstance(test, f.Unary) and test.op == "not":
         inner = holds(test.value, evaluator, frame)
         return None if inner is None else not inner
@@ -58,6 +79,9 @@ def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
         return None if None in sides else not decided
     if not isinstance(test, f.Compare) or len(test.rest) != 1:
         return None
+    by_release = released(test, evaluator, frame)
+    if by_release is not None:
+        return by_release
     (op, right), left = test.rest[0], test.left
     first, second = (_number(side, evaluator, frame) for side in (left, right))
     speaks_of_it = any(_is_word(side, evaluator, frame) for side in (left, right))

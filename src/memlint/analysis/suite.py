@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from typing import Literal as OneOf
 
 from memlint import facts as f
-from memlint.analysis import arithmetic, traverse
-from memlint.analysis.conditions import skips_everywhere
+from memlint.analysis import arithmetic
+from memlint.analysis.conditions import is_unused, skips_everywhere, skips_itself
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
@@ -482,12 +482,14 @@ class Suite:
         ):
             return True  # a test that was put out of the way
         if (
-            self._is_unused(body)
+            (body.within is not None and is_unused(body.function, body.within.function))
             or self._is_called_by_nobody(body)
             or (body.role == "helper" and name.startswith("_debug"))
         ):
             return True
         if any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body)):
+            return True
+        if says(body.function, "skip") and skips_itself(body.function, self.evaluator, self.evaluate(body)):
             return True
         decorators = [decorator for decorator, _ in body.function.decorators]
         for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
@@ -508,18 +510,6 @@ class Suite:
         if any(module is not body.module for module in self.project.mentioning(name)):
             return False
         return name not in words(body.module.facts)
-
-    @staticmethod
-    def _is_unused(body: Body) -> bool:
-        """Whether a nested function is defined, and nothing in the function around it names it."""
-        outer = body.within.function if body.within is not None else None
-        if outer is None or body.function.decorators or body.function.name.startswith("__"):
-            return False
-        block = f.body_of(outer)
-        name = body.function.name
-        in_class = any(isinstance(statement, f.ClassDef) for statement, _ in traverse.statements(block))
-        said = {path.partition(".")[0] for path in traverse.names(block)}
-        return not in_class and name not in said and not {"locals", "globals", "exec", "eval"} & said
 
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
         """Argument names and values of every parametrize mark."""

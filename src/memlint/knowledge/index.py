@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from memlint.knowledge.apis import CallEntry, Resource, shipped_tables
 
 _LOWER_CASE_CLASSES = frozenset({"ndarray", "spmatrix"})
+_RELEASE = re.compile(r"\d+(?:\.\d+)*")
 
 
 class ApiIndex:
@@ -18,7 +20,10 @@ class ApiIndex:
         """Index the shipped tables and those of the ``extra`` rule folders."""
         self.calls: dict[str, list[CallEntry]] = {}
         self.resources: dict[str, Resource] = {}
+        self.versions: dict[str, str] = {}  # of each library the release that its table was checked against
         for table in shipped_tables(extra):
+            if table.version is not None and _RELEASE.fullmatch(table.version):
+                self.versions[table.library] = table.version
             for entry in table.call:
                 for name in entry.names:
                     self.calls.setdefault(name, []).append(entry)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
+from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.sources import is_null_device
-from memlint.analysis.traverse import words
+from memlint.analysis.traverse import calls, words
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
@@ -20,6 +22,8 @@ from memlint.rules.fake_networks import is_answered
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
 _REMOVED_WHEN_DROPPED = "tempfile.TemporaryDirectory"  # by a finalizer, with a warning
+_CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
+_ASKING = frozenset({"is_alive", "poll"})  # of a child: both reap one that has ended
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
     Confidence.MEDIUM: Confidence.LOW,
@@ -128,8 +132,33 @@ def _only_a_failing_call_skips_it(debt: Debt, ctx: Context) -> bool:
     return debt.verdict == "exposed"
 
 
-def _is_a_timer(debt: Debt, ctx: Context) -> bool:
-    return debt.verdict == "unsure" and debt.obligation.resource.name == "threading.Timer"
+def _runs_out(debt: Debt, ctx: Context) -> bool:
+    """A timer; or a process of which a loop, here or in a method of the same class, asks until it has ended."""
+    name = debt.obligation.resource.name
+    if debt.verdict == "unsure" and name == "threading.Timer":
+        return True
+    if debt.verdict == "unsure" or not name.startswith(_CHILDREN):
+        return False
+    body = debt.body
+    beside = (
+        ctx.lifetimes.teardowns.methods(body.owner) if body.owner is not None and body.role != "test" else ()
+    )
+    return any(map(_asks_in_a_loop, (body.function, *(method.function for method in beside))))
+
+
+def _asks_in_a_loop(function: f.Function) -> bool:
+    """``while any(p.is_alive() for p in processes): sleep(1)``: asking whether a child has ended reaps it."""
+    if _ASKING.isdisjoint(words(function)):
+        return False
+    return any(
+        _asks(node) and any(isinstance(outer, (f.While, f.For)) for outer in (*around, statement))
+        for node, statement, around in calls(f.body_of(function))
+    )
+
+
+def _asks(node: f.Call) -> bool:
+    name = node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)
+    return name in _ASKING
 
 
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
@@ -209,7 +238,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.HOLDS_SOMETHING: _is_null_device,
     Assumption.UNDERSTOOD: _is_inferred,
     Assumption.CALL_FAILS: _only_a_failing_call_skips_it,
-    Assumption.OUTLASTS: _is_a_timer,
+    Assumption.OUTLASTS: _runs_out,
     Assumption.UNREAPED: _is_only_unreaped,
     Assumption.PRODUCT_LEAVES: _is_the_products,
     Assumption.OWN_PROCESS: _is_another_processs,

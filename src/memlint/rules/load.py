@@ -23,6 +23,7 @@ from memlint.analysis.values import (
 )
 from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Estimate, Related
+from memlint.rules.case_tables import feeds_parametrize
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.fake_networks import answers_itself
 from memlint.rules.registry import rule
@@ -383,9 +384,12 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
             read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
             message = f"{_short(site.name)}{read} {place}: {_PAID}"
             known = load.what in {"model", "dataset"}
-            sure = source.outside or load.what in _BULK
+            sure = load.what in _BULK or (source.outside and not is_at_home(source))
             unweighed = None if known else Confidence.MEDIUM if sure else Confidence.LOW
             confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else unweighed
+            tabled = load.what == "file" and estimate is not None and confidence is Confidence.MEDIUM
+            if tabled and feeds_parametrize(site, ctx):
+                confidence = Confidence.LOW  # a table of cases, which collection needs
             yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
         return
     yield from _own_loader(site, place, ctx)

@@ -44,6 +44,7 @@ _FIXTURE_ONCE = frozenset({"session", "package"})
 _OF_MODULE = frozenset(
     {"setUpModule", "setup_module", "setup", "tearDownModule", "teardown_module", "teardown"}
 )
+_HOOKS_AT_THE_END = frozenset({"pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure"})
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
     "pytest_runtest_",
@@ -270,7 +271,9 @@ def _confidence(body: Body, ctx: Context) -> Confidence | None:
     """How sure it is that the body runs again and again; None when it does not."""
     root = _outermost(body, ctx)
     if root.role == "hook":
-        return Confidence.MEDIUM if root.function.name.startswith(_HOOKS_OF_TESTS) else None
+        told = any(x.function.name in _HOOKS_AT_THE_END for x in ctx.suite.of(root.module).bodies)
+        sure = Confidence.LOW if told else Confidence.MEDIUM  # gathered for a report at the end
+        return sure if root.function.name.startswith(_HOOKS_OF_TESTS) else None
     if root.role == "fixture":
         fixture = next((x for x in ctx.suite.of(root.module).fixtures.values() if x.body is root), None)
         once = fixture is not None and (fixture.scope in _FIXTURE_ONCE or _is_once_a_module(fixture))
