@@ -14,7 +14,7 @@ from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.sources import is_null_device
-from memlint.analysis.traverse import calls, words
+from memlint.analysis.traverse import calls, statements, words
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
@@ -151,9 +151,16 @@ def _asks_in_a_loop(function: f.Function) -> bool:
     if _ASKING.isdisjoint(words(function)):
         return False
     return any(
-        _asks(node) and any(isinstance(outer, (f.While, f.For)) for outer in (*around, statement))
+        _asks(node) and any(map(_goes_on_until, (*around, statement)))
         for node, statement, around in calls(f.body_of(function))
     )
+
+
+def _goes_on_until(statement: f.Stmt) -> bool:
+    """A while loop, and a for loop that something ends early."""
+    if not isinstance(statement, f.For):
+        return isinstance(statement, f.While)
+    return any(isinstance(inner, f.Jump) and inner.kind == "break" for inner, _ in statements(statement.body))
 
 
 def _asks(node: f.Call) -> bool:
