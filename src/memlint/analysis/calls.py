@@ -294,7 +294,7 @@ class CallEvaluation(Execution):
             return UNKNOWN, ()
         self._active.add(key)
         self.bind_params(func.function, func.receiver, args, keywords, inner)
-        self.exec_block(f.body_of(func.function), inner)
+        self.run_body(func.function, inner)
         self._active.discard(key)
         return self.outcome(func.function, inner), tuple(inner.sites)
 

@@ -11,6 +11,7 @@ from memlint.analysis import arithmetic
 from memlint.analysis.assign import Assignment
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
+from memlint.analysis.pages import mark_untouched
 from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.traverse import statements, walk
 from memlint.analysis.values import (
@@ -69,6 +70,11 @@ class Execution(Assignment):
             if handler is not None and handler(self, statement, frame):
                 return True
         return False
+
+    def run_body(self, function: f.Function, frame: Frame) -> None:
+        """Run a function whose parameters are bound."""
+        self.exec_block(f.body_of(function), frame)
+        mark_untouched(frame, self)
 
     # --- simple statements ------------------------------------------------------------------------------------------
 

@@ -188,7 +188,7 @@ def left_behind(suite: Suite, body: Body) -> Parts:
 def _matters(site: Site, disk: Disk) -> bool:
     if site.inner:
         return any(_matters(inner, disk) for inner in site.inner)
-    size = _estimate(site.result)
+    size = _estimate(site.result) if not site.untouched else None
     return (size is not None and size.likely >= LEAST) or _weighed(site, disk) is not None
 
 
@@ -459,7 +459,7 @@ def _refused(site: Site) -> bool:
 
 
 def _made(site: Site, disk: Disk) -> tuple[Parts, Parts, bool]:
-    if site.mocked or _refused(site):
+    if site.mocked or site.untouched or _refused(site):
         return (), (), False
     if isinstance(site.callee, FunctionValue):
         if not site.inner or not any(_matters(inner, disk) for inner in site.inner):

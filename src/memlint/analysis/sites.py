@@ -34,6 +34,7 @@ class Site(Struct, eq=False):
     inner: tuple[Site, ...] = ()  # sites of the project's function that it calls
     callee: Value = UNKNOWN
     certain: bool = True  # no condition that nobody can decide stands around it
+    untouched: bool = False  # it takes address space, and nobody writes its pages
 
     @property
     def line(self) -> int:

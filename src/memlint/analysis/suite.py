@@ -547,7 +547,7 @@ class Suite:
             frame.mocked |= body.within.mocked
         body.frame = frame
         self._bind(body, frame)
-        self.evaluator.exec_block(f.body_of(body.function), frame)
+        self.evaluator.run_body(body.function, frame)
         return frame
 
     def evaluate_with(self, body: Body, given: dict[str, Value]) -> Frame:
@@ -555,7 +555,7 @@ class Suite:
         frame = Frame(body.module, body.symbol, body.function, body.owner, body.within)
         self._bind(body, frame)
         frame.env.update(given)
-        self.evaluator.exec_block(f.body_of(body.function), frame)
+        self.evaluator.run_body(body.function, frame)
         return frame
 
     def nested(self, body: Body) -> list[Body]:

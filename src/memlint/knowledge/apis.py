@@ -96,6 +96,8 @@ class Makes(Struct, frozen=True, dict=True):
     density: str | None = None  # sparse: parameter with the share of elements stored, item_bytes each
     cell_temporaries: float = 0.0  # sparse: bytes for every element, stored or not, while it is made
     temporaries: float = 0.0  # bytes alive beside the result while it is made, per byte of the result
+    # its memory comes with the first write of each page: until then it reads as zeros, or holds nothing of meaning
+    pages: Literal["zero", "junk"] | None = None
 
     @cached_property
     def model(self) -> tuple[str, Any]:
