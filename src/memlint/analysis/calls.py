@@ -265,6 +265,9 @@ class CallEvaluation(Execution):
     ) -> Value:
         if is_mocked(f"{func.module.name}.{func.function.name}", frame):
             return MOCKED
+        known = self._known_method(func)
+        if known:
+            return self.call_library(known, func.receiver or UNKNOWN, args, keywords, frame, node)
         if func.module.is_product:
             result, sites = self._call_product(func, args, keywords, frame)
         else:
@@ -283,6 +286,17 @@ class CallEvaluation(Execution):
             site.callee = func
             site.inner = sites
         return result
+
+    def _known_method(self, func: FunctionValue) -> str:
+        """The name of a product's method that a table says to acquire nothing; "" for any other.
+
+        What such a method gives stays the object's own, however much its code looks like a factory.
+        """
+        if func.owner is None or not func.module.is_product:
+            return ""
+        name = f"{func.module.name}.{func.owner.cls.name}.{func.function.name}"
+        entries = self.index.calls.get(name, ())
+        return name if entries and not any(entry.acquire for entry in entries) else ""
 
     def _run_function(
         self, func: FunctionValue, args: list[Value], keywords: dict[str, Value], frame: Frame
