@@ -355,7 +355,7 @@ class Flow(Holdings):
 
     def _delete(self, node: f.Del, state: State, exits: Exits, run: Run) -> State | None:
         """``del pool`` where the body looks whether that collects it: that is the release. ``del file`` closes it."""
-        for target in node.targets if not run.loops else ():
+        for target in node.targets:
             held = state.names.pop(target.path, NOTHING) if isinstance(target, f.Name) else NOTHING
             state.settle(
                 frozenset(o for o in held if o.resource.forgotten == "closed" and not state.holders(o))
