@@ -202,6 +202,8 @@ class CallEvaluation(Execution):
             if entry.makes is not None and made is None:
                 type_ = entry.returns if entry.returns and entry.returns != "self" else ""
                 made = sizes.make(entry.makes, bound, type_) or Data(entry.makes.kind, type_)
+                if entry.confidence == "low" or sizes.is_like_a_guess(entry.makes, bound):
+                    made = replace(made, guessed=True)
                 if entry.lazy and entry.makes.like is None and isinstance(made, Data):
                     made = replace(made, virtual=True)
             if entry.endless:

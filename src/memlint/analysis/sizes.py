@@ -60,6 +60,12 @@ def make(makes: Makes, bound: Bound, type_: str) -> Data | None:
     return Data(makes.kind, type_, size, shape, item, makes.temporaries)
 
 
+def is_like_a_guess(makes: Makes, bound: Bound) -> bool:
+    """Whether it is as large as something of which the size is guessed: the copy of such a matrix."""
+    source = bound.get(makes.like, UNKNOWN) if makes.like is not None else UNKNOWN
+    return isinstance(source, Data) and source.guessed
+
+
 def _stored(makes: Makes, bound: Bound, shape: tuple[Num, ...]) -> Num:
     """Bytes of a sparse matrix: something for each row, and what its density says of the elements."""
     rows = shape[0].scaled(makes.row_bytes) if shape else Num(0, 0)

@@ -503,13 +503,23 @@ class Suite:
             return False
         if name.startswith(("__", *self.prefixes)) or body.function.decorators or owner.cls.decorators:
             return False
-        if any(self.evaluator.relevance.heirs(owner.cls.name)):
-            return False
-        if any(base not in _PLAIN_BASES for base in self.evaluator.external_bases(owner)):
+        if not all(map(self._stands_alone, (owner, *self._heirs(owner)))):
             return False
         if any(module is not body.module for module in self.project.mentioning(name)):
             return False
         return name not in words(body.module.facts)
+
+    def _stands_alone(self, cls: ClassValue) -> bool:
+        """Whether no library and no runner calls the methods of a class."""
+        plain = all(base in _PLAIN_BASES for base in self.evaluator.external_bases(cls))
+        return plain and not self.is_test_class(cls)
+
+    def _heirs(self, owner: ClassValue) -> Iterator[ClassValue]:
+        """The classes of the project that derive from a class."""
+        for path in self.evaluator.relevance.heirs(owner.cls.name):
+            for cls in self.of(self.project.modules[path]).classes:
+                if any(base.cls is owner.cls for base in islice(self.evaluator.mro(cls), 1, None)):
+                    yield cls
 
     def parametrized(self, body: Body) -> list[tuple[tuple[str, ...], Value, Mark]]:
         """Argument names and values of every parametrize mark."""
@@ -613,12 +623,8 @@ class Suite:
         return self._first_collected(owner)
 
     def _collected_for(self, owner: ClassValue) -> ClassValue:
-        for path in self.evaluator.relevance.heirs(owner.cls.name):
-            module = self.project.modules[path]
-            for cls in filter(self.is_test_class, self.of(module).classes if module.linted else ()):
-                if any(base.cls is owner.cls for base in islice(self.evaluator.mro(cls), 1, None)):
-                    return cls
-        return owner
+        heirs = (cls for cls in self._heirs(owner) if cls.module.linted)
+        return next(filter(self.is_test_class, heirs), owner)
 
     def _instance(self, owner: ClassValue) -> Obj:
         """``self`` of a test: with the attributes that its set-up methods give it."""

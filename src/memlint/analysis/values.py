@@ -181,6 +181,7 @@ class Data(Value, frozen=True):
     why: tuple[str, ...] = ()
     distinct: Num | None = None  # different values of a series or index, where that is known
     virtual: bool = False  # a lazy array or a broadcast view: a shape without storage
+    guessed: bool = False  # its bytes rest on a share that a table assumes
 
     @property
     def count(self) -> Num | None:

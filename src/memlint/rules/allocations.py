@@ -174,6 +174,8 @@ def within_larger(site: Site, ctx: Context) -> bool:
     for other in site.frame.sites:
         if other is site or other.statement != site.statement or not _encloses(other, site):
             continue
+        if isinstance(other.result, Data) and other.result.guessed:
+            continue  # shown at level audit alone
         if allocation(other, ctx) is not None:
             return True
     return False

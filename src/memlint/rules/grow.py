@@ -67,6 +67,8 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW  # its operands are large themselves, and reported where they are made
     if any(entry.confidence == "low" for entry in site.entries) or _is_elsewhere(found, ctx):
         return Confidence.LOW
+    if isinstance(site.result, Data) and site.result.guessed:
+        return Confidence.LOW
     if (found.via or site).untouched:
         return Confidence.LOW  # address space alone
     if found.size.likely >= BEYOND_BELIEF and site.raises is None:
