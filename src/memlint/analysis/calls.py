@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence as Items
 
 from msgspec.structs import replace
@@ -38,6 +39,7 @@ from memlint.analysis.values import (
 )
 from memlint.knowledge.apis import CallEntry
 
+_PATCHING = re.compile(r"(?:(?:\A|\.)patch(?:\.object)?|\.setattr)\Z")
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
 _MAX_CALLS = 80  # calls followed from one body
 _PRODUCT_COST = 10  # a call of product code counts as so many of the suite's own
@@ -57,7 +59,7 @@ class CallEvaluation(Execution):
     def call(self, node: f.Call, frame: Frame) -> Value:
         """The result of a call; leaves a site where a table or the project knows the function."""
         func = self.eval(node.func, frame)
-        if isinstance(node.func, f.Name) and node.func.path.endswith((".patch", ".patch.object", ".setattr")):
+        if isinstance(node.func, f.Name) and _PATCHING.search(node.func.path):
             self._patched(node, frame)
         args: list[Value] = []
         keywords: dict[str, Value] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +12,11 @@ from memlint.analysis import arithmetic
 from memlint.analysis.assign import Assignment
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
+from memlint.analysis.narrowing import contradicted
 from memlint.analysis.pages import mark_untouched
 from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.traverse import statements, walk
+from memlint.analysis.types import type_name
 from memlint.analysis.values import (
     UNKNOWN,
     ClassValue,
@@ -32,6 +35,7 @@ from memlint.analysis.values import (
     truth,
 )
 
+_CONNECTING = re.compile(r"(?i)connect|open|send|socket|transport|request|execute_command")
 _GROWING = {
     "append": 1,
     "add": 1,
@@ -120,6 +124,11 @@ class Execution(Assignment):
             frame.mocked.add(f"{first.module.name}.{attr}")
         elif isinstance(first, ClassValue) and attr is not None:
             frame.mocked.add(f"{first.module.name}.{first.cls.name}.{attr}")
+        elif attr is not None and _CONNECTING.search(attr):
+            made = type_name(
+                first
+            )  # ``patch.object(client, "connection")``: what it would open with is a fake
+            frame.mocked |= {f"{made}.{attr}"} if made else set()
 
     def _return(self, node: f.Return, frame: Frame) -> bool:
         frame.returns.append(self.eval(node.value, frame))
@@ -241,6 +250,8 @@ class Execution(Assignment):
             return self.exec_block(node.body if known else node.orelse, frame)
         before = frame.env
         frame.env = dict(before)
+        for name in tuple(contradicted(node.test, lambda part: self.quiet_eval(part, frame))):
+            frame.env[name] = UNKNOWN
         frame.branches += 1
         ends = self.exec_block(node.body, frame)
         taken = frame.env

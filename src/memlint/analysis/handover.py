@@ -17,6 +17,7 @@ from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
+from memlint.analysis.users import ends_its_own
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 from memlint.knowledge.index import ApiIndex
@@ -285,10 +286,9 @@ class Handover(Flow):
                 continue
             holder, _, method = arg.value.path.rpartition(".")
             for obligation in state.names.get(holder, NOTHING):
-                if method in {"__exit__", "__aexit__"} and obligation.resource.with_ == "releases":
+                self.release_by(obligation, arg.value.path, state, expected=expected)
+                if expected and ends_its_own(obligation, method, self.evaluator):
                     state.discharge(obligation, obligation.full)
-                else:
-                    self.release_by(obligation, arg.value.path, state, expected=expected)
             if method == "pid" and any(word in path.rpartition(".")[2] for word in _ENDING_CHILD):
                 state.settle(state.names.get(holder, NOTHING) if "wait" in path else NOTHING)
 
@@ -783,6 +783,8 @@ def _is_own(obligation: Obligation, method: str, state: State) -> bool:
 
 def _groups(resource: Resource, method: str) -> int:
     groups = 0
+    if resource.with_ == "releases" and method.rpartition(".")[2] in {"__exit__", "__aexit__"}:
+        return (1 << len(resource.release)) - 1
     for number, group in enumerate(resource.release):
         if any(method == name or method.endswith(f".{name}") for name in group):
             groups |= 1 << number

@@ -33,17 +33,17 @@ from memlint.analysis.obligations import (
 )
 from memlint.analysis.openings import makes_open, opens_something
 from memlint.analysis.pairs import Pair, Pairs
-from memlint.analysis.project import Module
 from memlint.analysis.project_resources import PLAIN_BASES, ProjectResources
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes
+from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_through_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target, told_by
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
+from memlint.analysis.users import are_released_by_users, is_linted
 from memlint.analysis.values import ClassValue, FunctionValue, Obj, Ref, Value
-from memlint.analysis.verbs import counterparts
+from memlint.analysis.verbs import counterparts, is_connecting
 from memlint.knowledge.apis import ANY_USE, Resource
 
 _ASIDE = re.compile(
@@ -190,7 +190,7 @@ class Lifetimes(Inlining):
                 debt.verdict = "released"
             if debt.verdict == "unsure" and debt.fails_only and self._reaped_around(debt):
                 debt.verdict = "released"
-            if debt.verdict in _OPEN and debt.how == "factory" and self._users_release(debt):
+            if debt.verdict in _OPEN and are_released_by_users(debt, self.suite):
                 debt.verdict = "kept"
             if debt.verdict in _OPEN and ends.normal is not None:
                 self._by_nested(debt, ends.normal, run)
@@ -210,7 +210,7 @@ class Lifetimes(Inlining):
         resource = obligation.resource
         starts = {f"{fixture.name}.{name}" for name in resource.started_by}
         ends_by = {name.rpartition(".")[2] for group in resource.release for name in group}
-        for module in filter(_is_linted, self.suite.project.mentioning(fixture.name)):
+        for module in filter(is_linted, self.suite.project.mentioning(fixture.name)):
             for user in self.suite.of(module).bodies:
                 asked = any(param.name == fixture.name for param in user.function.params)
                 if asked and any(says(user.function, name) for name in ends_by):
@@ -227,7 +227,7 @@ class Lifetimes(Inlining):
             return True
         users = [
             user
-            for module in filter(_is_linted, self.suite.project.mentioning(fixture.name))
+            for module in filter(is_linted, self.suite.project.mentioning(fixture.name))
             for user in self.suite.of(module).bodies
             if any(param.name == fixture.name for param in user.function.params)
         ]
@@ -459,21 +459,6 @@ class Lifetimes(Inlining):
                     return True
         return False
 
-    def _users_release(self, debt: Debt) -> bool:
-        """Whether all that ask for a factory fixture release what they get from it."""
-        fixtures = self.suite.of(debt.body.module).fixtures.values()
-        name = next((x.name for x in fixtures if x.body is debt.body), debt.body.function.name)
-        releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
-        users = [
-            body
-            for module in filter(_is_linted, self.suite.project.mentioning(name))
-            for body in self.suite.of(module).bodies
-            if body is not debt.body and any(param.name == name for param in body.function.params)
-        ]
-        return bool(users) and all(
-            not releases.isdisjoint(words(body.function)) or _enters(body.function, name) for body in users
-        )
-
     def _by_nested(self, debt: Debt, normal: State, run: Run) -> None:
         """A nested function that would release it: one that is handed on may do so, one that nothing names cannot."""
         for name, function in run.nested.items():
@@ -496,9 +481,7 @@ class Lifetimes(Inlining):
         """The resource that a call acquires itself."""
         if site.mocked or site.raises:
             return None
-        if site.frame.mocked and any(fake.startswith(f"{site.name}.") for fake in site.frame.mocked):
-            return None
-        if _is_hollow(site) or _is_hollow_library(site):
+        if opens_through_fakes(site) or _is_hollow(site) or _is_hollow_library(site):
             return None
         if any(
             isinstance(value, ClassValue) and self.resources.passes_over_base(value)
@@ -617,6 +600,8 @@ class Lifetimes(Inlining):
             opens = opens or makes_open(result, self.evaluator)
         if pair is None or self._undone_around(pair.release, run):
             return NOTHING
+        if any(says(nested, pair.release) for nested in run.nested.values()):
+            return NOTHING  # a callback undoes it: ``client.on_connect = leave``
         theirs = receiver in {"self", "cls", "super()", ""} or self.is_outer(receiver.partition(".")[0], run)
         if bound and (theirs or named(receiver, state)):
             return NOTHING  # of an object that somebody else has made
@@ -624,6 +609,8 @@ class Lifetimes(Inlining):
         _note_inference(made, pair, opens)
         if bound:
             state.hold(receiver, made)
+        for obligation in made:
+            obligation.connected = bound and is_connecting(callee.function.name)
         return made
 
     def closed_on_leaving(self, manager: f.Expr, run: Run) -> frozenset[str]:
@@ -756,16 +743,6 @@ def _is_hollow_library(site: Site) -> bool:
     )
 
 
-def _enters(function: f.Function, name: str) -> bool:
-    """``async with connect() as connection:``, ``async with await connect() as connection:``."""
-    for statement, _ in statements(f.body_of(function)):
-        for manager, _ in statement.items if isinstance(statement, f.With) else ():
-            call = manager.value if isinstance(manager, f.Await) else manager
-            if isinstance(call, f.Call) and call.func == f.Name(name):
-                return True
-    return False
-
-
 def _shallow(statement: f.Stmt) -> tuple[f.Stmt, ...]:
     """A statement that holds no others."""
     return (
@@ -891,7 +868,3 @@ def _partly(debt: Debt, debts: list[Debt], verdicts: dict[Obligation, Verdict]) 
 
 
 __all__ = ["Debt", "Lifetimes"]
-
-
-def _is_linted(module: Module) -> bool:
-    return module.linted

@@ -40,6 +40,7 @@ class Obligation:
     inferred: bool = (
         False  # that it is a resource is read from the project's own class, or from names that go together
     )
+    connected: bool = False  # a method of an object that stays has opened it: ``client.connect()``
     awaited: bool = False  # the coroutine, or the task over it, that acquires it
     told_to_end: bool = False  # a process that somebody has terminated or killed
     evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource

@@ -163,6 +163,7 @@ class ProjectResources:
                 started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
                 confidence="low" if "__del__" in own or idle or _is_unsure(opening) else "medium",
+                forgotten=opening.resource.forgotten,
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),
             opening,

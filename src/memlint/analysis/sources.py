@@ -215,7 +215,10 @@ def _candidates(path: PathValue, module: Module) -> list[str]:
         return [path.text]
     if path.base == "module":
         return [path.text]
-    return [posixpath.normpath(path.text), posixpath.normpath(posixpath.join(module.folder, path.text))]
+    folders = ["", module.folder]  # a suite is started in its root, or in a folder of its tests
+    while folders[-1]:
+        folders.append(posixpath.dirname(folders[-1]))
+    return [posixpath.normpath(posixpath.join(folder, path.text)) for folder in folders]
 
 
 def is_null_device(value: Value) -> bool:

@@ -11,6 +11,8 @@ from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
 
 _FAKE = re.compile(r"(?i)fake|mock|stub|dummy")
+_ASKING = ("urllib.request.", "http.client.", "urllib3.", "requests.")
+_UNDER_CONNECTIONS = ("http.client.HTTP", "socket.socket", "socket.create_connection")
 _ADDRESS = re.compile(r"(?i)path|dir|file|url|uri|dsn|host|port|addr|name|server|data")
 
 
@@ -24,6 +26,17 @@ def is_given_fakes(site: Site) -> bool:
 def is_fake_by_name(site: Site) -> bool:
     """``DummySocket()``, of a class of the suite that derives from the library's."""
     return isinstance(site.callee, ClassValue) and _FAKE.search(site.callee.cls.name) is not None
+
+
+def opens_through_fakes(site: Site) -> bool:
+    """Whether a part of what is called, of what it gives, or of what every connection goes through is a fake."""
+    if not site.frame.mocked:
+        return False
+    parts = tuple(f"{name}." for name in (site.name, type_name(site.result)) if name)
+    asks = site.name.startswith(_ASKING)
+    return any(
+        fake.startswith(parts) or (asks and fake.startswith(_UNDER_CONNECTIONS)) for fake in site.frame.mocked
+    )
 
 
 def _reads_as_fake(node: f.Expr) -> bool:

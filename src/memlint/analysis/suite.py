@@ -14,6 +14,7 @@ from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.conditions import is_unused, skips_everywhere, skips_itself
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.patching import names_replaced
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
 from memlint.analysis.traverse import says, words
@@ -583,7 +584,10 @@ class Suite:
 
     def _bind(self, body: Body, frame: Frame) -> None:
         params = body.function.params
-        frame.mocked |= self._mocked(body)
+        if id(body) not in self._running:
+            self._running.add(id(body))
+            frame.mocked |= names_replaced(body, self)
+            self._running.discard(id(body))
         given = self._given(body)
         for position, param in enumerate(params):
             if position == 0 and body.owner is not None and param.name in {"self", "cls"}:
@@ -672,45 +676,6 @@ class Suite:
         if fixture is not None and fixture.body is not body:
             return self.fixture_value(fixture)
         return BUILTIN_FIXTURES.get(name, UNKNOWN)
-
-    def _patched_name(self, decorator: f.Call, body: Body) -> set[str]:
-        first = decorator.args[0].value if decorator.args else None
-        second = decorator.args[1].value if len(decorator.args) > 1 else None
-        if isinstance(first, f.Text):
-            return {first.value}
-        if isinstance(first, f.Name) and isinstance(second, f.Text):
-            return {f"{first.path}.{second.value}"}
-        put_together = isinstance(first, (f.Binary, f.FString, f.Call))  # ``"%s.open" % __name__``
-        around = body.within or Frame(body.module, "", where="decorator")
-        text = text_of(self.evaluator.quiet_eval(first, around)) if first and put_together else None
-        return {text} if text else set()
-
-    def _mocked(self, body: Body) -> set[str]:
-        """Names replaced by ``@patch`` decorators and by the fixtures in reach."""
-        out: set[str] = set()
-        for decorator, _ in body.function.decorators:
-            if (
-                isinstance(decorator, f.Call)
-                and isinstance(decorator.func, f.Name)
-                and "patch" in decorator.func.path
-            ):
-                out |= self._patched_name(decorator, body)
-        if body.owner is not None:
-            for decorator, _ in body.owner.cls.decorators:
-                if (
-                    isinstance(decorator, f.Call)
-                    and isinstance(decorator.func, f.Name)
-                    and "patch" in decorator.func.path
-                ):
-                    out |= self._patched_name(decorator, body)
-        if body.role in {"test", "fixture"} and id(body) not in self._running:
-            self._running.add(id(body))
-            used = [*self.requested(body), *self.autouse(body.module, body.owner)]
-            for fixture in used:
-                if fixture.body is not body and "patch" in fixture.body.function.mentions:
-                    out |= self.evaluate(fixture.body).mocked
-            self._running.discard(id(body))
-        return out
 
 
 def _as_sequence(value: Value | None) -> Sequence | None:

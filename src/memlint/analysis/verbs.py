@@ -19,6 +19,8 @@ CLOSING = (
     "quit",
 )
 
+_CONNECTING = frozenset({"connect", "open", "acquire"})
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
@@ -49,6 +51,11 @@ VERBS = {
     "make": Verb(("destroy", "free", "dispose", "close"), ("delete", "remove"), "MEM503"),
     "connect": Verb(("disconnect",), ("close",), "MEM502"),
 }
+
+
+def is_connecting(name: str) -> bool:
+    """``connect``, ``open_channel``: what an object does again and again, and the other side may undo."""
+    return not _CONNECTING.isdisjoint(name.lstrip("_").split("_"))
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,8 @@ _EXAMPLES = re.compile(
 
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
+_BENCHES = frozenset({"bench", "benches", "benchmark", "benchmarks"})
+
 _COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
 
 
@@ -161,11 +163,11 @@ class Context(Struct, eq=False):
 
     @property
     def _is_bench(self) -> bool:
-        """Whether the module is named as a benchmark or plot of a test folder, which pytest does not collect."""
-        file = posixpath.basename(self.module.path)
-        return (
-            _BENCH.match(file) is not None and not file.startswith("test") and not file.endswith("_test.py")
-        )
+        """Whether module or folder is named as benchmarks or plots of a test folder, which pytest does not collect."""
+        folder, _, file = self.module.path.rpartition("/")
+        if file == "conftest.py" or _COLLECTED.match(file):
+            return False
+        return _BENCH.match(file) is not None or not _BENCHES.isdisjoint(folder.split("/"))
 
     def at_collection(self, site: Site) -> bool:
         """Whether the site runs when pytest imports the module."""

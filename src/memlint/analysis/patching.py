@@ -1,0 +1,66 @@
+"""What is replaced by a fake while a body runs: by its decorators, its fixtures and the set-up of its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from memlint import facts as f
+from memlint.analysis.sites import Frame
+from memlint.analysis.traverse import says
+from memlint.analysis.values import text_of
+
+if TYPE_CHECKING:
+    from memlint.analysis.suite import Body, Suite
+
+_STARTING = ("start", "enterContext", "enter_context", "enterClassContext", "setattr")
+
+
+def names_replaced(body: Body, suite: Suite) -> set[str]:
+    """The names that are fakes wherever the body runs."""
+    decorators = [decorator for decorator, _ in body.function.decorators]
+    if body.owner is not None:
+        decorators += [decorator for decorator, _ in body.owner.cls.decorators]
+    out: set[str] = set()
+    for decorator in decorators:
+        out |= _named_by(decorator, body, suite)
+    for other in _patching_before(body, suite):
+        out |= suite.evaluate(other).mocked
+    return out
+
+
+def _named_by(decorator: f.Expr, body: Body, suite: Suite) -> set[str]:
+    """``@mock.patch("socket.socket")``, ``@patch.object(subprocess, "Popen")``, ``@patch(TARGET)``."""
+    if not (isinstance(decorator, f.Call) and isinstance(decorator.func, f.Name)):
+        return set()
+    if "patch" not in decorator.func.path or not decorator.args:
+        return set()
+    first, second = (*(arg.value for arg in decorator.args[:2]), None)[:2]
+    if isinstance(first, f.Text):
+        return {first.value}
+    if isinstance(first, f.Name) and isinstance(second, f.Text):
+        return {f"{first.path}.{second.value}"}
+    if not isinstance(first, (f.Name, f.Binary, f.FString, f.Call)):
+        return set()
+    around = body.within or Frame(body.module, "", where="decorator")
+    text = text_of(suite.evaluator.quiet_eval(first, around))  # ``"%s.open" % __name__``, a constant
+    return {text} if text else set()
+
+
+def _patching_before(body: Body, suite: Suite) -> Iterator[Body]:
+    """The fixtures, and set-up methods of its class, that run before the body and put fakes in place."""
+    if body.role in {"test", "fixture"}:
+        for fixture in (*suite.requested(body), *suite.autouse(body.module, body.owner)):
+            if fixture.body is not body and "patch" in fixture.body.function.mentions:
+                yield fixture.body
+    if body.role not in {"test", "method"} or body.owner is None:
+        return
+    for cls in suite.evaluator.mro(body.owner):
+        for other in suite.of(cls.module).bodies:
+            own = other.owner is not None and other.owner.cls is cls.cls
+            if own and other.role == "setup" and _starts_patches(other.function):
+                yield other
+
+
+def _starts_patches(function: f.Function) -> bool:
+    return "patch" in function.mentions and any(says(function, name) for name in _STARTING)

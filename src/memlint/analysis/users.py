@@ -1,0 +1,71 @@
+"""Those who ask for a fixture, or call a method of an object: whether they release what it has acquired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memlint import facts as f
+from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.obligations import Obligation
+from memlint.analysis.project import Module
+from memlint.analysis.traverse import names, says, statements, words
+from memlint.analysis.values import ClassValue, FunctionValue
+
+if TYPE_CHECKING:
+    from memlint.analysis.lifetimes import Debt
+    from memlint.analysis.suite import Body, Suite
+
+
+def are_released_by_users(debt: Debt, suite: Suite) -> bool:
+    """Whether all that ask for a fixture release what it gives them, or what they get from its factory."""
+    if debt.how not in {"factory", "yielded", "returned"}:
+        return False
+    fixtures = suite.of(debt.body.module).fixtures.values()
+    fixture = next((x for x in fixtures if x.body is debt.body), None)
+    name = fixture.name if fixture is not None else debt.body.function.name
+    users = [
+        user
+        for module in filter(is_linted, suite.project.mentioning(name))
+        for user in suite.of(module).bodies
+        if user is not debt.body
+        and any(param.name == name for param in user.function.params)
+        and (fixture is None or suite.fixture(name, module, user.owner) is fixture)
+    ]
+    releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
+    if debt.how == "factory":
+        return bool(users) and all(_releases_what(name, user, releases) for user in users)
+    # what nobody but the names tell to be a resource; of all others it is the fixture's to release
+    ended = {f"{name}.{release}" for release in releases}
+    return (
+        debt.obligation.connected
+        and bool(users)
+        and all(not ended.isdisjoint(names(f.body_of(user.function))) for user in users)
+    )
+
+
+def _releases_what(name: str, user: Body, releases: set[str]) -> bool:
+    return not releases.isdisjoint(words(user.function)) or _enters(user.function, name)
+
+
+def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> bool:
+    """``assertRaises(OSError, handler.remove)``, of a class of the project whose ``remove`` closes first."""
+    cls = obligation.site.callee
+    member = evaluator.class_member(cls, method, None) if isinstance(cls, ClassValue) else None
+    if not isinstance(member, FunctionValue):
+        return False
+    return any(says(member.function, name) for group in obligation.resource.release for name in group)
+
+
+def _enters(function: f.Function, name: str) -> bool:
+    """``async with connect() as connection:``, ``async with await connect() as connection:``."""
+    for statement, _ in statements(f.body_of(function)):
+        for manager, _ in statement.items if isinstance(statement, f.With) else ():
+            call = manager.value if isinstance(manager, f.Await) else manager
+            if isinstance(call, f.Call) and call.func == f.Name(name):
+                return True
+    return False
+
+
+def is_linted(module: Module) -> bool:
+    """Whether the run judges the module."""
+    return module.linted
