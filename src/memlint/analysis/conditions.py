@@ -9,8 +9,8 @@ from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import last_name, skips
 from memlint.analysis.sites import Frame
-from memlint.analysis.traverse import names, statements
-from memlint.analysis.values import Num, Ref
+from memlint.analysis.traverse import calls, names, statements
+from memlint.analysis.values import Literal, Num, Ref
 from memlint.analysis.versions import released
 
 _LARGEST_INDEX = 2**63 - 1  # sys.maxsize where memory is worth a word: 64-bit builds
@@ -44,6 +44,21 @@ def is_unused(function: f.Function, outer: f.Function | None) -> bool:
     in_class = any(isinstance(statement, f.ClassDef) for statement, _ in statements(block))
     said = {path.partition(".")[0] for path in names(block)}
     return not in_class and function.name not in said and not {"locals", "globals", "exec", "eval"} & said
+
+
+def is_off(name: str, function: f.Function, evaluator: Evaluator, frame: Frame) -> bool:
+    """Whether every call of a function stands under ``if SHOW:``, where the module says ``SHOW = False``."""
+    block = f.body_of(function)
+    off = {
+        id(node)
+        for statement, _ in statements(block)
+        if isinstance(statement, f.If)
+        and isinstance(statement.test, f.Name)
+        and evaluator.quiet_eval(statement.test, frame) == Literal(False)
+        for node, _, _ in calls(statement.body)
+    }
+    called = [id(node) for node, _, _ in calls(block) if last_name(node.func) == name]
+    return bool(called) and off.issuperset(called)
 
 
 def skips_itself(function: f.Function, evaluator: Evaluator, frame: Frame) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal as OneOf
 
 from memlint import facts as f
 from memlint.analysis import arithmetic
-from memlint.analysis.conditions import is_unused, skips_everywhere, skips_itself
+from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.patching import names_replaced
 from memlint.analysis.project import Module
@@ -483,9 +483,10 @@ class Suite:
         ):
             return True  # a test that was put out of the way
         if (
-            (body.within is not None and is_unused(body.function, body.within.function))
+            is_unused(body.function, body.within.function if body.within is not None else None)
             or self._is_called_by_nobody(body)
             or (body.role == "helper" and name.startswith("_debug"))
+            or (body.role in {"helper", "method"} and self._is_for_looking_at(body))
         ):
             return True
         if any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body)):
@@ -496,6 +497,15 @@ class Suite:
         for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
             decorators += [decorator for decorator, _ in cls.cls.decorators]
         return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
+
+    def _is_for_looking_at(self, body: Body) -> bool:
+        """Whether people call it by hand: ``debug_fit()`` that nothing calls, calls behind a constant that is off."""
+        name = body.function.name
+        if any(module is not body.module for module in self.project.mentioning(name)):
+            return False
+        users = [other.function for other in self.of(body.module).bodies if says(other.function, name)]
+        off = (is_off(name, user, self.evaluator, Frame(body.module, "")) for user in users)
+        return all(off) if users else name.startswith("debug_") and name not in words(body.module.facts)
 
     def _is_called_by_nobody(self, body: Body) -> bool:
         """Whether a method of a class that stands on its own goes by a name that nothing in the project says."""

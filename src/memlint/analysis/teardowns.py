@@ -243,14 +243,14 @@ class Teardowns:
         return list(self.chain(body.owner, _LEAVING[body.function.name]).reached[:1])
 
     def _by_callers(self, body: Body) -> frozenset[str]:
-        """What is closed around each test of the module that a helper serves: ``_draw()`` of a class of plots."""
-        if body.role != "helper" or body.owner is not None or body.within is not None:
+        """What each test of the module that a helper serves closes, or what closes it around them: ``_draw()``."""
+        if body.role not in {"helper", "method"} or body.within is not None:
             return frozenset()
         name = body.function.name
         callers = [x for x in self.suite.of(body.module).bodies if says(x.function, name) and x is not body]
         if not callers or any(caller.role != "test" for caller in callers):
             return frozenset()
-        return frozenset.intersection(*map(self.closed_around, callers))
+        return frozenset.intersection(*(self.closed_around(x) | self._closes_all(x) for x in callers))
 
     def _by_managers(self, body: Body) -> frozenset[str]:
         """What the suite's own context managers that the body enters release at their end."""

@@ -90,7 +90,7 @@ def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
     obligation = debt.obligation
     if (
         debt.how == "local"
-        and obligation.passing == "dropped"
+        and obligation.passing in {"dropped", "attribute"}
         and obligation.resource.name == _REMOVED_WHEN_DROPPED
     ):
         return True

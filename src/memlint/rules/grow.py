@@ -73,6 +73,9 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW  # address space alone
     if found.size.likely >= BEYOND_BELIEF and site.raises is None:
         return Confidence.LOW
+    may_be_small = found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes")
+    if may_be_small and is_of_a_loops_rows(site.frame.function, site.statement):
+        return Confidence.LOW  # a figure that may belong to no row
     if found.via is not None and not found.certain:
         return Confidence.LOW if found.via.frame.module.is_product else Confidence.MEDIUM
     if found.size.low < ctx.option(found.code, "min-bytes") and _gathers(site):
@@ -80,11 +83,7 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
     vague = _of_unknown_width(site.args.get("dtype", NONE))
     if vague and found.size.likely / _WIDEST < ctx.option(found.code, "min-bytes"):
         return Confidence.LOW  # large only if its elements are wide
-    if found.code != "MEM207" and found.size.low < ctx.option(found.code, "min-bytes"):
-        if is_of_a_loops_rows(site.frame.function, site.statement):
-            return Confidence.LOW  # a figure that may belong to no row
-        return Confidence.MEDIUM  # large for some of the values that it may be given
-    return None
+    return Confidence.MEDIUM if may_be_small else None  # large for some of the values that it may be given
 
 
 def _is_elsewhere(found: Allocation, ctx: Context) -> bool:

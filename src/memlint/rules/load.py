@@ -134,6 +134,8 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     """
     if _small_by_nature(source) or "storage_options" in site.args or _made_on_the_way(source, ctx):
         return False
+    if is_at_home(source) and _FOR_TESTS.search(source.path or ""):
+        return False  # what a project has laid out for its tests
     if is_at_home(source) and (load.what == "file" or _sets_environment(ctx)):
         return False  # nothing is known but that the environment says where it is
     if load.what == "file":
@@ -423,7 +425,7 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         if load is None or is_bounded(inner, load):
             continue
         source = source_of(inner, load, ctx.project.disk)
-        if _costly(load, source):
+        if _costly(load, source) and not _is_written_beside(inner, source):
             name = site.name.rpartition(".")[2]
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
             message = f"{name}() {place} reads {source.text}: {_PAID}"
@@ -433,6 +435,17 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
                 "MEM104", site.at, message, _MOVE, confidence, estimate_in_memory(load, source), related
             )
             return
+
+
+def _is_written_beside(site: Site, source: Source) -> bool:
+    """Whether the function that reads a file also writes it, where it is not there: what it keeps for the next run."""
+    if source.path is None:
+        return False
+    return any(
+        other.name.rpartition(".")[2].startswith(_WRITERS) and _is_path(value, source.path)
+        for other in site.frame.sites
+        for value in other.args.values()
+    )
 
 
 def _all_inner(site: Site) -> Iterator[Site]:

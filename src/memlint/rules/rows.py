@@ -60,13 +60,20 @@ def as_some_row_has_it(found: Allocation, ctx: Context) -> Allocation | None:
 
 
 def is_of_a_loops_rows(function: f.Function | None, line: int) -> bool:
-    """Whether a loop around the line takes rows apart: ``for height, width in SHAPES``."""
+    """Whether a loop around the line takes rows apart: ``for height, width in SHAPES``, or one counts to another's."""
     if function is None:
         return False
     for statement, enclosing in traverse.statements(f.body_of(function)):
-        if statement.line == line and any(map(_takes_rows_apart, enclosing)):
+        loops = [outer for outer in enclosing if isinstance(outer, f.For)]
+        if statement.line == line and (any(map(_takes_rows_apart, loops)) or _depend(loops)):
             return True
     return False
+
+
+def _depend(loops: list[f.For]) -> bool:
+    """``for n in range(2, 6): for k in range(n)``: the largest of both may never come together."""
+    counted = [loop.target for loop in loops if isinstance(loop.target, f.Name)]
+    return any(node in counted for loop in loops for node in traverse.walk(loop.iter))
 
 
 def _takes_rows_apart(statement: f.Stmt) -> bool:
