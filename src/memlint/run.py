@@ -43,7 +43,6 @@ from memlint.model import (
 from memlint.probe.known import SHIPPED, known_footprints
 from memlint.product import Glance, ProductCode
 from memlint.ranking import Ranker, counted, in_order
-from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.terms import FileTerms, TestTerms
 from memlint.reading import Wanted, read_facts
@@ -91,7 +90,7 @@ class Run:
         self.complete = True  # nothing went wrong that may go right another time
         version = fingerprint(self.settings.extra_rules)
         self.cache = FileCache(request.cache_folder, "facts", FileFacts)
-        self.outlines = FileCache(request.cache_folder, "outlines", Outline, version)
+        self.outlines = Outlines(request.cache_folder, version)
         self.glances = FileCache(request.cache_folder, "glances", Glance, version)
         self.files: dict[str, str] = {}  # the absolute paths of what was found
         self.unsaved: dict[str, FileFacts] = {}  # of a file whose content is not on disk
@@ -108,7 +107,7 @@ class Run:
         self.ranker = Ranker(
             self.disk,
             self.cores,
-            Outlines(self.outlines),
+            self.outlines,
             self.known.footprints,
             weights,
             self.settings.addopts,

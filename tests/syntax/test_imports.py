@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from memlint.syntax.imports import quoted_imports, scan
+from memlint.syntax.imports import Scan, blanked, quoted_imports
+from memlint.syntax.imports import scan as scan_code
+
+
+def scan(text: str) -> Scan:
+    return scan_code(blanked(text))
 
 
 def eager(text: str) -> list[tuple[int, str, tuple[str, ...]]]:
@@ -95,7 +100,7 @@ def test_scripts_in_strings_import_and_words_in_them_do_not():
             what to import where, said from here
         '''
         """
-    found = [(item.module, item.names) for item in quoted_imports(dedent(text))]
+    found = [(item.module, item.names) for item in quoted_imports(dedent(text), blanked(dedent(text)))]
     assert found == [
         ("numpy", ()),
         ("scipy.stats", ()),

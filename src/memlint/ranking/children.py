@@ -92,6 +92,26 @@ def may_start(text: str, calls: Set[str]) -> bool:
     )
 
 
+def starters_called(text: str, words: Set[str]) -> frozenset[str]:
+    """Which of the names that the tables know, among the words of a text, it calls."""
+    return frozenset(name for name in _tables().keys() & words if is_called(name, text))
+
+
+def is_called(name: str, text: str) -> bool:
+    """Whether a text has a name with the parenthesis of a call behind it."""
+    return next(_places(name, text), None) is not None
+
+
+def _places(name: str, text: str) -> Iterator[int]:
+    """Where it has it."""
+    call = f"{name}("
+    at = text.find(call)
+    while at >= 0:
+        if not at or not (text[at - 1].isalnum() or text[at - 1] == "_"):
+            yield at
+        at = text.find(call, at + 1)
+
+
 def started_in(text: str, roots: Mapping[str, str], calls: Set[str]) -> Iterator[Started]:
     """Find the calls of a text that start workers; ``roots`` says where its file's names come from.
 
@@ -102,8 +122,9 @@ def started_in(text: str, roots: Mapping[str, str], calls: Set[str]) -> Iterator
     if "sys.executable" in text:
         yield from _commanded(text, roots)
         yield from _built(text)
-    if not _tables().keys().isdisjoint(calls):
-        yield from _uncounted(text, roots)
+    starters = _tables().keys() & calls
+    if starters:
+        yield from _uncounted(text, roots, starters)
 
 
 def _with_a_number(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
@@ -200,13 +221,21 @@ def _built(text: str) -> Iterator[Started]:
         yield Started("compiler", 1, match[0].strip("\"'"), _line(text, match.start()), True)
 
 
-def _uncounted(text: str, roots: Mapping[str, str]) -> Iterator[Started]:
-    """Calls of the tables that say nothing of a number."""
-    tables = _tables()
-    for match in _CALL.finditer(text):
+def _calls_of(names: Set[str], text: str) -> Iterator[re.Match[str]]:
+    """The calls of these names, each with what stands before it by points, in order of place."""
+    for at in sorted(at for name in names for at in _places(name, text)):
+        start = at
+        while start and (text[start - 1].isalnum() or text[start - 1] in "_."):
+            start -= 1
+        match = _CALL.search(text, start)
+        if match is not None and match.end(1) > at:
+            yield match
+
+
+def _uncounted(text: str, roots: Mapping[str, str], starters: Set[str]) -> Iterator[Started]:
+    """Calls of these names of the tables that say nothing of a number."""
+    for match in _calls_of(starters, text):
         last = match[1].rpartition(".")[2]
-        if last not in tables:
-            continue
         known = [workers for workers in _known(match[1], roots) if workers.kind == "process"]
         if not known:
             continue

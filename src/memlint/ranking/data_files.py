@@ -17,7 +17,8 @@ _CODE = frozenset(
 ) | frozenset(("hpp", "rs", "f", "f90", "js", "css", "map", "ipynb"))
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 # how a string ends that may be the name of a file: "data/iris.csv.gz" names iris.csv.gz
-_ENDING = re.compile(r"""(?<=\w)\.([A-Za-z]\w{1,7})(?=["'])""")
+_ENDING = re.compile(r"""\.([A-Za-z]\w{1,7})(?=["'])""")
+_WORD = re.compile(r"\w")  # before the point
 _CONSTANT = re.compile(
     r"^([A-Za-z_]\w*)[ ]*(?::[^=\n]+)?=(?!=)([^\n]*(?:\n(?:[ \t)\]}][^\n]*)?)*)", re.MULTILINE
 )
@@ -41,7 +42,7 @@ def files_in(text: str) -> tuple[str, ...]:
     found = (
         text[_begin(text, match.start()) : match.end()]
         for match in _ENDING.finditer(text)
-        if match[1] not in _CODE
+        if match[1] not in _CODE and _WORD.match(text, match.start() - 1)
     )
     return tuple(sorted(set(found)))
 

@@ -19,7 +19,7 @@ from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprint, Footprints
 from memlint.ranking.extensions import loaded_bytes
 from memlint.ranking.installed import library_folders
-from memlint.ranking.outline import Outline
+from memlint.ranking.outline import EntryOutline, Outline
 from memlint.ranking.outlines import Outlines
 from memlint.syntax.imports import Imported
 
@@ -46,9 +46,12 @@ class Node:
     unknown: frozenset[str] = frozenset()
 
 
-def empty(path: str) -> Node:
-    """A file of which nothing is known."""
-    return Node(path, Outline())
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that a session begins with: its place among the imports, and what it says itself."""
+
+    node: Node
+    outline: EntryOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class ImportGraph:
         self._names: list[str] = []
         self._closures: dict[int, Closure] = {}
         self._weighed: dict[int, Own] = {}
-        self._resolved: dict[tuple[str, Imported, str], Resolved] = {}
+        self._folders: dict[int, frozenset[str]] = {}
+        self._resolved: dict[tuple[str, str, int, str, tuple[str, ...]], Resolved] = {}
         self._loaded: dict[int, Footprint] = {}
         self._extensions: dict[str, dict[str, str]] = {}  # their files, by folder and name
         self.unmeasured = set[str]()  # libraries met that no table knows
@@ -107,7 +111,7 @@ class ImportGraph:
     # --- files ------------------------------------------------------------------------------------------------------
 
     def read(self, path: str, library: str = "") -> Node | None:
-        """Read one file, of an unmeasured library or first-party; None when it is not there or is no text."""
+        """Read one module, of an unmeasured library or first-party; None when it is not there or is no text."""
         outline = self.outlines.of(self.disk.root / path)
         if outline is None:
             return None
@@ -115,19 +119,26 @@ class ImportGraph:
         self._link(node)
         return node
 
-    def skip(self, node: Node) -> Imported | None:
+    def entry(self, path: str) -> Entry:
+        """A file that a session begins with; one that cannot be read says nothing."""
+        return self._entry(path, self.outlines.entry(self.disk.root / path) or EntryOutline())
+
+    def _entry(self, path: str, outline: EntryOutline) -> Entry:
+        node = Node(path, Outline(outline.size, outline.eager))
+        self._link(node)
+        return Entry(node, outline)
+
+    def skip(self, entry: Entry) -> Imported | None:
         """The ``importorskip`` by which all of a file is skipped; None where it runs, or nobody knows."""
-        for item in node.outline.eager:
+        for item in entry.outline.eager:
             if item.skips and self.footprints.is_missing(item.module):
-                return item if self._first_party(node.path, item) is None else None
+                return item if self._first_party(entry.node.path, item) is None else None
         return None
 
-    def until(self, node: Node, line: int) -> Node:
+    def until(self, entry: Entry, line: int) -> Entry:
         """A file of which nothing after a line is run."""
-        eager = tuple(item for item in node.outline.eager if item.line < line)
-        cut = Node(node.path, Outline(node.outline.size, eager))
-        self._link(cut)
-        return cut
+        eager = tuple(item for item in entry.outline.eager if item.line < line)
+        return self._entry(entry.node.path, EntryOutline(entry.outline.size, eager))
 
     def node(self, path: str, library: str = "") -> int | None:
         """The number of a file of the product, or of an unmeasured library, which is kept."""
@@ -158,7 +169,6 @@ class ImportGraph:
             node = self._source_of(kept)
             if node is not None:
                 node.top = kept.top
-                node.outline = msgspec.structs.replace(node.outline, words=frozenset())  # not asked for again
                 self.nodes[number] = node
         self._reading = False
 
@@ -233,7 +243,7 @@ class ImportGraph:
         modules, unknown = 0, set[str]()
         folder = path.rpartition("/")[0]
         for item in imports:
-            key = (folder, item, library)
+            key = (folder, library, item.level, item.module, item.names)
             known = self._resolved.get(key)
             if known is None:
                 if len(self._resolved) >= _MOST_RESOLVED:
@@ -372,15 +382,18 @@ class ImportGraph:
                 out ^= 1 << number
         return out
 
-    def folders(self, files: int) -> set[str]:
+    def folders(self, files: int) -> frozenset[str]:
         """The top-level packages that a set of first-party files lies in."""
-        found = set[str]()
+        if files not in self._folders:
+            self._folders[files] = frozenset(self._find_folders(files))
+        return self._folders[files]
+
+    def _find_folders(self, files: int) -> Iterator[str]:
         for number in members(files):
             node = self.nodes[number]
             inside, mark, _ = f"/{node.path}".partition(f"/{node.top}/")
             if mark and not node.library:
-                found.add(f"{inside}/{node.top}".lstrip("/"))
-        return found
+                yield f"{inside}/{node.top}".lstrip("/")
 
     def weigh(self, files: int) -> Own:
         """What a set of first-party files is made of."""

@@ -8,11 +8,8 @@ import re
 
 _LEAST, _MOST = 10_000, 300_000_000  # elements; more is a point in time, an address or a limit
 _DIGITS = 3  # a number with more significant ones, and no power of two, is a seed, a port, a checksum
-_ASSIGNED = re.compile(
-    r"^[ \t]*[A-Za-z_]\w*(?:[ ]*,[ ]*[A-Za-z_]\w*)*[ ]*(?::[^=\n]+)?="
-    r"[ ]*(?P<value>[\d(i][\d_.eint*<(), ]*)[ ]*(?:\#|$)",
-    re.MULTILINE,
-)
+_TARGETS = re.compile(r"[ \t]*[A-Za-z_]\w*(?:[ ]*,[ ]*[A-Za-z_]\w*)*[ ]*(?::[^=\n]+)?")
+_VALUE = re.compile(r"=[ ]*(?P<value>[\d(i][\d_.eint*<(), ]*)[ ]*(?:\#|$)", re.MULTILINE)
 _PLAIN = re.compile(r"\d{5}|\d_\d{3}|\*|<<|e\d|,")  # nothing else can spell a large number
 
 
@@ -20,10 +17,17 @@ def largest_size(text: str) -> tuple[int, int] | None:
     """The largest such number, a tuple's product, and its line from 1; None where there is none."""
     found = [
         (size, text.count("\n", 0, match.start("value")) + 1)
-        for match in _ASSIGNED.finditer(text)
-        if _PLAIN.search(match["value"]) and (size := _size(match["value"]))
+        for match in _VALUE.finditer(text)
+        if _PLAIN.search(match["value"])
+        and _is_assignment(text, match.start())
+        and (size := _size(match["value"]))
     ]
     return max(found, key=lambda item: (item[0], -item[1]), default=None)
+
+
+def _is_assignment(text: str, at: int) -> bool:
+    """Whether all that stands before a sign of equality on its line are names."""
+    return _TARGETS.fullmatch(text, text.rfind("\n", 0, at) + 1, at) is not None
 
 
 def _size(source: str) -> int:

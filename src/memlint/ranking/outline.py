@@ -1,28 +1,31 @@
-"""What ranking reads of one source file: its imports, its functions' calls and imports, what starts workers in it."""
+"""What ranking reads of one source file.
+
+Of a module that is imported, its imports, and what its functions import, start and read when something calls them. Of a
+file that a session begins with, what it says itself: nobody else calls its tests.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from string import ascii_letters
+from string import ascii_letters, digits
 
 import msgspec
 
-from memlint.ranking.children import Started, may_start, started_in
+from memlint.ranking.children import Started, is_called, may_start, started_in, starters_called
 from memlint.ranking.data_files import constants_in, files_in
 from memlint.ranking.just_in_time import compiled_in, may_compile
 from memlint.ranking.named_sizes import largest_size
-from memlint.syntax.imports import Imported, Scan, Scope, quoted_imports, scan
+from memlint.syntax.imports import Imported, Scan, Scope, blanked, quoted_imports, scan
 
-_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"\w+\(?")  # with the parenthesis of a call
 _MOST_DECORATORS = 2_000  # characters of a function's decorators
-_QUOTED = re.compile(r"(\"{3}|'{3})[\s\S]*?\1")
 _LETTERS = frozenset(f"_{ascii_letters}")
+_APART = bytes(code if chr(code) in f"_{ascii_letters}{digits}" else 32 for code in range(256))
 _STARTING = frozenset({"Parallel", "Pool", "ProcessPoolExecutor", "Process", "get_reusable_executor"})
 _THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
-_THREAD_WORDS = ("threads", "threading", "sharedmem", "ThreadPool")
+_THREAD_WORDS = frozenset({"threads", "threading", "sharedmem"})
 
 
 class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -44,7 +47,7 @@ class Function(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A first-party file, as far as its own text tells."""
+    """A module, as far as its own text tells."""
 
     size: int = 0  # characters of source
     eager: tuple[Imported, ...] = ()
@@ -52,42 +55,74 @@ class Outline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     bases: dict[str, tuple[str, ...]] = {}  # of its classes
     starts: bool = False  # whether it names something that starts processes
     threads: bool = False  # whether it asks for threads
-    started: tuple[Started, ...] = ()  # in the whole text
+    constants: dict[str, tuple[str, ...]] = {}  # data files that its own names stand for
+
+
+class EntryOutline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A file that a session begins with, as far as its own text tells."""
+
+    size: int = 0  # characters of source
+    eager: tuple[Imported, ...] = ()
+    functions: tuple[Function, ...] = ()  # those that import something when they run
+    classes: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    started: tuple[Started, ...] = ()
     scripts: tuple[Imported, ...] = ()  # of a test file: what code in its strings imports
     files: tuple[str, ...] = ()  # data files that it names
-    constants: dict[str, tuple[str, ...]] = {}  # those that its own names stand for
     size_named: tuple[int, int] | None = None  # the largest round number a test file names; its line
     compiled: tuple[int, ...] = ()  # lines of a test file that mark functions to be compiled when called
 
 
 def outline(text: str) -> Outline:
-    """Read the text of one file."""
-    found = scan(text)
-    tests = "def test" in text
-    scripts = quoted_imports(text) if tests else ()
-    roots = {**_roots(scripts), **_roots(_imports(found))}
-    words, called = _words(text)
-    starting = may_start(text, called)
-    code = _QUOTED.sub(_blank, text) if found.scopes else ""
-    files = files_in(code or text)
-    compiling = may_compile(code or text)
-    reader = _Functions(code, roots, starting, compiling, files, constants_in(text, files))
+    """Read the text of a module."""
+    code = blanked(text)
+    found = scan(code)
+    words = _words(text)
+    starting = may_start(text, starters_called(text, words))
+    said = code if found.scopes else text
+    files = files_in(said)
+    reader = _Functions(
+        code, _roots(_imports(found)), starting, may_compile(said), files, constants_in(text, files)
+    )
     return Outline(
         len(text),
         found.eager,
         tuple(map(reader.function, found.scopes)),
         found.bases,
-        not _STARTING.isdisjoint(called),
-        any(word in text for word in _THREAD_WORDS) and bool(_THREADS.search(text)),
-        tuple(_started(text, code, roots, called)) if starting else (),
-        words,
-        scripts,
-        files,
+        any(is_called(name, text) for name in _STARTING & words),
+        not (_THREAD_WORDS.isdisjoint(words) and "ThreadPool" not in text) and bool(_THREADS.search(text)),
         reader.constants,
-        largest_size(code or text) if tests else None,
-        tuple(compiled_in(code or text, roots)) if compiling and tests else (),
     )
+
+
+def entry_outline(text: str) -> EntryOutline:
+    """Read the text of a file that a session begins with."""
+    code = blanked(text)
+    found = scan(code)
+    tests = "def test" in text
+    scripts = quoted_imports(text, code) if tests else ()
+    roots = {**_roots(scripts), **_roots(_imports(found))}
+    words = _words(text)
+    called = starters_called(text, words)
+    said = code if found.scopes else text
+    return EntryOutline(
+        len(text),
+        found.eager,
+        tuple(_waiting(code, scope) for scope in found.scopes if scope.imports),
+        frozenset(found.bases),
+        words,
+        tuple(_started(text, code if found.scopes else "", roots, called)) if may_start(text, called) else (),
+        scripts,
+        files_in(said),
+        largest_size(said) if tests else None,
+        tuple(compiled_in(said, roots)) if tests and may_compile(said) else (),
+    )
+
+
+def _waiting(code: str, scope: Scope) -> Function:
+    """A function, as far as its imports go."""
+    imports = (*scope.imports, *_attributes(code[scope.start : scope.end], scope.imports))
+    return Function(scope.name, scope.owner, scope.line, frozenset(), imports, ())
 
 
 def _started(text: str, code: str, roots: Mapping[str, str], called: frozenset[str]) -> Iterator[Started]:
@@ -98,16 +133,20 @@ def _started(text: str, code: str, roots: Mapping[str, str], called: frozenset[s
         yield msgspec.structs.replace(item, scripted=True) if scripted else item
 
 
-def _words(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Every name in a text, and those that are called."""
-    found = {word for word in set(_WORD.findall(text)) if word[0] in _LETTERS}
-    called = {word[:-1] for word in found if word[-1] == "("}
-    return frozenset(word for word in found if word[-1] != "(") | called, frozenset(called)
+def _words(text: str) -> frozenset[str]:
+    """Every name in a text."""
+    if text.isascii():
+        found = set(text.encode().translate(_APART).decode().split())
+    else:
+        found = {word.rstrip("(") for word in _WORD.findall(text)}
+    return frozenset(word for word in found if word[0] in _LETTERS)
 
 
-def _blank(quoted: re.Match[str]) -> str:
-    """As many lines and characters that say nothing: the examples in a docstring call nothing."""
-    return "\n".join(" " * len(line) for line in quoted[0].split("\n"))
+def _calls(code: str) -> frozenset[str]:
+    """Every name that is called in a text."""
+    return frozenset(
+        word[:-1] for word in set(_WORD.findall(code)) if word[-1] == "(" and word[0] in _LETTERS
+    )
 
 
 def _imports(found: Scan) -> Iterator[Imported]:
@@ -141,7 +180,7 @@ class _Functions:
         """One function with its decorators, and attributes of lazily loaded submodules as imports of their own."""
         body = self.code[scope.start : scope.end]
         decorators = _decorators(self.code, scope.start)
-        calls = frozenset(_CALLED.findall(decorators + body))
+        calls = _calls(decorators + body)
         started = (
             tuple(started_in(body, self.roots, calls)) if self.starting and may_start(body, calls) else ()
         )
@@ -162,6 +201,8 @@ class _Functions:
 
 def _decorators(text: str, start: int) -> str:
     """The decorators of the function that begins here."""
+    if text.endswith("\n\n", 0, start) or text.find("@", max(0, start - _MOST_DECORATORS), start) < 0:
+        return ""
     lines = text[max(0, start - _MOST_DECORATORS) : start].split("\n")[:-1]
     first = len(lines)
     for number in range(len(lines) - 1, -1, -1):

@@ -52,13 +52,24 @@ class Model:
     def of_tests(self, file: FileTerms, tests: Iterable[TestTerms]) -> Iterator[Prediction]:
         """The peaks of a file's tests, each run by itself."""
         base = self._base(file)
-        undecided = replace(file, data=(), compiled_elsewhere=0)  # which of the tests does it is not known
+        undecided = replace(  # which of the tests does what other files hold is not known
+            file,
+            data=(),
+            compiled_elsewhere=0,
+            late=tuple(item for item in file.late if item.depth == 0),
+            workers=tuple(item for item in file.workers if item.path == file.path),
+        )
+        nothing = _on_lines(undecided, lambda line: False)
+        known: dict[tuple[float | None, Parts, Parts], Prediction] = {}
         for test in tests:
             inside = range(test.first_line, test.last_line + 1)
-            late = [item for item in undecided.late if item.depth == 0]
-            workers = [item for item in undecided.workers if item.path == file.path]
-            own = _on_lines(replace(undecided, late=tuple(late), workers=tuple(workers)), inside.__contains__)
-            yield self._of_test(own, base, test)
+            if any(line in inside for line in _lines_that_count(undecided)):
+                yield self._of_test(_on_lines(undecided, inside.__contains__), base, test)
+                continue
+            key = (test.cases, test.parts, test.left)
+            if key not in known:
+                known[key] = self._of_test(nothing, base, test)
+            yield known[key]
 
     def _of_test(self, file: FileTerms, base: Sequence[Reason], test: TestTerms) -> Prediction:
         left, cases = self._left(test, held=True), cases_of([test], self.weights)
@@ -272,6 +283,15 @@ class Model:
         high = alone * weights.high_share + max(0.0, whole.high - held) + beside * weights.workers_high_share
         likely = alone + beside
         return Estimate(round(min(low, likely)), round(likely), round(max(high, likely)))
+
+
+def _lines_that_count(file: FileTerms) -> Iterator[int]:
+    """The lines of a file on which anything is imported, started, compiled or named."""
+    yield from (item.line for item in file.late if item.path == file.path)
+    yield from (item.line for item in file.workers if item.path == file.path)
+    yield from file.compiled_here
+    if file.size_named is not None:
+        yield file.size_named[1]
 
 
 def _outside(file: FileTerms, tests: Iterable[TestTerms]) -> FileTerms:

@@ -13,7 +13,6 @@ from memlint.analysis.footprint import footprints as allocations_of
 from memlint.analysis.footprint import left_behind
 from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Suite
-from memlint.cache import FileCache
 from memlint.discovery import ancestor_conftests
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, shipped_footprints
@@ -22,7 +21,6 @@ from memlint.model import Basis, Finding, Suspect
 from memlint.ranking.graph import ImportGraph
 from memlint.ranking.installed import environment_seen, installed
 from memlint.ranking.opt_in import deselected_markers, skipped_markers
-from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.predict import Model
 from memlint.ranking.terms import FileTerms, TermReader, TestTerms
@@ -62,7 +60,7 @@ class Ranker:
         addopts: Sequence[str] = (),
     ) -> None:
         known = footprints or Footprints(shipped_footprints().table, holds=installed(disk))
-        kept = outlines or Outlines(FileCache(None, "outlines", Outline))
+        kept = outlines or Outlines()
         self.reader = TermReader(ImportGraph(disk, known, kept), cores)
         self.model = Model(weights or shipped_weights(), known.interpreter)
         self._disk = disk
@@ -153,12 +151,10 @@ def _test_terms(suite: Suite, allocations: Allocations, body: Body, asked: froze
 def _is_evaluated(suite: Suite, body: Body) -> bool:
     """Whether what a test does can tell anything: it runs, and it or a fixture mentions what matters."""
     relevance = suite.evaluator.relevance
-    return not suite.never_runs(body) and (
-        relevance.matters(body.function, body.module)
-        or any(
-            relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
-        )
+    matters = relevance.matters(body.function, body.module) or any(
+        relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
     )
+    return matters and not suite.never_runs(body)
 
 
 def _cases(suite: Suite, body: Body) -> float | None:

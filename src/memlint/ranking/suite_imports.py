@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from memlint.cache import FileCache
 from memlint.disk import RealDisk
 from memlint.knowledge.footprints import Footprints, FootprintTable, shipped_footprints
 from memlint.ranking.graph import ImportGraph
-from memlint.ranking.outline import Outline
 from memlint.ranking.outlines import Outlines
 from memlint.ranking.terms import TermReader
 
@@ -36,7 +34,7 @@ class _AsWritten(Footprints):
 
 def suite_imports(root: Path, paths: Iterable[str]) -> SuiteImports:
     """Read the imports of test files below ``root``, of their conftests and of the product they use."""
-    outlines = Outlines(FileCache(None, "outlines", Outline))
+    outlines = Outlines()
     graph = ImportGraph(RealDisk(root), _AsWritten(FootprintTable("", "", 0, {})), outlines)
     reader = TermReader(graph, 1)
     files, names = {}, set[str]()

@@ -13,7 +13,7 @@ from memlint.knowledge.footprints import SESSION
 from memlint.knowledge.ranking import Weights
 from memlint.ranking.children import Started, starts_processes
 from memlint.ranking.data_files import DataFile, DataFiles
-from memlint.ranking.graph import Closure, ImportGraph, Node, empty
+from memlint.ranking.graph import Closure, Entry, ImportGraph, Node
 from memlint.ranking.installed import plugins
 from memlint.ranking.just_in_time import COMPILER
 from memlint.ranking.reach import Reach, Reached
@@ -116,34 +116,35 @@ class TermReader:
 
     def of_file(self, module: Module) -> FileTerms:
         """The terms of one file; a file that cannot be read has those of an empty one."""
-        node = self.graph.read(module.path) or empty(module.path)
-        skip = self.graph.skip(node)
+        entry = self.graph.entry(module.path)
+        skip = self.graph.skip(entry)
         if skip is not None:
-            node = self.graph.until(node, skip.line)
-        closure = self._closure(node)
+            entry = self.graph.until(entry, skip.line)
+        outline = entry.outline
+        closure = self._closure(entry.node)
         modules = self._session_bits | closure.modules
         loaded = self.graph.loaded(modules)
         own = self.graph.weigh(closure.files)
         # a library that is the project itself is read file by file: its figure would count it twice
         parts = tuple(part for part in loaded.parts if part[0].partition(".")[0] not in own.tops)
-        reached = self.reach.functions(node.outline, closure.files)
+        reached = self.reach.functions(outline, closure.files)
         compiles = COMPILER in own.tops or self._loads(COMPILER, closure)
         return FileTerms(
             module.path,
-            node.outline.size,
+            outline.size,
             sum(size for _, size in parts),
             self.graph.loaded(modules | closure.optional).bytes - loaded.bytes,
             tuple(part for part in parts if part[0] not in self.session)[:4],
             own.source,
             tuple(sorted(closure.unknown)),
-            tuple(self._late(node, closure, reached)),
-            tuple(self._workers(module, node, closure, reached)),
+            tuple(self._late(entry, closure, reached)),
+            tuple(self._workers(entry, closure, reached)),
             rewritten=own.rewritten,
             compiled=own.compiled,
             libraries=tuple(sorted(own.libraries)),
-            data=() if skip is not None else tuple(self._data(node, closure, reached)),
-            size_named=node.outline.size_named,
-            compiled_here=node.outline.compiled if compiles else (),
+            data=() if skip is not None else tuple(self._data(entry, closure, reached)),
+            size_named=outline.size_named,
+            compiled_here=outline.compiled if compiles else (),
             compiled_elsewhere=sum(item.function.compiled for item in reached) if compiles else 0,
             skipped=skip.module if skip is not None else "",
         )
@@ -154,9 +155,9 @@ class TermReader:
 
     def imports_of(self, path: str) -> tuple[Closure, int]:
         """What collecting a file imports, and the modules that functions it leads to import when they run."""
-        node = self.graph.read(path) or empty(path)
-        closure = self._closure(node)
-        outline = node.outline
+        entry = self.graph.entry(path)
+        outline = entry.outline
+        closure = self._closure(entry.node)
         reached = self.reach.functions(outline, closure.files)
         modules = 0
         for place, function in [
@@ -179,24 +180,26 @@ class TermReader:
                 numbers.add(number)
         return self.graph.closure(numbers, Closure(0, node.third, node.optional, node.unknown))
 
-    def _data(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[DataFile]:
+    def _data(self, entry: Entry, closure: Closure, reached: list[Reached]) -> Iterator[DataFile]:
         """Large files that the file names: in strings, by constants of its project, or by functions it leads to."""
-        constants = self.reach.constants(node.outline.words, closure.files)
-        names = {*node.outline.files, *(name for named in constants.values() for name in named)}
+        constants = self.reach.constants(entry.outline.words, closure.files)
+        names = {*entry.outline.files, *(name for named in constants.values() for name in named)}
         names.update(name for item in reached for name in item.function.files)
         if not names:
             return
-        for folder in sorted({*self.graph.folders(closure.files), node.path.rpartition("/")[0]} - {""}):
+        for folder in sorted({*self.graph.folders(closure.files), entry.node.path.rpartition("/")[0]} - {""}):
             below = self.data.below(folder)
             yield from (below[name] for name in sorted(names & below.keys()))
 
     # --- late imports -----------------------------------------------------------------------------------------------
 
-    def _late(self, node: Node, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
+    def _late(self, entry: Entry, closure: Closure, reached: list[Reached]) -> Iterator[Late]:
         loaded = replace(closure, modules=closure.modules | closure.optional)
         known = self.graph.module_names(closure.modules | closure.optional)
-        present = {name.partition(".")[0] for name in known} | node.outline.words
-        mine = [Reached(node.path, function, 0) for function in node.outline.functions if function.imports]
+        present = {name.partition(".")[0] for name in known} | entry.outline.words
+        mine = [
+            Reached(entry.node.path, function, 0) for function in entry.outline.functions if function.imports
+        ]
         for item in [*mine, *reached]:
             imports = item.function.imports
             if item.depth and not item.path.endswith("conftest.py"):
@@ -205,6 +208,8 @@ class TermReader:
             if not imports:
                 continue
             files, modules, unknown = self.graph.resolved(item.path, imports)
+            if not modules & ~loaded.modules and all(closure.files >> number & 1 for number in files):
+                continue  # all of it has been loaded with the file
             start = Closure(loaded.files, loaded.modules | modules, loaded.optional, loaded.unknown | unknown)
             after = self.graph.closure(files, start)
             if item.depth and not item.path.endswith("conftest.py"):
@@ -219,28 +224,26 @@ class TermReader:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    def _workers(
-        self, module: Module, node: Node, closure: Closure, reached: list[Reached]
-    ) -> Iterator[Workers]:
-        own = node.outline.started
+    def _workers(self, entry: Entry, closure: Closure, reached: list[Reached]) -> Iterator[Workers]:
+        own = entry.outline.started
         named = [item for item in reached if _is_direct(item)]
         called = [(item, started) for item in named for started in item.function.started]
         every = [*own, *(started for _, started in called)]
         any_child = any(started.kind == "child" or started.scripted for started in every)
-        loads = self._scripts(node) if any_child else None
+        loads = self._scripts(entry) if any_child else None
         for started in own:
             trust = self._trust(started, closure)
             if trust is not None:
-                yield self._one(started, trust, module.path, 0, loads)
+                yield self._one(started, trust, entry.node.path, 0, loads)
         for item, started in called:
             if started.kind != "threads" and not (started.count < 0 and started.kind == "pool"):
                 yield self._one(started, "called", item.path, item.function.line, loads)
 
-    def _scripts(self, node: Node) -> Loads | None:
+    def _scripts(self, entry: Entry) -> Loads | None:
         """What the code in a file's strings imports; None where it says nothing."""
-        if not node.outline.scripts:
+        if not entry.outline.scripts:
             return None
-        files, modules, _ = self.graph.resolved(node.path, node.outline.scripts)
+        files, modules, _ = self.graph.resolved(entry.node.path, entry.outline.scripts)
         closure = self.graph.closure(files, Closure(0, modules, 0, frozenset()))
         own = self.graph.weigh(closure.files)
         return Loads(self.graph.loaded(closure.modules).bytes, own.source, own.compiled)

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-# every way to begin begins with a character of its own, so that the search runs from one such character to the next
-_TOKEN = re.compile(
-    r"""
-    \"\"\"[\s\S]*?\"\"\"
-  | '''[\s\S]*?'''
-  | \n(?P<indent>[ \t]*)(?:
+# the lines that matter, in a text whose long strings are blanked: the first letter tells most others apart at once
+_LINE = r"""
+    \n(?P<indent>[ \t]*)(?=[acdefitw]|(?<=\n)[^ \t])(?:
         (?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)(?:\((?P<bases>[^()]*)\)[ ]*:)?
       | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
       | import[ ]+(?P<plain>[^\n;]*)
@@ -27,11 +24,15 @@ _TOKEN = re.compile(
       | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
       | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
     )
+"""
+_CALL = r"""
   | i(?<!\wi)(?:mport(?P<skips>orskip)|mport_module|mport_optional_dependency)\(\s*["'](?P<called>[\w.]+)["']
   | _(?<!\w_)(?:import(?P<hidden_skips>orskip)|_import__)\(\s*["'](?P<hidden>[\w.]+)["']
-    """,
-    re.VERBOSE,
-)
+"""
+_LINES = re.compile(_LINE, re.VERBOSE)
+_LINES_AND_CALLS = re.compile(_LINE + _CALL, re.VERBOSE)
+_CALLEES = ("importorskip(", "import_module(", "import_optional_dependency(", "__import__(")
+_QUOTES = ('"""', "'''")
 # a condition that asks whether something is there, or for the system: true where what it guards can be imported
 _ON_PRESENCE = re.compile(
     r"(?i)has|have|avail|install|found|version|platform|implementation|os\.name|is not None"
@@ -109,13 +110,12 @@ class _Reader:
 
     def read(self) -> Scan:
         """Go through the tokens in order."""
-        for match in _TOKEN.finditer(f"\n{self.text}"):
-            called = match["called"] or match["hidden"]
+        calls = any(name in self.text for name in _CALLEES)
+        for match in (_LINES_AND_CALLS if calls else _LINES).finditer(f"\n{self.text}"):
+            called = calls and (match["called"] or match["hidden"])
             if called:
                 self.call(called, match.start() - 1, bool(match["skips"] or match["hidden_skips"]))
                 continue
-            if match["indent"] is None:
-                continue  # a string
             start = match.start("indent") - 1
             self.line_of(start)
             indent = len(match["indent"].expandtabs())
@@ -206,19 +206,53 @@ def _imported(match: re.Match[str], line: int) -> Iterator[Imported]:
         yield Imported(line, len(match["dots"]), match["module"], names)
 
 
-def scan(text: str) -> Scan:
-    """Read the imports of a Python text; what is no Python gives whatever lines look like imports."""
-    return _Reader(text).read()
+def blanked(text: str) -> str:
+    """A text whose strings in triple quotes are as many line ends: the examples in a docstring call nothing."""
+    parts, at = [], 0
+    found = [(text.find(quotes), quotes) for quotes in _QUOTES]
+    while opened := [place for place in found if place[0] >= 0]:
+        start, quotes = min(opened)
+        end = text.find(quotes, start + 3)
+        if end >= 0:
+            parts += [text[at:start], "\n" * text.count("\n", start, end), "   "]
+            at = end + 3
+        after = at if end >= 0 else start + 3
+        found = [(place if place >= after else text.find(mark, after), mark) for place, mark in opened]
+    return "".join([*parts, text[at:]])
 
 
-def quoted_imports(text: str) -> tuple[Imported, ...]:
-    """The imports in a file's strings, as scripts for child processes have them; each once, in order of place."""
+def scan(code: str) -> Scan:
+    """Read the imports of a ``blanked`` Python text; what is no Python gives whatever lines look like imports."""
+    return _Reader(code).read()
+
+
+def quoted_imports(text: str, code: str) -> tuple[Imported, ...]:
+    """The imports in a file's strings, as scripts for child processes have them; each once, in order of place.
+
+    ``code`` is the same text ``blanked``.
+    """
+    if text.count("import ") == code.count("import ") and all(map(_is_statement, _lines_with_imports(code))):
+        return ()
     found: dict[tuple[str, tuple[str, ...]], Imported] = {}
     for string in _STRING.finditer(text):
         for match in _QUOTED.finditer(string[0]) if "import " in string[0] else ():
             for item in _script_imports(match):
                 found.setdefault((item.module, item.names), item)
     return tuple(found.values())
+
+
+def _lines_with_imports(code: str) -> Iterator[str]:
+    """Each line that says ``import``, up to there."""
+    at = code.find("import ")
+    while at >= 0:
+        yield code[code.rfind("\n", 0, at) + 1 : at]
+        at = code.find("import ", at + 1)
+
+
+def _is_statement(before: str) -> bool:
+    """Whether what stands before ``import`` on its line makes it a statement, not words in a string."""
+    words = before.split()
+    return not words or (words[0] == "from" and len(words) == 2)
 
 
 def _script_imports(match: re.Match[str]) -> Iterator[Imported]:
