@@ -38,6 +38,8 @@ def kinds(text: str) -> list[tuple[str, int, str]]:
         ("ThreadPoolExecutor(max_workers=8)", [("threads", 8, "ThreadPoolExecutor")]),
         ("Unknown(a, f(b),\n    n_jobs=-1)", [("pool", -1, "Unknown")]),
         ("mp.Pool()", [("fork", -1, "Pool")]),
+        ("closing(mp.Pool())", [("fork", -1, "Pool")]),
+        ("MyPool(); x.y(1)", []),
         ("mp.Pool(3)", [("fork", 3, "Pool")]),
         ("psutil.Process(1)", []),
         ("subprocess.run([sys.executable, 'x.py'])", [("child", 1, "run")]),

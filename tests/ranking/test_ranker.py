@@ -103,6 +103,16 @@ def test_imports_in_a_test_count_and_in_an_unused_function_of_the_product_do_not
     assert likely(found, "test_b.py") - likely(found, "test_c.py") > 10 * MB
 
 
+def test_calls_are_followed_through_functions_that_cost_nothing_themselves(rank):
+    found = rank(
+        product="def zero():\n    one()\ndef one():\n    two()\ndef two():\n    three()\n"
+        "def three():\n    import late\n",
+        test_b="import product\nlate = 1\ndef test_x():\n    product.one()\n",
+        test_c="import product\nlate = 1\ndef test_x():\n    product.zero()\n",
+    )
+    assert likely(found, "test_b.py") > likely(found, "test_c.py")  # three calls lead there, not four
+
+
 def test_workers_pay_the_imports_again(rank):
     starts = "import large\nfrom joblib import Parallel\ndef test_x():\n    Parallel(n_jobs={n})(f() for f in fs)\n"
     found = rank(test_a=starts.format(n=4), test_b=starts.format(n=2), test_c=starts.format(n=1))

@@ -107,3 +107,24 @@ def test_scripts_in_strings_import_and_words_in_them_do_not():
         ("pandas", ("DataFrame", "Series")),
         ("torch", ("nn",)),
     ]
+
+
+def test_a_blanked_string_leaves_its_lines_and_what_follows_it_stays_where_it_was():
+    text = 'x = """a\nb\n""".format(c)\ny = \'\'\'d "" e\'\'\'\nz = """never closed\nimport os\n'
+    code = blanked(text)
+    assert code.count("\n") == text.count("\n")
+    assert [line.strip() for line in code.split("\n")] == [
+        "x =",
+        "",
+        ".format(c)",
+        "y =",
+        'z = """never closed',
+        "import os",
+        "",
+    ]
+    assert code.split("\n")[2].startswith(" ")  # or it would end the function that it is in
+
+
+def test_scripts_on_one_line_are_seen_beside_statements():
+    text = "import os\nfrom a import b\nrun('import numpy')\n"
+    assert [item.module for item in quoted_imports(text, blanked(text))] == ["numpy"]
