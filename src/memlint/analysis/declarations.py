@@ -18,6 +18,10 @@ from memlint.analysis import traverse
 
 LARGE = 200  # a number from which on it may make a size large
 WAYS = ("", ".", "=")  # by which something is mentioned: a bare name, an attribute, a parameter
+# decorators of classes that call none of their methods
+_FIELD_MAKERS = frozenset(
+    {"dataclass", "define", "frozen", "mutable", "attrs", "s", "total_ordering", "final"}
+)
 # decorators under which a function is called by its own users, with arguments
 _PLAIN_DECORATOR = re.compile(
     r"(?:^|\.)(?:property|setter|deleter|cached_property|classmethod|staticmethod|overload|abstractmethod|override"
@@ -178,6 +182,12 @@ def _ways_to(function: f.Function, owner: str | None) -> tuple[str, ...]:
     if any(_is_fixture_mark(decorator) for decorator, _ in function.decorators):
         return _kept([f"={name}"])
     return _kept([f".{name}"] if owner is not None else forms([name]))
+
+
+def makes_fields(decorator: f.Expr) -> bool:
+    """Whether a decorator of a class makes fields or comparisons, and calls no method: ``@dataclass(frozen=True)``."""
+    target = _target(decorator)
+    return isinstance(target, f.Name) and target.path.rpartition(".")[2] in _FIELD_MAKERS
 
 
 def _is_fixture_mark(decorator: f.Expr) -> bool:

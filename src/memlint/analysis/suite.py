@@ -13,6 +13,7 @@ from typing import Literal as OneOf
 from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
+from memlint.analysis.declarations import makes_fields
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.patching import names_replaced
 from memlint.analysis.project import Module
@@ -512,7 +513,7 @@ class Suite:
         owner, name = body.owner, body.function.name
         if owner is None or self.is_test_class(owner) or body.role not in {"helper", "method"}:
             return False
-        if name.startswith(("__", *self.prefixes)) or body.function.decorators or owner.cls.decorators:
+        if name.startswith(("__", *self.prefixes)) or body.function.decorators:
             return False
         if not all(map(self._stands_alone, (owner, *self._heirs(owner)))):
             return False
@@ -523,7 +524,8 @@ class Suite:
     def _stands_alone(self, cls: ClassValue) -> bool:
         """Whether no library and no runner calls the methods of a class."""
         plain = all(base in _PLAIN_BASES for base in self.evaluator.external_bases(cls))
-        return plain and not self.is_test_class(cls)
+        inert = all(map(makes_fields, (decorator for decorator, _ in cls.cls.decorators)))
+        return plain and inert and not self.is_test_class(cls)
 
     def _heirs(self, owner: ClassValue) -> Iterator[ClassValue]:
         """The classes of the project that derive from a class."""
