@@ -130,7 +130,7 @@ class _Uses:
         self.junk = _pages_of(site) == "junk"
         self.names: set[str] = set()
         self.refused = self.repeated = False  # of the statement: within pytest.raises, within a loop
-        self.touched = self.handed = self.begun = False
+        self.seen = self.touched = self.handed = self.begun = False
 
     def are_none(self) -> bool:
         """Whether no use touches more than a few pages.
@@ -145,7 +145,7 @@ class _Uses:
             known = len(self.names)
             self.touched = self.handed = self.begun = False
             self._block(body)
-        return not self.touched and (not self.handed or (self.junk and self.begun))
+        return self.seen and not self.touched and (not self.handed or (self.junk and self.begun))
 
     # --- statements -----------------------------------------------------------------------------------------------
 
@@ -208,6 +208,7 @@ class _Uses:
     def _is_it(self, node: f.Node) -> bool:
         """Whether an expression gives the array, or a view of it; what it does to the array on the way is noted."""
         if isinstance(node, f.Call) and node.at == self.made:
+            self.seen = True
             return True
         if isinstance(node, f.Name):
             return self._is_named(node.path)
@@ -238,8 +239,8 @@ class _Uses:
             self.touched = True
 
     def _is_named(self, path: str) -> bool:
-        first, _, rest = path.partition(".")
-        return first in self.names and all(map(self._is_part, rest.split(".")[:1] if rest else ()))
+        first, *rest = path.split(".")
+        return first in self.names and all(map(self._is_part, rest))
 
     def _is_part(self, attr: str) -> bool:
         """Whether an attribute or method of the array gives a view of it; any but the known ones touch it."""
@@ -248,6 +249,7 @@ class _Uses:
 
     def _is_called(self, node: f.Call) -> bool:
         method = self._is_it(node.func)
+        self._touch(arg.value for arg in node.args if arg.keyword == "out")
         given = sum(self._is_it(arg.value) for arg in node.args) > 0
         if not given or method:
             self.touched = self.touched or given
