@@ -24,6 +24,7 @@ class Assumption(Enum):
     OUTLIVES = "it is not gone with the last reference to it"
     HELD = "something keeps hold of it after the statement that makes it"
     HOLDS_SOMETHING = "there is something behind it, other than the null device"
+    GOES_ON_AFTER_COMMIT = "it holds a connection after its transaction has ended"
     UNDERSTOOD = "the project's own code is understood: what it opens, when, and what closes it"
     CALL_FAILS = "a call before the release raises"
     OUTLASTS = "it does not run out by itself"

@@ -17,7 +17,7 @@ from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
-from memlint.analysis.users import ends_its_own
+from memlint.analysis.users import ends_its_own, reads_to_the_end
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 from memlint.knowledge.index import ApiIndex
@@ -358,8 +358,8 @@ class Handover(Flow):
             obligation.endless and node is not None and node.args and last == "join"
         ):
             return
-        if groups:
-            state.discharge(obligation, groups)
+        if groups or (node is not None and reads_to_the_end(obligation, last, node)):
+            state.discharge(obligation, groups or obligation.full)
         elif obligation.parent is not None:
             self.release_by(obligation.parent, method, state, node, expected)
 
@@ -782,13 +782,11 @@ def _is_own(obligation: Obligation, method: str, state: State) -> bool:
 
 
 def _groups(resource: Resource, method: str) -> int:
-    groups = 0
     if resource.with_ == "releases" and method.rpartition(".")[2] in {"__exit__", "__aexit__"}:
         return (1 << len(resource.release)) - 1
-    for number, group in enumerate(resource.release):
-        if any(method == name or method.endswith(f".{name}") for name in group):
-            groups |= 1 << number
-    return groups
+    called = f".{method}"
+    ended = (any(called.endswith(f".{name}") for name in group) for group in resource.release)
+    return sum(1 << number for number, done in enumerate(ended) if done)
 
 
 def _owner_by_name(method: str) -> str | None:

@@ -41,7 +41,7 @@ from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import is_brief, kind_of_target, told_by
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
-from memlint.analysis.users import are_released_by_users, is_linted
+from memlint.analysis.users import are_named, are_released_by_users, is_linted
 from memlint.analysis.values import ClassValue, FunctionValue, Obj, Ref, Value
 from memlint.analysis.verbs import counterparts, is_connecting
 from memlint.knowledge.apis import ANY_USE, Resource
@@ -461,9 +461,13 @@ class Lifetimes(Inlining):
 
     def _by_nested(self, debt: Debt, normal: State, run: Run) -> None:
         """A nested function that would release it: one that is handed on may do so, one that nothing names cannot."""
+        ended = are_named(normal.holders(debt.obligation), debt.obligation)
         for name, function in run.nested.items():
             value = run.frame.env.get(name)
             used = name in run.used
+            if function.decorators and not ended.isdisjoint(names(f.body_of(function))):
+                debt.verdict = "kept"  # ``@app.route("/shutdown")`` runs it
+                return
             if not isinstance(value, FunctionValue) or function.decorators or (function.params and not used):
                 continue
             state = normal.copy()
@@ -830,6 +834,7 @@ def _presentable(debts: list[Debt], verdicts: dict[Obligation, Verdict], body: B
     owners = {
         debt.obligation.owner for debt in debts if debt.verdict in _OPEN and debt.obligation.owner is not None
     }
+    owed = {debt.place for debt in debts if debt.verdict not in {"released", "kept"}} - {""}
     for debt in sorted(debts, key=_order):
         obligation = debt.obligation
         if debt.verdict in {"released", "kept"} or (debt.how == "returned" and body.role != "fixture"):
@@ -845,6 +850,8 @@ def _presentable(debts: list[Debt], verdicts: dict[Obligation, Verdict], body: B
             continue
         if debt.verdict in _OPEN and not _partly(debt, debts, verdicts):
             continue
+        if debt.place.rpartition(".")[0] in owed:
+            continue  # ``self.server.socket``: whoever closes the server closes it
         key = (obligation.at, obligation.resource.name)
         if key not in seen:
             seen.add(key)

@@ -146,9 +146,13 @@ class ProjectResources:
         releases += [
             name for name in named if says(own[name].function, opening.attribute) and name not in releases
         ]
+        calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
+        own_only = all(name in PLAIN_BASES for name in self.evaluator.external_bases(cls))
+        if own_only:
+            holding = self._mentioning(cls, opening.attribute)
+            releases = [name for name in releases if holding & _reached(name, calls)]
         if not releases:
             return None
-        calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
         ends_itself = _ends_itself(opening, releases, own, calls)
@@ -216,6 +220,16 @@ class ProjectResources:
                 if isinstance(value, FunctionValue):
                     out.setdefault(name, value)
         return out
+
+    def _mentioning(self, cls: ClassValue, attribute: str) -> set[str]:
+        """Names of methods that say an attribute, in the class or, where they may call on, in one of its bases."""
+        return {
+            name
+            for owner in self.evaluator.mro(cls)
+            for name, value in self.evaluator.class_frame(owner).env.items()
+            if isinstance(value, FunctionValue)
+            and (says(value.function, attribute) or says(value.function, "__dict__"))
+        }
 
     def _openings(self, own: dict[str, FunctionValue], releases: list[str]) -> Iterator[Opening]:
         """What methods open and keep on ``self``, the constructor's first."""
@@ -359,6 +373,15 @@ def _entering_itself(own: dict[str, FunctionValue]) -> list[str]:
         for manager, _ in (statement.items if isinstance(statement, f.With) else ())
         if f.Name("self") in (manager, getattr(manager, "body", None), getattr(manager, "orelse", None))
     )
+
+
+def _reached(name: str, calls: dict[str, frozenset[str]]) -> set[str]:
+    """The methods that a call of ``name`` reaches, itself included."""
+    found, more = {name}, {name}
+    while more:
+        more = set[str]().union(*(calls.get(one, frozenset()) for one in more)) - found
+        found |= more
+    return found
 
 
 def _reaching(name: str, calls: dict[str, frozenset[str]]) -> set[str]:

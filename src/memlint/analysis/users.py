@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.expectations import last_name
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
 from memlint.analysis.traverse import names, says, statements, words
@@ -34,13 +36,17 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
     releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
     if debt.how == "factory":
         return bool(users) and all(_releases_what(name, user, releases) for user in users)
-    # what nobody but the names tell to be a resource; of all others it is the fixture's to release
-    ended = {f"{name}.{release}" for release in releases}
-    return (
-        debt.obligation.connected
-        and bool(users)
-        and all(not ended.isdisjoint(names(f.body_of(user.function))) for user in users)
-    )
+    ended = are_named([name], debt.obligation)
+    ending = [user for user in users if not ended.isdisjoint(names(f.body_of(user.function)))]
+    if any(user.role == "fixture" for user in ending):
+        return True  # ``session``, which disposes the ``engine`` that it asks for
+    return debt.obligation.connected and bool(users) and len(ending) == len(users)
+
+
+def are_named(holders: Iterable[str], obligation: Obligation) -> set[str]:
+    """Its releases as they are called by the names that hold it: ``link.close``."""
+    releases = {name.rpartition(".")[2] for group in obligation.resource.release for name in group}
+    return {f"{holder}.{release}" for holder in holders for release in releases}
 
 
 def _releases_what(name: str, user: Body, releases: set[str]) -> bool:
@@ -54,6 +60,13 @@ def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> b
     if not isinstance(member, FunctionValue):
         return False
     return any(says(member.function, name) for group in obligation.resource.release for name in group)
+
+
+def reads_to_the_end(obligation: Obligation, method: str, node: f.Call) -> bool:
+    """``child.expect(pexpect.EOF)``: the child on the terminal has ended, and its object reaps it."""
+    if method not in {"expect", "expect_exact"} or not obligation.resource.name.startswith("pexpect"):
+        return False
+    return any(last_name(arg.value) == "EOF" for arg in node.args[:1])
 
 
 def _enters(function: f.Function, name: str) -> bool:

@@ -116,6 +116,27 @@ def is_dropped_at_once(debt: Debt) -> bool:
     )
 
 
+def _is_committed(debt: Debt, ctx: Context) -> bool:
+    """A session of one test whose last act is ``session.commit()``, which gives its connection back."""
+    made = debt.obligation
+    if made.resource.name != "sqlalchemy.orm.Session" or debt.how != "local" or debt.body.role != "test":
+        return False
+    block = f.body_of(debt.body.function)
+    holders = {
+        target.path
+        for statement, _ in statements(block)
+        if isinstance(statement, f.Assign) and getattr(statement.value, "at", None) == made.at
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    }
+    used = [
+        node.func.path.rpartition(".")
+        for node, _, _ in calls(block)
+        if isinstance(node.func, f.Name) and node.func.path.partition(".")[0] in holders
+    ]
+    return bool(used) and used[-1][2] in {"commit", "rollback"}
+
+
 def _is_null_device(debt: Debt, ctx: Context) -> bool:
     """``sink = open(os.devnull, "w")``, which no buffer and no file on disk stands behind."""
     made = debt.obligation
@@ -258,6 +279,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
     Assumption.HOLDS_SOMETHING: _is_null_device,
+    Assumption.GOES_ON_AFTER_COMMIT: _is_committed,
     Assumption.UNDERSTOOD: _is_inferred,
     Assumption.CALL_FAILS: _only_a_failing_call_skips_it,
     Assumption.OUTLASTS: _runs_out,
