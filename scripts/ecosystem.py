@@ -178,7 +178,8 @@ def lint(suite: Suite, cache: Path) -> Outcome:
     folder = (cache / "facts" / suite.title.replace(" ", "-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "memlint.toml"
-    config.write_text(f"cache-dir = {json.dumps(str(folder))}\n", encoding="utf-8")
+    kept = folder / "memlint"  # a folder of its own: memlint writes into none that holds what is not its
+    config.write_text(f"cache-dir = {json.dumps(str(kept))}\n", encoding="utf-8")
     # -I keeps the suite's own folder, which may be another Python's library, from the path of this one
     command = [sys.executable, "-I", "-m", "memlint", "lint", "--config", str(config)]
     command += ["--level", "ci", "--format", "json"]

@@ -46,6 +46,14 @@ def test_update_writes_findings_by_code_and_error_records(cache: Path) -> None:
     assert [error.partition(":")[0] for error in outcome["errors"]] == ["tiny-suite/tests/test_broken.py"]
 
 
+def test_facts_are_kept_for_the_next_run(cache: Path) -> None:
+    assert ecosystem(cache, "--update").returncode == 0
+    (kept,) = (cache / "facts").rglob("facts.cache")
+    written = kept.stat().st_mtime_ns
+    assert ecosystem(cache).returncode == 0
+    assert kept.stat().st_mtime_ns == written  # nothing was lowered again
+
+
 def test_the_committed_summary_is_no_difference(cache: Path) -> None:
     ecosystem(cache, "--update")
     done = ecosystem(cache)
