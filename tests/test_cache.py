@@ -123,6 +123,7 @@ def test_a_run_is_given_again_what_it_has_put(
     cache = opened(None)
     paths = [keep(cache, file, b"x" * 100_000) for file in files]
     assert [cache.held(path).words for path in paths] == [1, 2, 3]
+    # asking by its public fileno() would put it on disk
     assert cache.new.file._rolled is (in_memory == 1)  # type: ignore[attr-defined]
 
 

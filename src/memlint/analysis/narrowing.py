@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from memlint import facts as f
 from memlint.analysis.values import Num, Value
 
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}  # what a comparison is with its sides exchanged
 _CAN_HOLD: dict[str, Callable[[Num, Num], bool]] = {
     "<": lambda left, right: left.low < right.high,
     "<=": lambda left, right: left.low <= right.high,
@@ -27,7 +27,7 @@ def contradicted(test: f.Expr, value_of: Callable[[f.Expr], Value]) -> Iterator[
     if not isinstance(test, f.Compare) or len(test.rest) != 1:
         return
     op, right = test.rest[0]
-    sides = [(test.left, op, right), (right, _TURNED.get(op, op), test.left)]
+    sides = [(test.left, op, right), (right, MIRRORED.get(op, op), test.left)]
     for name, relation, other in sides:
         can_hold = _CAN_HOLD.get(relation)
         if can_hold is None or not isinstance(name, f.Name):

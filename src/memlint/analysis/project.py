@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from memlint import facts as f
@@ -97,7 +98,6 @@ class Project:
         self.is_support = is_support
         self.whole = whole
         self.modules: dict[str, Module] = {}
-        self._read: list[Module] = []  # in the order in which they came
         self._mentioning: dict[str, tuple[int, tuple[Module, ...]]] = {}  # among how many modules
         self._packages: dict[str, bool] = {}
         self._found: dict[tuple[str, str], Module | None] = {}
@@ -118,15 +118,18 @@ class Project:
             whole=self.whole,
         )
         self.modules[facts.path] = module
-        self._read.append(module)
         return module
 
     def mentioning(self, word: str) -> tuple[Module, ...]:
         """The modules that mention a name or an attribute, in the order in which they were read."""
         looked_at, found = self._mentioning.get(word, (0, ()))
-        if looked_at < len(self._read):
-            found += tuple(module for module in self._read[looked_at:] if says(module.facts, word))
-            self._mentioning[word] = len(self._read), found
+        if looked_at < len(self.modules):
+            found += tuple(
+                module
+                for module in islice(self.modules.values(), looked_at, None)
+                if says(module.facts, word)
+            )
+            self._mentioning[word] = len(self.modules), found
         return found
 
     def module_name(self, path: str) -> str:

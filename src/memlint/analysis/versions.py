@@ -8,11 +8,11 @@ from typing import NamedTuple
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import last_name
+from memlint.analysis.narrowing import MIRRORED
 from memlint.analysis.sites import Frame
 from memlint.analysis.values import Ref
 
 _READING = frozenset({"parse", "parse_version", "Version", "LooseVersion", "StrictVersion", "version"})
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _DIGITS = re.compile(r"\d+(?:\.\d+)*")
 _PARTS = 6
 
@@ -37,8 +37,8 @@ def released(test: f.Compare, evaluator: Evaluator, frame: Frame) -> bool | None
     if left is None or other is None or left.is_current == other.is_current:
         return None
     if not left.is_current:
-        left, other, op = other, left, _MIRRORED.get(op, op)
-    if left.release < other.release or op not in {*_MIRRORED, "==", "!="}:
+        left, other, op = other, left, MIRRORED.get(op, op)
+    if left.release < other.release or op not in {*MIRRORED, "==", "!="}:
         return None
     if left.release == other.release:
         return {">=": True, "<": False}.get(op)
