@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memlint import facts as f
+from memlint.analysis.expectations import last_name
+from memlint.analysis.obligations import Obligation, State
+from memlint.analysis.traverse import walk
 
 if TYPE_CHECKING:
     from memlint.analysis.flow import Run
+
+_RUNNING = ("threading.", "multiprocessing.", "subprocess.")
 
 
 def _passed(node: f.Call, function: f.Function) -> dict[str, f.Expr | None]:
@@ -88,3 +93,43 @@ def _text_of(test: f.Compare, run: Run) -> bool | None:
     if op in {"in", "not in"} and items and all(isinstance(item, f.Text) for item in items):
         return (known in items) is (op == "in")
     return None
+
+
+def cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
+    """``if inspect.isawaitable(first)``, of a thread or process."""
+    parts = [part for part in walk(test) if isinstance(part, f.Call)]
+    asks = any(last_name(part.func) in {"isawaitable", "iscoroutine", "isfuture"} for part in parts)
+    return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
+
+
+def is_off(test: f.Expr, run: Run) -> bool:
+    """``if debug and installed:`` where the body sets debug to False and nothing else."""
+    while isinstance(test, f.BoolOp) and test.op == "and":
+        test = test.left
+    return isinstance(test, f.Name) and test.path in run.off
+
+
+def join_aliases(aliases: dict[str, str], run: Run) -> None:
+    """After a branch that has these: ``out = process.stdout`` there and ``out = process.stderr`` here is either."""
+    for name, part in aliases.items():
+        other = run.aliases.setdefault(name, part)
+        if other != part:
+            run.either[name] = (part, other)
+            del run.aliases[name]
+
+
+def as_asked(test: f.Expr, run: Run) -> f.Expr:
+    """``code is None`` as ``process.poll() is None`` when that is where the code comes from."""
+    if isinstance(test, f.Compare) and isinstance(test.left, f.Name) and test.left.path in run.asked:
+        return f.Compare(run.asked[test.left.path], test.rest)
+    return test
+
+
+def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, other: State) -> None:
+    """After a fork the child owes nothing for itself."""
+    forks = frozenset(o for o in about if o.resource.name == "os.fork")
+    if not forks:
+        return
+    negated = isinstance(test, f.Unary) and test.op == "not"
+    equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
+    (taken if negated or equal else other).settle(forks)

@@ -9,7 +9,15 @@ from typing import Any
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
-from memlint.analysis.branching import asks_for_none, flag_of
+from memlint.analysis.branching import (
+    as_asked,
+    asks_for_none,
+    cannot_be,
+    flag_of,
+    is_off,
+    join_aliases,
+    settle_in_child,
+)
 from memlint.analysis.expectations import (
     catches_all,
     expects_exception,
@@ -25,9 +33,10 @@ from memlint.analysis.expectations import (
 )
 from memlint.analysis.holdings import Holdings, mentioned, named, passed_by
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
+from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import makes_fake
-from memlint.analysis.traverse import says, statements, walk, words
+from memlint.analysis.traverse import says, statements, words
 from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
 
@@ -90,6 +99,9 @@ class Run:
         default_factory=dict
     )  # ``code = process.poll()``: the call behind a name
     entered: set[str] = field(default_factory=set)  # names of open files that a with statement closes
+    origins: dict[f.Span, frozenset[Obligation]] = field(
+        default_factory=dict
+    )  # of ``connection.cursor()`` the connection
     numbers: dict[str, Obligation] = field(
         default_factory=dict
     )  # ``number = client.containers.run(...).id``: what a thing is known by elsewhere
@@ -222,6 +234,7 @@ class Flow(Holdings):
                     self._bind_parts(target.path, node.value, held, state)
         self._replace_parts(node, state)
         self._alias(node, held, state, run)
+        self._lead_back(node, state, run)
         if isinstance(node.value, f.Name) and not all(isinstance(t, f.Name) for t in node.targets):
             self._number_given_away(node, state, run)
         if isinstance(node.value, f.Attr) and isinstance(node.value.base, f.Call):
@@ -269,6 +282,15 @@ class Flow(Holdings):
                 continue
             if isinstance(node.value, f.Name) and not held and named(node.value.path, state):
                 run.aliases[target.path] = node.value.path
+
+    @staticmethod
+    def _lead_back(node: f.Assign, state: State, run: Run) -> None:
+        """``rows = connect(path).cursor()``: ``rows.connection`` is what has made it."""
+        made = node.value.value if isinstance(node.value, f.Await) else node.value
+        origin = run.origins.get(made.at, NOTHING) if isinstance(made, f.Call) else NOTHING
+        for target in node.targets if origin else ():
+            if isinstance(target, f.Name):
+                state.names[f"{target.path}.connection"] = origin
 
     def _bind_parts(self, path: str, value: f.Expr | None, held: frozenset[Obligation], state: State) -> None:
         """``{"east": east}`` and ``SimpleNamespace(process=process)``: each part can be named later."""
@@ -395,7 +417,7 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if _is_off(node.test, run) or self._is_constantly_off(node.test, run):
+        if is_off(node.test, run) or self._is_constantly_off(node.test, run):
             return self.block(node.orelse, state, exits, run)
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
         if negated is not None and self._is_constantly_off(negated, run):
@@ -407,15 +429,15 @@ class Flow(Holdings):
         if none is not None:
             return self.block(node.body if none else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
-        if about and _cannot_be(node.test, about):
+        if about and cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name):
             about |= run.signs.get(node.test.path, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
         if run.depth == 0 and _leaves(node.body):  # ``if process.poll() is not None: return``, or the reverse
-            gone = self.polled(_as_asked(node.test, run), state)
+            gone = self.polled(as_asked(node.test, run), state)
             (taken_state if says_gone(node.test) else other_state).settle(gone)
-        _settle_in_child(node.test, about, taken_state, other_state)
+        settle_in_child(node.test, about, taken_state, other_state)
         told = dict(run.flags), dict(run.nones), dict(run.aliases)
         taken = self.block(node.body, taken_state, exits, run)
         bound, aliases = (run.flags, run.nones), run.aliases
@@ -427,7 +449,7 @@ class Flow(Holdings):
         other = self.block(node.orelse, other_state, exits, run)
         run.flags = {name: flag for name, flag in run.flags.items() if bound[0].get(name) == flag}
         run.nones = {name: none for name, none in run.nones.items() if bound[1].get(name) == none}
-        _join_aliases(aliases, run)
+        join_aliases(aliases, run)
         if isinstance(node.test, f.Name) and taken is not None:  # ``if new: file = open(path)``
             made = taken.masks.keys() - state.masks.keys()
             run.signs[node.test.path] = run.signs.get(node.test.path, NOTHING) | made
@@ -464,6 +486,8 @@ class Flow(Holdings):
         finished = None if endless else _looped(end, skipped)
         if finished is not None and isinstance(node, f.While):
             finished.settle(self.polled(node.test, finished))
+        elif finished is not None and not leaves and not any(map(_returns, node.body)):
+            self.exhaust(pipes_read_in(node.iter), finished, run)
         if finished is not None and node.orelse:
             finished = self.block(node.orelse, finished, exits, run)
         return merge(finished, breaks)
@@ -579,6 +603,10 @@ def _opens(manager: f.Expr) -> bool:
     return (func.attr if isinstance(func, f.Attr) else last_name(func)) == "open"
 
 
+def _returns(statement: f.Stmt) -> bool:
+    return any(isinstance(inner, f.Return) for inner, _ in statements((statement,)))
+
+
 def closing_inside(node: f.Expr) -> bool:
     """Whether an expression wraps what it holds in ``closing``."""
     if not isinstance(node, f.Call):
@@ -597,29 +625,6 @@ def _is_kind(obligation: Obligation, kind: object) -> bool:
     )
 
 
-def _cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
-    """``if inspect.isawaitable(first)``, of a thread or process."""
-    parts = [part for part in walk(test) if isinstance(part, f.Call)]
-    asks = any(last_name(part.func) in {"isawaitable", "iscoroutine", "isfuture"} for part in parts)
-    return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
-
-
-def _is_off(test: f.Expr, run: Run) -> bool:
-    """``if debug and installed:`` where the body sets debug to False and nothing else."""
-    while isinstance(test, f.BoolOp) and test.op == "and":
-        test = test.left
-    return isinstance(test, f.Name) and test.path in run.off
-
-
-def _join_aliases(aliases: dict[str, str], run: Run) -> None:
-    """After a branch that has these: ``out = process.stdout`` there and ``out = process.stderr`` here is either."""
-    for name, part in aliases.items():
-        other = run.aliases.setdefault(name, part)
-        if other != part:
-            run.either[name] = (part, other)
-            del run.aliases[name]
-
-
 def _bound_once(name: str, function: f.Function) -> bool:
     bound = [
         target
@@ -634,13 +639,6 @@ def _bound_once(name: str, function: f.Function) -> bool:
 def _leaves(body: tuple[f.Stmt, ...]) -> bool:
     """Whether a branch ends in a jump."""
     return bool(body) and isinstance(body[-1], (f.Return, f.Raise, f.Jump))
-
-
-def _as_asked(test: f.Expr, run: Run) -> f.Expr:
-    """``code is None`` as ``process.poll() is None`` when that is where the code comes from."""
-    if isinstance(test, f.Compare) and isinstance(test.left, f.Name) and test.left.path in run.asked:
-        return f.Compare(run.asked[test.left.path], test.rest)
-    return test
 
 
 def _looped(end: State | None, skipped: State | None) -> State | None:
@@ -663,16 +661,6 @@ def _asked_for(test: f.Expr, state: State) -> frozenset[Obligation]:
         if isinstance(first, f.Name):  # a name that varies: any of its attributes
             return NOTHING.union(*(h for name, h in state.names.items() if name.startswith(f"{first.path}.")))
     return NOTHING
-
-
-def _settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, other: State) -> None:
-    """After a fork the child owes nothing for itself."""
-    forks = frozenset(o for o in about if o.resource.name == "os.fork")
-    if not forks:
-        return
-    negated = isinstance(test, f.Unary) and test.op == "not"
-    equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
-    (taken if negated or equal else other).settle(forks)
 
 
 def _prefer_released(about: frozenset[Obligation], taken: State, other: State) -> None:

@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.expectations import seen_closed, used_in, without_tested
+from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
+from memlint.analysis.reading import PIPES, ended_by, pipes_consumed_by, released_by_reading
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
-from memlint.analysis.users import ends_its_own, reads_to_the_end
+from memlint.analysis.users import ends_its_own
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 from memlint.knowledge.index import ApiIndex
@@ -109,7 +111,6 @@ _KEYED = frozenset(
     {"get", "values", "items", "copy", "pop", "children"}
 )  # of a container, not of what it holds
 _IDENTITIES = frozenset({"id", "short_id", "name", "pid", "uuid", "ident"})
-PIPES = frozenset({"stdin", "stdout", "stderr"})
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
 _ENDING = frozenset({"terminate", "kill", "send_signal"})
 _GROUP_SIGNALS = frozenset({"os.killpg"})
@@ -183,11 +184,13 @@ class Handover(Flow):
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
         self._put_to_use(given, callee, name, path, run)
+        use_through_parts(base, given, path.rpartition(".")[2])
         for obligation in given if path not in _LOOKING else ():
             if obligation.resource.ended_by_use:
                 state.settle(frozenset({obligation}))
         self._function_release(node, name, site, given, about, state)
         self._by_any_name(node, state)
+        self.exhaust(pipes_consumed_by(node), state, run)
         if self._takes_over(node, site, base, given, state, run):
             return given
         last = path.rpartition(".")[2]
@@ -250,31 +253,15 @@ class Handover(Flow):
         if last in _LOOKING or not _PATCHING.isdisjoint(path.split(".")):
             return
         for obligation in given:
-            if obligation.started or ANY_USE not in obligation.resource.started_by:
+            if not opens_when_used(obligation) or is_part_of(name, obligation, self.index):
                 continue
             obligation.started = True
             if isinstance(callee, ClassValue):
-                uses = self._is_used_by(callee, obligation, run)
+                uses = is_used_by(callee, obligation, run.function, self.evaluator)
             else:
                 uses = self._is_known(name) and not isinstance(callee, FunctionValue)
             if not uses and last not in _USING:
                 obligation.assumed.add(Assumption.OPENED_IN_USE)
-
-    def _is_used_by(self, cls: ClassValue, obligation: Obligation, run: Run) -> bool:
-        """Whether a method that the body calls, or one that this calls, opens something with it."""
-        methods = {
-            value.function.name: words(value.function)
-            for one in reversed(tuple(self.evaluator.mro(cls)))
-            for value in self.evaluator.class_frame(one).env.values()
-            if isinstance(value, FunctionValue)
-        }
-        reached: set[str] = set()
-        found = methods.keys() & (words(run.function) | {"__init__"})
-        while found:
-            reached |= found
-            found = methods.keys() & set().union(*(methods[name] for name in found)) - reached
-        starts = obligation.resource.started_by
-        return any(not methods[name].isdisjoint(starts) for name in reached)
 
     def _gives_release(self, node: f.Call, path: str, state: State) -> None:
         """``loop.call_soon(server.close)``, ``assertRaises(OSError, process.__exit__)``: the callee calls it."""
@@ -358,8 +345,11 @@ class Handover(Flow):
             obligation.endless and node is not None and node.args and last == "join"
         ):
             return
-        if groups or (node is not None and reads_to_the_end(obligation, last, node)):
-            state.discharge(obligation, groups or obligation.full)
+        read = released_by_reading(obligation, method, node) if node is not None else 0
+        if read and read == ended_by(obligation):
+            obligation.read_out = True
+        if groups | read:
+            state.discharge(obligation, groups | read)
         elif obligation.parent is not None:
             self.release_by(obligation.parent, method, state, node, expected)
 
@@ -676,6 +666,8 @@ class Handover(Flow):
     ) -> frozenset[Obligation]:
         """``stack.pop()``, ``list(processes)``, ``sessionmaker(engine)``: the result stands for the same things."""
         last = _path(node).rpartition(".")[2]
+        if last == "cursor" and base:
+            run.origins[node.at] = base
         if last in _SAME or (isinstance(node.func, f.Attr) and node.func.attr in _SAME):
             return NOTHING if last in _KEYED and self._is_itself(node, base, run) else base
         if last in _THROUGH or name in _THROUGH_NAMES:
@@ -692,7 +684,11 @@ class Handover(Flow):
             return mentioned(node, state)
         if "." in _path(node) and _path(node).rpartition(".")[0] not in state.names:
             base = NOTHING  # ``engine.url.render_as_string()``: of a part that is no resource
-        return frozenset(o for o in given | base if o.resource.children and not _groups(o.resource, last))
+        return frozenset(
+            o
+            for o in given | base
+            if (o.resource.children or o.resource.ended_through) and not _groups(o.resource, last)
+        )
 
 
 def _asks_for_group(function: f.Function | None) -> bool:
@@ -799,13 +795,10 @@ def _owner_by_name(method: str) -> str | None:
 
 def _path(node: f.Call) -> str:
     """The called name as written; of ``f(x).close`` the last part."""
-    return (
-        node.func.path
-        if isinstance(node.func, f.Name)
-        else node.func.attr
-        if isinstance(node.func, f.Attr)
-        else ""
-    )
+    func = node.func
+    if isinstance(func, f.Attr) and isinstance(func.base, f.Attr) and func.base.attr in PIPES:
+        return f"{func.base.attr}.{func.attr}"  # ``Popen(command, stdout=PIPE).stdout.read()``
+    return func.path if isinstance(func, f.Name) else func.attr if isinstance(func, f.Attr) else ""
 
 
 def _qualified(callee: Value, site: Site | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.obligations import NOTHING, Obligation, State
+from memlint.analysis.reading import PIPES, ended_by, pipes_read_in, process_of
 
 if TYPE_CHECKING:
     from memlint.analysis.flow import Run
@@ -67,6 +68,14 @@ class Holdings(ABC):
             return True
         return any(param.name == first for param in run.function.params)
 
+    @staticmethod
+    def exhaust(pipes: Iterable[str], state: State, run: Run) -> None:
+        """These pipes have been read to their end: whoever wrote to them has ended."""
+        for pipe in pipes:
+            for obligation in state.names.get(process_of(run.aliases.get(pipe, pipe)), NOTHING):
+                obligation.read_out = True
+                state.discharge(obligation, ended_by(obligation))
+
     def _call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
         return self.call(node, state, run)
 
@@ -77,8 +86,9 @@ class Holdings(ABC):
         return found if found is not None else _bound_release(node.path, state)
 
     def _attr(self, node: f.Attr, state: State, run: Run) -> frozenset[Obligation]:
-        passed_by(node.base, self.visit(node.base, state, run), "attribute")
-        return NOTHING
+        held = self.visit(node.base, state, run)
+        passed_by(node.base, held, "attribute")
+        return held if node.attr in PIPES else NOTHING
 
     def _seq(self, node: f.Seq, state: State, run: Run) -> frozenset[Obligation]:
         return self.union(node.items, state, run)
@@ -136,6 +146,7 @@ class Holdings(ABC):
     def _comp(self, node: f.Comp, state: State, run: Run) -> frozenset[Obligation]:
         for clause in node.clauses:
             self.bind(clause.target, self.visit(clause.iter, state, run), state, run)
+            self.exhaust(pipes_read_in(clause.iter), state, run)
         return self.visit(node.element, state, run) | self.visit(node.value, state, run)
 
     def _walrus(self, node: f.Walrus, state: State, run: Run) -> frozenset[Obligation]:

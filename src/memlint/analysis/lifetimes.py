@@ -17,6 +17,7 @@ from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import expects_exception, first_name
+from memlint.analysis.first_use import may_be_used, opens_when_used
 from memlint.analysis.flow import Exits, Run
 from memlint.analysis.holdings import named
 from memlint.analysis.inlining import Inlining, is_context_manager
@@ -159,11 +160,10 @@ class Lifetimes(Inlining):
         debts: list[Debt] = []
         verdicts: dict[Obligation, Verdict] = {}
         for obligation in found:
-            if not obligation.started and ANY_USE in obligation.resource.started_by:
+            if opens_when_used(obligation):
                 given_away = run.yielded | run.returned
-                obligation.started = (
-                    obligation in stored or obligation in given_away or obligation in run.factories
-                )
+                away = {*stored, *given_away, *run.factories}
+                obligation.started = may_be_used(obligation, away, ends.states(), run.nested)
                 if obligation in given_away and not self._put_to_use_by_users(obligation, body):
                     obligation.assumed.add(Assumption.OPENED_IN_USE)
             elif body.role == "fixture" and not obligation.started:

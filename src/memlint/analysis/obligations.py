@@ -43,6 +43,7 @@ class Obligation:
     connected: bool = False  # a method of an object that stays has opened it: ``client.connect()``
     awaited: bool = False  # the coroutine, or the task over it, that acquires it
     told_to_end: bool = False  # a process that somebody has terminated or killed
+    read_out: bool = False  # a process of which the output was read to its end
     evidence: tuple[Evidence, ...] = ()  # of what only the project itself tells to be a resource
     skippable: bool = False  # an assertion about something else, or a raise, may come before the release
     closed_pipes: frozenset[str] = frozenset()  # pipes of a process that were closed one by one

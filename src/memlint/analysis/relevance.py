@@ -352,7 +352,10 @@ class Relevance:
     def _modules_of(self, node: f.Import, module: Module) -> list[Module]:
         project = self.project
         if not node.is_from:
-            named = [project.first_party(name, module) for _, name in node.bindings]
+            said = dict.fromkeys(
+                [*(name for _, name in node.bindings), *node.module.split()]
+            )  # ``import a.b``: both
+            named = [project.first_party(name, module) for name in said]
             return [found for found in named if found is not None]
         if node.level:
             source = project.find_relative(node.module, node.level, module)

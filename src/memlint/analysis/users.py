@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
-from memlint.analysis.expectations import last_name
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
 from memlint.analysis.traverse import names, says, statements, words
@@ -40,7 +39,8 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
     ending = [user for user in users if not ended.isdisjoint(names(f.body_of(user.function)))]
     if any(user.role == "fixture" for user in ending):
         return True  # ``session``, which disposes the ``engine`` that it asks for
-    return debt.obligation.connected and bool(users) and len(ending) == len(users)
+    of_one_test = debt.obligation.connected or (fixture is not None and not fixture.wide)
+    return of_one_test and bool(users) and len(ending) == len(users)
 
 
 def are_named(holders: Iterable[str], obligation: Obligation) -> set[str]:
@@ -60,13 +60,6 @@ def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> b
     if not isinstance(member, FunctionValue):
         return False
     return any(says(member.function, name) for group in obligation.resource.release for name in group)
-
-
-def reads_to_the_end(obligation: Obligation, method: str, node: f.Call) -> bool:
-    """``child.expect(pexpect.EOF)``: the child on the terminal has ended, and its object reaps it."""
-    if method not in {"expect", "expect_exact"} or not obligation.resource.name.startswith("pexpect"):
-        return False
-    return any(last_name(arg.value) == "EOF" for arg in node.args[:1])
 
 
 def _enters(function: f.Function, name: str) -> bool:

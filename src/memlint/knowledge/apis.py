@@ -187,6 +187,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
+    ended_through: list[str] = []  # types made over it, whose release ends it too
     finalized: bool = False  # finalizers end what it holds once nothing refers to it
     bytes: str | None = None  # what one costs while it lives
     ended_by_use: bool = False  # whoever is given it reads it to its end, which releases it
