@@ -76,6 +76,8 @@ def _left_by_its_failing_test(debt: Debt) -> bool:
 
 def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
     """What some paths do not release, and what no process, thread or registry keeps once it is forgotten."""
+    if _is_ended_by_its_finalizer(debt):
+        return True
     if debt.verdict != "unsure" or debt.fails_always:
         return False
     resource = debt.obligation.resource
@@ -83,6 +85,13 @@ def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
         return True
     ends = resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
     return ends and _left_by_its_failing_test(debt)
+
+
+def _is_ended_by_its_finalizer(debt: Debt) -> bool:
+    """``manager = multiprocessing.Manager()`` of one function, which ends its process with the last reference to it."""
+    resource = debt.obligation.resource
+    ends = resource.finalized and resource.forgotten == "closed"
+    return ends and debt.how == "local" and debt.verdict == "never"
 
 
 def _is_gone_with_its_statement(debt: Debt, ctx: Context) -> bool:
@@ -150,18 +159,24 @@ def _is_inferred(debt: Debt, ctx: Context) -> bool:
     A test that leaves its own connection is often about how one ends: refused, lost, or shut by the other side.
     """
     made = debt.obligation
-    return made.inferred and (debt.verdict in {"unsure", "partial"} or _is_of_one_test(debt))
+    if made.connected and debt.body.role in {"test", "helper"}:
+        return True
+    return made.inferred and (debt.verdict in {"unsure", "partial"} or _is_of_one_function(debt))
 
 
-def _is_of_one_test(debt: Debt) -> bool:
-    """What an object of the project's own opens, where nothing but one test has hold of the object.
+def _is_of_one_function(debt: Debt) -> bool:
+    """What an object of the project's own opens, where nothing but one function has hold of the object.
 
-    Of all that was read in public suites, methods that connect, and files in objects, were right in
-    less than one of four: ``client.connect()`` where the test is about the end of a connection.
+    Of all that was read in public suites, methods that connect, files in objects, and servers and loops in objects
+    (what runs on by itself aside) were right in less than one of four: ``client.connect()`` where the test is about
+    the end of a connection, an application whose server never runs.
     """
-    made = debt.obligation
-    held = made.resource.rule == "MEM503" and made.resource.forgotten == "closed" and not made.paired
-    return (made.connected or held) and debt.how == "local" and debt.body.role == "test"
+    resource = debt.obligation.resource
+    if debt.how != "local" or debt.obligation.paired:
+        return False
+    if debt.body.role == "test" and resource.rule == "MEM503":
+        return resource.forgotten == "closed"
+    return resource.rule == "MEM404" and resource.forgotten != "kept"
 
 
 def _only_a_failing_call_skips_it(debt: Debt, ctx: Context) -> bool:

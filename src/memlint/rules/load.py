@@ -81,11 +81,11 @@ _SMALL_SUFFIXES = (
     *(".cfg", ".conf", ".env", ".ini", ".toml", ".yaml", ".yml"),
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
 )
-# of an address: an archive or data, or a part that the test computes
+# of an address: an archive, or data
 _DATA = re.compile(
     r"(?i)\.(?:zip|tar|t?gz|bz2|xz|zst|7z|rar|whl|iso|img|bin|csv|tsv|parquet|feather|arrow|orc|npy|npz|h5|hdf5|nc|grib2?|"
     r"fits|tiff?|mp[34]|avi|mov|wav|pdf|xlsx?|sql|db|sqlite3?|dump|jsonl|ndjson|pt|pth|ckpt|onnx|safetensors)\b|"
-    r"download|dump|bulk|export|release|archive|dataset|full|all\b"
+    r"dump|bulk|archive|dataset"
 )
 _LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
 _FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
