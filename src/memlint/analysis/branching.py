@@ -8,8 +8,10 @@ from memlint import facts as f
 from memlint.analysis.expectations import last_name
 from memlint.analysis.obligations import Obligation, State
 from memlint.analysis.traverse import walk
+from memlint.analysis.values import Literal
 
 if TYPE_CHECKING:
+    from memlint.analysis.evaluate import Evaluator
     from memlint.analysis.flow import Run
 
 _RUNNING = ("threading.", "multiprocessing.", "subprocess.")
@@ -102,13 +104,6 @@ def cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
     return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
 
 
-def is_off(test: f.Expr, run: Run) -> bool:
-    """``if debug and installed:`` where the body sets debug to False and nothing else."""
-    while isinstance(test, f.BoolOp) and test.op == "and":
-        test = test.left
-    return isinstance(test, f.Name) and test.path in run.off
-
-
 def join_aliases(aliases: dict[str, str], run: Run) -> None:
     """After a branch that has these: ``out = process.stdout`` there and ``out = process.stderr`` here is either."""
     for name, part in aliases.items():
@@ -133,3 +128,21 @@ def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, ot
     negated = isinstance(test, f.Unary) and test.op == "not"
     equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
     (taken if negated or equal else other).settle(forks)
+
+
+def is_off(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
+    """Whether a condition is never true: a name that the body, its class or the module sets to False, and no more.
+
+    ``if debug and installed:`` with ``debug = False``, ``if SHOW:`` where the module says ``SHOW = False``.
+    """
+    if isinstance(test, f.BoolOp) and test.op == "and":
+        return any(is_off(side, run, evaluator) for side in (test.left, test.right))
+    if not isinstance(test, f.Name):
+        return False
+    if test.path in run.off:
+        return True
+    first = test.path.partition(".")[0]
+    own = first in run.function.binds or any(param.name == first for param in run.function.params)
+    if own and first != "self":
+        return False
+    return evaluator.quiet_eval(test, run.frame) == Literal(False)

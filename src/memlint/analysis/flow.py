@@ -37,7 +37,7 @@ from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import makes_fake
 from memlint.analysis.traverse import says, statements, words
-from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
+from memlint.analysis.values import ClassValue, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
@@ -417,10 +417,10 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if is_off(node.test, run) or self._is_constantly_off(node.test, run):
+        if is_off(node.test, run, self.evaluator):
             return self.block(node.orelse, state, exits, run)
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
-        if negated is not None and self._is_constantly_off(negated, run):
+        if negated is not None and is_off(negated, run, self.evaluator):
             return self.block(node.body, state, exits, run)
         flag = flag_of(node.test, run)
         if flag is not None:
@@ -456,14 +456,6 @@ class Flow(Holdings):
         if about and taken is not None and other is not None:
             _prefer_released(about, taken, other)
         return merge(taken, other)
-
-    def _is_constantly_off(self, test: f.Expr, run: Run) -> bool:
-        """``SHOW`` where the module says ``SHOW = False``."""
-        if not isinstance(test, f.Name) or "." in test.path or test.path in run.function.binds:
-            return False
-        if any(param.name == test.path for param in run.function.params):
-            return False
-        return self.evaluator.quiet_eval(test, run.frame) == Literal(False)
 
     def _loop(self, node: Any, state: State, exits: Exits, run: Run) -> State | None:
         endless = isinstance(node, f.While) and isinstance(node.test, f.Const) and bool(node.test.value)

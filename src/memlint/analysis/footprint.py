@@ -17,6 +17,7 @@ from memlint.analysis.keeping import kept
 from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Disk, Module
+from memlint.analysis.running import never_runs
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.sources import Source, source_of
 from memlint.analysis.suite import Body, Fixture, Suite
@@ -173,7 +174,7 @@ def of_frame(frame: Frame, function: f.Function, disk: Disk) -> Footprint:
 
 def left_behind(suite: Suite, body: Body) -> Parts:
     """What each case of a test leaves in containers that live as long as the session."""
-    if suite.never_runs(body):
+    if never_runs(suite, body):
         return ()
     found = []
     for runs in [body, *(fixture.body for fixture in suite.requested(body) if fixture.scope == "function")]:

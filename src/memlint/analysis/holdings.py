@@ -118,7 +118,9 @@ class Holdings(ABC):
         return held
 
     def _compare(self, node: f.Compare, state: State, run: Run) -> frozenset[Obligation]:
-        self.union([node.left, *(right for _, right in node.rest)], state, run)
+        held = self.union([node.left, *(right for _, right in node.rest)], state, run)
+        if any(op in {"==", "!="} for op, _ in node.rest):
+            state.settle(frozenset(o for o in held if any("__eq__" in group for group in o.resource.release)))
         return NOTHING
 
     def _binary(self, node: f.Binary, state: State, run: Run) -> frozenset[Obligation]:

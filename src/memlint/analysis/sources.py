@@ -40,6 +40,7 @@ _MUCH = re.compile(
 )
 _UNNAMED = frozenset({"a URL", "a path from the environment"})  # all that is known of them
 _SUFFIX = re.compile(r"\.\w{1,8}$|[*/]")
+_DOCUMENT = re.compile(r"\s*(?:[{<%]|\[[\s{\[\"\d])")
 _HOPS = 8  # calls between opening a thing and reading it
 
 
@@ -163,7 +164,7 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return Source("small", "an in-memory database")
     if path.base == "tmp":
         return Source("small", "a temporary file")
-    if path.text is not None and "\n" in path.text:
+    if path.text is not None and _is_document(path.text):
         return Source("other", "a text")
     if path.text in {"", ".", "./"}:
         return OPAQUE
@@ -202,6 +203,12 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
             "opaque", f"'{path.text}'", path=path.text
         )  # its whole folder is not shipped with the suite
     return Source("unknown", f"'{path.text}'", path=path.text)
+
+
+def _is_document(text: str) -> bool:
+    """Whether a text is what is to be read itself: lines, markup, JSON, or a sentence that names an address."""
+    named = "://" in text and not texts.is_address(text)
+    return "\n" in text or named or _DOCUMENT.match(text) is not None
 
 
 def _weigh_folder(folder: str, disk: Disk) -> Source:

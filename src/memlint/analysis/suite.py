@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,13 +11,11 @@ from typing import Literal as OneOf
 
 from memlint import facts as f
 from memlint.analysis import arithmetic
-from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
-from memlint.analysis.declarations import makes_fields
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.patching import names_replaced
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
-from memlint.analysis.traverse import says, words
+from memlint.analysis.traverse import says
 from memlint.analysis.values import (
     ONE,
     UNKNOWN,
@@ -89,10 +86,6 @@ BUILTIN_FIXTURES: dict[str, Value] = {
     "pytester": Obj("pytest.Pytester"),
     "testdir": Obj("pytest.Pytester"),
 }
-
-_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC"})
-_TYPE_CHECK = re.compile(r"type_?check")
-_SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
 @dataclass(eq=False, slots=True)
@@ -475,59 +468,7 @@ class Suite:
             if isinstance(name, str) and name.startswith("pytest.mark.")
         ]
 
-    def never_runs(self, body: Body) -> bool:
-        """Whether a mark without a condition keeps a test from running, or it is there for a type checker alone."""
-        named = (d.path for d, _ in body.function.decorators if isinstance(d, f.Name))
-        name = body.function.name
-        if name.startswith("_test") and not any(
-            says(other.function, name) for other in self.of(body.module).bodies if other is not body
-        ):
-            return True  # a test that was put out of the way
-        if (
-            is_unused(body.function, body.within.function if body.within is not None else None)
-            or self._is_called_by_nobody(body)
-            or (body.role == "helper" and name.startswith("_debug"))
-            or (body.role in {"helper", "method"} and self._is_for_looking_at(body))
-        ):
-            return True
-        if any(map(_TYPE_CHECK.search, named)) or any(mark.name in _SKIPPING for mark in self.marks(body)):
-            return True
-        if says(body.function, "skip") and skips_itself(body.function, self.evaluator, self.evaluate(body)):
-            return True
-        decorators = [decorator for decorator, _ in body.function.decorators]
-        for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
-            decorators += [decorator for decorator, _ in cls.cls.decorators]
-        return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
-
-    def _is_for_looking_at(self, body: Body) -> bool:
-        """Whether people call it by hand: ``debug_fit()`` that nothing calls, calls behind a constant that is off."""
-        name = body.function.name
-        if any(module is not body.module for module in self.project.mentioning(name)):
-            return False
-        users = [other.function for other in self.of(body.module).bodies if says(other.function, name)]
-        off = (is_off(name, user, self.evaluator, Frame(body.module, "")) for user in users)
-        return all(off) if users else name.startswith("debug_") and name not in words(body.module.facts)
-
-    def _is_called_by_nobody(self, body: Body) -> bool:
-        """Whether a method of a class that stands on its own goes by a name that nothing in the project says."""
-        owner, name = body.owner, body.function.name
-        if owner is None or self.is_test_class(owner) or body.role not in {"helper", "method"}:
-            return False
-        if name.startswith(("__", *self.prefixes)) or body.function.decorators:
-            return False
-        if not all(map(self._stands_alone, (owner, *self._heirs(owner)))):
-            return False
-        if any(module is not body.module for module in self.project.mentioning(name)):
-            return False
-        return name not in words(body.module.facts)
-
-    def _stands_alone(self, cls: ClassValue) -> bool:
-        """Whether no library and no runner calls the methods of a class."""
-        plain = all(base in _PLAIN_BASES for base in self.evaluator.external_bases(cls))
-        inert = all(map(makes_fields, (decorator for decorator, _ in cls.cls.decorators)))
-        return plain and inert and not self.is_test_class(cls)
-
-    def _heirs(self, owner: ClassValue) -> Iterator[ClassValue]:
+    def heirs(self, owner: ClassValue) -> Iterator[ClassValue]:
         """The classes of the project that derive from a class."""
         for path in self.evaluator.relevance.heirs(owner.cls.name):
             for cls in self.of(self.project.modules[path]).classes:
@@ -639,7 +580,7 @@ class Suite:
         return self._first_collected(owner)
 
     def _collected_for(self, owner: ClassValue) -> ClassValue:
-        heirs = (cls for cls in self._heirs(owner) if cls.module.linted)
+        heirs = (cls for cls in self.heirs(owner) if cls.module.linted)
         return next(filter(self.is_test_class, heirs), owner)
 
     def _instance(self, owner: ClassValue) -> Obj:

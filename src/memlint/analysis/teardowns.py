@@ -12,6 +12,7 @@ from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import TEARDOWN, TEARDOWN_NAMES, Body, Suite
 from memlint.analysis.traverse import calls, says, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue, Ref, Sequence, Value, text_of
+from memlint.analysis.wrapping import wrapping
 from memlint.knowledge.apis import CallEntry
 
 _ANY = ("tearDown", "asyncTearDown", "teardown_method", "tearDownClass", "teardown_class")
@@ -208,7 +209,7 @@ class Teardowns:
             *self.around(body),
             *self._around_tests_of(body),
             *self._before_the_next(body),
-            *self._wrapping(body),
+            *wrapping(self.suite, body),
             *self._leaving(body),
         ]
         by_others = (self._closes_all(other) for other in others)
@@ -219,22 +220,6 @@ class Teardowns:
         if body.owner is None or body.role != "test":
             return []
         return [method for name in _BEFORE for method in self.chain(body.owner, name).reached]
-
-    def _wrapping(self, body: Body) -> list[Body]:
-        """The methods of a test's bases, where a metaclass of the suite wraps its tests and may call them."""
-        if body.owner is None or body.role != "test" or not self._is_wrapped(body.owner):
-            return []
-        return [
-            x for x in self.methods(body.owner) if x.owner is not None and x.owner.cls is not body.owner.cls
-        ]
-
-    def _is_wrapped(self, owner: ClassValue) -> bool:
-        made_by = (
-            self.evaluator.quiet_eval(cls.cls.metaclass, Frame(cls.module, ""))
-            for cls in self.evaluator.mro(owner)
-            if cls.cls.metaclass is not None
-        )
-        return any(isinstance(metaclass, ClassValue) for metaclass in made_by)
 
     def _leaving(self, body: Body) -> list[Body]:
         """``__exit__`` of a context manager whose ``__enter__`` the body is."""

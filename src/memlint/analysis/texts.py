@@ -52,13 +52,21 @@ _LOCAL = re.compile(
 )  # a server that the suite runs
 
 
+_ADDRESS = re.compile(r"[\w+.:-]+://[^\s<>{}\"]*\Z")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of one thing, as in ``s3://bucket/key``, and not prose or markup that names one."""
+    return _ADDRESS.match(text) is not None
+
+
 def _base(beginning: str) -> str:
     """What is known of a path by its first characters; "" where the host or all is open."""
     if beginning.startswith(_KERNEL):
         return "tmp"  # the kernel's files are small
     if beginning.startswith("/vsi"):
         return ""  # a file system of GDAL's over what follows
-    if "://" in beginning:
+    if is_address(beginning):
         return "" if beginning.endswith("://") or _LOCAL.match(beginning) else "url"
     return "absolute" if beginning.startswith("/") else ""
 
@@ -113,7 +121,7 @@ def as_path(value: Value) -> PathValue | None:
         text = value.value if len(value.value) == value.length else None
         if text is None:
             return PathValue("cwd", None)
-        if "://" in text:
+        if is_address(text):
             return PathValue("url", text)
         return PathValue("absolute" if text.startswith(("/", "~")) or text[1:3] == ":\\" else "cwd", text)
     return None

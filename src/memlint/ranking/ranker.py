@@ -12,6 +12,7 @@ from memlint.analysis.footprint import Footprints as Allocations
 from memlint.analysis.footprint import footprints as allocations_of
 from memlint.analysis.footprint import left_behind
 from memlint.analysis.project import Module
+from memlint.analysis.running import never_runs
 from memlint.analysis.suite import Body, Suite
 from memlint.discovery import ancestor_conftests
 from memlint.disk import RealDisk
@@ -154,7 +155,7 @@ def _is_evaluated(suite: Suite, body: Body) -> bool:
     matters = relevance.matters(body.function, body.module) or any(
         relevance.matters(fixture.body.function, fixture.body.module) for fixture in suite.requested(body)
     )
-    return matters and not suite.never_runs(body)
+    return matters and not never_runs(suite, body)
 
 
 def _cases(suite: Suite, body: Body) -> float | None:

@@ -16,6 +16,7 @@ from memlint import facts as f
 from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
+from memlint.analysis.running import COLLECTED
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.traverse import says, statements
@@ -35,8 +36,6 @@ _EXAMPLES = re.compile(
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
 _BENCHES = frozenset({"bench", "benches", "benchmark", "benchmarks"})
-
-_COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Context(Struct, eq=False):
     def is_lone_script(self) -> bool:
         """Whether the module is a script or an example, and no other module imports it: no test session runs it."""
         file = posixpath.basename(self.module.path)
-        if not file.removesuffix(".py").isidentifier() and not _COLLECTED.match(file):
+        if not file.removesuffix(".py").isidentifier() and not COLLECTED.match(file):
             return True  # no import statement can name it: ``child-scripts.py``
         if not self.is_script and not self._is_example and not self._is_bench:
             return False
@@ -140,7 +139,7 @@ class Context(Struct, eq=False):
     def is_unimported(self) -> bool:
         """Whether pytest does not collect the module and no other one imports it: its import never happens."""
         file = posixpath.basename(self.module.path)
-        if file in {"conftest.py", "__init__.py"} or _COLLECTED.match(file):
+        if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
             return False
         return not any(_imports(*other, self.suite) for other in self._others)
 
@@ -165,7 +164,7 @@ class Context(Struct, eq=False):
     def _is_bench(self) -> bool:
         """Whether module or folder is named as benchmarks or plots of a test folder, which pytest does not collect."""
         folder, _, file = self.module.path.rpartition("/")
-        if file == "conftest.py" or _COLLECTED.match(file):
+        if file == "conftest.py" or COLLECTED.match(file):
             return False
         return _BENCH.match(file) is not None or not _BENCHES.isdisjoint(folder.split("/"))
 

@@ -13,6 +13,7 @@ from memlint.rules.context import Context
 
 _KINDS = ("cuda", "xpu", "hpu", "npu", "gpu", "tpu")  # as in "cuda:0"; "mps" shares the machine's memory
 _ASKING = frozenset({"current_device", "current_device_name", "get_accelerator"})
+_SETTING = frozenset({"set_default_device", "set_default_tensor_type"})
 _HOPS = 2  # names that are followed to what they are bound to, and their names again
 _MOVING = frozenset({"cuda", "xpu", "npu"})  # ``tensor.cuda()``
 
@@ -20,7 +21,7 @@ _MOVING = frozenset({"cuda", "xpu", "npu"})  # ``tensor.cuda()``
 def is_on_accelerator(site: Site, ctx: Context) -> bool:
     """Whether every tensor that the expression makes is said to lie on an accelerator."""
     said = list(_said(site.node, site.frame, ctx))
-    return bool(said) and all(said)
+    return all(said) if said else site.name.startswith("torch.") and _is_default_around(site, ctx)
 
 
 def speaks_of_accelerator(body: Body, ctx: Context) -> bool:
@@ -34,6 +35,35 @@ def speaks_of_accelerator(body: Body, ctx: Context) -> bool:
         if isinstance(site.callee, FunctionValue) and not site.callee.module.is_product
     )
     return any(not _ASKING.isdisjoint(traverse.words(function)) for function in (body.function, *helpers))
+
+
+def _is_default_around(site: Site, ctx: Context) -> bool:
+    """``with torch.device("cuda"):`` around it, or ``torch.set_default_device("cuda")`` before it."""
+    if site.frame.function is None:
+        return False
+    for statement, enclosing in traverse.statements(f.body_of(site.frame.function)):
+        if statement.line > site.statement:
+            return False
+        if isinstance(statement, f.ExprStmt) and isinstance(statement.value, f.Call):
+            call = statement.value
+            sets = (
+                isinstance(call.func, (f.Name, f.Attr)) and _last(call.func) in _SETTING and bool(call.args)
+            )
+            if sets and _names_accelerator(call.args[0].value, site.frame, ctx):
+                return True
+        if statement.line == site.statement and any(
+            isinstance(outer, f.With) and any(_is_device(item, site.frame, ctx) for item, _ in outer.items)
+            for outer in enclosing
+        ):
+            return True
+    return False
+
+
+def _is_device(node: f.Node, frame: Frame, ctx: Context) -> bool:
+    """``torch.device("cuda:0")``."""
+    if not isinstance(node, f.Call) or not isinstance(node.func, (f.Name, f.Attr)) or not node.args:
+        return False
+    return _last(node.func) == "device" and _names_accelerator(node.args[0].value, frame, ctx)
 
 
 def _said(node: f.Expr, frame: Frame, ctx: Context, depth: int = 0) -> Iterator[bool]:
@@ -55,8 +85,11 @@ def _said(node: f.Expr, frame: Frame, ctx: Context, depth: int = 0) -> Iterator[
 def _names_accelerator(device: f.Expr, frame: Frame, ctx: Context) -> bool:
     value = ctx.suite.evaluator.quiet_eval(device, frame)
     if isinstance(value, Literal):
-        return str(value.value).startswith(_KINDS)
-    return any(_asks(node) for node in traverse.walk(_bound_to(device, frame)))
+        return str(value.value).removeprefix("torch.").startswith(_KINDS)
+    nodes = list(traverse.walk(_bound_to(device, frame)))
+    if any(isinstance(node, f.IfExp) for node in nodes):
+        return False  # "cuda" where there is one
+    return any(_asks(node) or _is_device(node, frame, ctx) for node in nodes)
 
 
 def _asks(node: f.Node) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
+from memlint.analysis.running import never_runs
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
@@ -132,7 +133,7 @@ class Engine:
             return True
         if context.body is None:
             return draft.module is None and context.is_unimported
-        return context.body.role in {"test", "method", "helper"} and self.suite.never_runs(context.body)
+        return context.body.role in {"test", "method", "helper"} and never_runs(self.suite, context.body)
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:

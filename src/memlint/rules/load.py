@@ -26,6 +26,7 @@ from memlint.model import Confidence, Estimate, Related
 from memlint.rules.case_tables import feeds_parametrize
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.fake_networks import answers_itself
+from memlint.rules.once import runs_once
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -321,8 +322,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     source = source_of(site, load, ctx.project.disk)
     if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < _LIGHT):
         return
-    fixture = ctx.fixture
-    if fixture is not None and fixture.wide:
+    if runs_once(ctx.body, ctx):
         return
     what = texts.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
@@ -380,7 +380,7 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
     load = load_of(site)
     if load is not None and not is_bounded(site, load) and not is_reduced(site.receiver):
         source = source_of(site, load, ctx.project.disk)
-        if _costly(load, source):
+        if _costly(load, source) and not _writes_itself(site, source):
             estimate = estimate_in_memory(load, source)
             about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
             read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
@@ -430,11 +430,19 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
             message = f"{name}() {place} reads {source.text}: {_PAID}"
             sure = source.bytes is not None or source.outside or load.what != "file"
+            estimate = estimate_in_memory(load, source)
             confidence = None if sure else Confidence.LOW
-            yield Draft(
-                "MEM104", site.at, message, _MOVE, confidence, estimate_in_memory(load, source), related
-            )
+            if estimate is not None:
+                confidence = _by_weight(estimate, _WORTH_KEEPING_OUT)
+                if load.what == "file" and confidence is Confidence.MEDIUM and _gives_cases(site, ctx):
+                    confidence = Confidence.LOW
+            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate, related)
             return
+
+
+def _gives_cases(site: Site, ctx: Context) -> bool:
+    """Whether parametrize is given what it returns: a table of cases, which collection needs."""
+    return site.where == "decorator" or feeds_parametrize(site, ctx)
 
 
 def _is_written_beside(site: Site, source: Source) -> bool:

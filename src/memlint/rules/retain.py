@@ -37,7 +37,7 @@ _BULKY_KINDS = frozenset({"array", "frame", "series", "sparse", "tensor", "image
 _BULKY_TYPES = frozenset(
     {"numpy.ndarray", "pandas.DataFrame", "pandas.Series", "torch.Tensor", "polars.DataFrame"}
 )
-_WEAK = frozenset({"ref", "WeakMethod"})
+_WEAK = frozenset({"ref", "proxy", "WeakMethod"})
 _SCALARS = frozenset({"str", "int", "float", "bool"})
 _WORTH_SAYING = 1 << 20  # bytes
 _FIXTURE_ONCE = frozenset({"session", "package"})
@@ -196,7 +196,7 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
         container = filling.container
         if filling.line in lines or is_cache(ctx.suite, filling, body) or found.emptied(container):
             continue
-        if _is_weak(filling.element):
+        if _is_weak(filling.element, body):
             continue
         lines.add(filling.line)
         each = kept_by_one_run(ctx.suite, filling, body)
@@ -218,8 +218,15 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
         )
 
 
-def _is_weak(element: f.Expr | None) -> bool:
-    """``REFS.append(weakref.ref(engine))``: the engine itself is not kept."""
+def _is_weak(element: f.Expr | None, body: Body) -> bool:
+    """``REFS.append(weakref.ref(engine))``, or a name that is bound to one: the engine itself is not kept."""
+    if isinstance(element, f.Name):
+        bound = [
+            statement.value
+            for statement, _ in traverse.statements(f.body_of(body.function))
+            if isinstance(statement, f.Assign) and element in statement.targets
+        ]
+        element = bound[0] if len(bound) == 1 else None
     return isinstance(element, f.Call) and expectations.last_name(element.func) in _WEAK
 
 

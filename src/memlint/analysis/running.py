@@ -1,0 +1,193 @@
+"""Which functions of a suite no session of pytest runs: skipped, put out of the way, or called by nobody."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from memlint import facts as f
+from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
+from memlint.analysis.declarations import makes_fields
+from memlint.analysis.project import Module
+from memlint.analysis.sites import Frame
+from memlint.analysis.suite import Body, Suite
+from memlint.analysis.traverse import blocks, own_expressions, says, walk, words
+from memlint.analysis.values import ClassValue
+
+COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
+_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC"})
+_TYPE_CHECK = re.compile(r"type_?check")
+_SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
+
+
+class Running:
+    """What runs, and what nobody can reach."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.evaluator = suite.evaluator
+        self._never: dict[Body, bool] = {}
+        self._at_import: dict[str, frozenset[str]] = {}
+
+    def never(self, body: Body) -> bool:
+        """Whether no session runs a body."""
+        if body not in self._never:
+            self._never[body] = self._is_kept_from_it(body) or self._serves_nobody(body)
+        return self._never[body]
+
+    def _is_kept_from_it(self, body: Body) -> bool:
+        return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)
+
+    def _is_put_away(self, body: Body) -> bool:
+        """Whether it is a test that was renamed so that nothing collects it, or a function that nothing names."""
+        name = body.function.name
+        others = (other for other in self.suite.of(body.module).bodies if other is not body)
+        if name.startswith("_test") and not any(says(other.function, name) for other in others):
+            return True
+        return is_unused(body.function, body.within.function if body.within is not None else None)
+
+    def _is_skipped(self, body: Body) -> bool:
+        """Whether a mark without a condition keeps a test from running, or it is there for a type checker alone."""
+        named = (d.path for d, _ in body.function.decorators if isinstance(d, f.Name))
+        if any(map(_TYPE_CHECK.search, named)) or any(
+            mark.name in _SKIPPING for mark in self.suite.marks(body)
+        ):
+            return True
+        if says(body.function, "skip") and skips_itself(
+            body.function, self.evaluator, self.suite.evaluate(body)
+        ):
+            return True
+        decorators = [decorator for decorator, _ in body.function.decorators]
+        for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
+            decorators += [decorator for decorator, _ in cls.cls.decorators]
+        return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
+
+    # --- who calls it -----------------------------------------------------------------------------------------------
+
+    def _is_unreached(self, body: Body) -> bool:
+        if body.role not in {"helper", "method"}:
+            return False
+        return (
+            self._is_called_by_nobody(body)
+            or (body.role == "helper" and body.function.name.startswith("_debug"))
+            or self._is_for_looking_at(body)
+        )
+
+    def _is_for_looking_at(self, body: Body) -> bool:
+        """Whether people call it by hand: ``debug_fit()`` that nothing calls, calls behind a constant that is off."""
+        name = body.function.name
+        if any(module is not body.module for module in self.suite.project.mentioning(name)):
+            return False
+        users = [other.function for other in self.suite.of(body.module).bodies if says(other.function, name)]
+        off = (is_off(name, user, self.evaluator, Frame(body.module, "")) for user in users)
+        return all(off) if users else name.startswith("debug_") and name not in words(body.module.facts)
+
+    def _is_called_by_nobody(self, body: Body) -> bool:
+        """Whether a method of a class that stands on its own goes by a name that nothing in the project says."""
+        name = body.function.name
+        if name.startswith(("__", *self.suite.prefixes)) or not self._is_of_a_lone_class(body):
+            return False
+        if any(module is not body.module for module in self.suite.project.mentioning(name)):
+            return False
+        return name not in words(body.module.facts)
+
+    def _serves_nobody(self, body: Body) -> bool:
+        """Whether, in a module of tests, only what never runs itself names a function, or what runs as a script."""
+        pending, seen = [body], set[Body]()
+        while pending:
+            user = pending.pop()
+            if user in seen or (user is not body and self._is_kept_from_it(user)):
+                continue
+            if not self._is_run_by_callers_alone(user):
+                return False
+            seen.add(user)
+            own = self.suite.of(user.module).bodies
+            pending += [x for x in own if x is not user and says(x.function, user.function.name)]
+        return True
+
+    def _is_run_by_callers_alone(self, body: Body) -> bool:
+        """Whether nothing but the functions of its module, each of them collected or seen, can call it."""
+        function, module = body.function, body.module
+        if body.role not in {"helper", "method"} or function.decorators or body.within is not None:
+            return False
+        if function.name.startswith("__") or not self._is_of_tests(module):
+            return False
+        if body.owner is not None and not (
+            self._is_of_a_lone_class(body) and "test" not in body.owner.cls.name.lower()
+        ):
+            return False
+        by_name = function.name in self._said_at_import(module)
+        return not by_name and not self._is_imported_with(function.name, module)
+
+    def _is_of_a_lone_class(self, body: Body) -> bool:
+        """Whether it is a method that no library, no runner and no heir of its class calls."""
+        owner = body.owner
+        if owner is None or body.function.decorators:
+            return False
+        return all(map(self._stands_alone, (owner, *self.suite.heirs(owner))))
+
+    def _stands_alone(self, cls: ClassValue) -> bool:
+        """Whether no library and no runner calls the methods of a class."""
+        plain = all(base in _PLAIN_BASES for base in self.evaluator.external_bases(cls))
+        inert = all(map(makes_fields, (decorator for decorator, _ in cls.cls.decorators)))
+        return plain and inert and not self.suite.is_test_class(cls)
+
+    def _is_of_tests(self, module: Module) -> bool:
+        """Whether pytest collects a module, and finds tests in it."""
+        if COLLECTED.match(posixpath.basename(module.path)) is None:
+            return False
+        return any(body.role == "test" for body in self.suite.of(module).bodies)
+
+    def _is_imported_with(self, name: str, module: Module) -> bool:
+        """Whether another module speaks of the name and of the module that defines it."""
+        stem = posixpath.basename(module.path).removesuffix(".py")
+        others = (other for other in self.suite.project.mentioning(name) if other is not module)
+        return any(says(other.facts, stem) for other in others)
+
+    def _said_at_import(self, module: Module) -> frozenset[str]:
+        """The names that a module says outside of its functions, where it is imported and not run as a script."""
+        if module.path not in self._at_import:
+            self._at_import[module.path] = frozenset(_said(module.body))
+        return self._at_import[module.path]
+
+
+def never_runs(suite: Suite, body: Body) -> bool:
+    """Whether no session runs a body of the suite."""
+    return suite.shared(Running).never(body)
+
+
+def _said(block: tuple[f.Stmt, ...]) -> Iterator[str]:
+    for statement in block:
+        for expression in _read_at_import(statement):
+            yield from _words_of(expression)
+        if isinstance(statement, f.ClassDef):
+            yield from _said(statement.cls.body)
+        is_script = isinstance(statement, f.If) and _asks_for_main(statement.test)
+        for part in blocks(statement)[1:] if is_script else blocks(statement):
+            yield from _said(part)
+
+
+def _read_at_import(statement: f.Stmt) -> Iterator[f.Expr]:
+    """The expressions of a statement, a decorator and a default that are evaluated where it stands."""
+    yield from own_expressions(statement)
+    if isinstance(statement, f.FunctionDef):
+        yield from (decorator for decorator, _ in statement.function.decorators)
+        yield from (param.default for param in statement.function.params if param.default is not None)
+    elif isinstance(statement, f.ClassDef):
+        yield from (decorator for decorator, _ in statement.cls.decorators)
+        yield from statement.cls.bases
+
+
+def _words_of(expression: f.Expr) -> Iterator[str]:
+    for node in walk(expression):
+        if isinstance(node, f.Name):
+            yield from node.path.split(".")
+        elif isinstance(node, f.Attr):
+            yield node.attr
+        elif isinstance(node, f.Text):
+            yield node.value
+
+
+def _asks_for_main(test: f.Expr) -> bool:
+    return isinstance(test, f.Compare) and test.left == f.Name("__name__")

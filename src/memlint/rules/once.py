@@ -1,0 +1,42 @@
+"""Functions that run once for many tests: those that keep their result, and those that only wide fixtures call."""
+
+from __future__ import annotations
+
+import posixpath
+
+from memlint import facts as f
+from memlint.analysis.expectations import last_name
+from memlint.analysis.suite import Body
+from memlint.analysis.traverse import says
+from memlint.rules.context import Context
+
+_KEEPING = frozenset({"cache", "lru_cache", "cached_property", "cached", "memoize", "memoized"})
+_DEEPEST = 3  # callers of callers
+
+
+def runs_once(body: Body | None, ctx: Context, depth: int = 0) -> bool:
+    """Whether what a function makes is made once for many tests."""
+    if body is None or body.within is not None or depth > _DEEPEST:
+        return False
+    if body.role == "fixture":
+        fixture = ctx.within(body).fixture
+        return fixture is not None and fixture.wide
+    if body.role not in {"helper", "method"}:
+        return False
+    if any(_keeps_results(decorator) for decorator, _ in body.function.decorators):
+        return True
+    users = _users(body, ctx)
+    return bool(users) and all(runs_once(user, ctx, depth + 1) for user in users)
+
+
+def _keeps_results(decorator: f.Expr) -> bool:
+    return last_name(decorator.func if isinstance(decorator, f.Call) else decorator) in _KEEPING
+
+
+def _users(body: Body, ctx: Context) -> list[Body]:
+    """The functions that name a function: of its module, and of those that speak of its module too."""
+    name, module = body.function.name, body.module
+    stem = posixpath.basename(module.path).removesuffix(".py")
+    modules = (m for m in ctx.project.mentioning(name) if m is module or says(m.facts, stem))
+    bodies = (other for found in modules for other in ctx.suite.of(found).bodies)
+    return [other for other in bodies if other is not body and says(other.function, name)]
