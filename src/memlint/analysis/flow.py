@@ -35,7 +35,7 @@ from memlint.analysis.holdings import Holdings, mentioned, named, passed_by
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.stand_ins import makes_fake
+from memlint.analysis.stand_ins import is_fake, makes_fake
 from memlint.analysis.traverse import says, statements, words
 from memlint.analysis.values import ClassValue, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
@@ -232,7 +232,7 @@ class Flow(Holdings):
                 self.bind(target, held, state, run)
                 if held and isinstance(target, f.Name):
                     self._bind_parts(target.path, node.value, held, state)
-        self._replace_parts(node, state)
+        self._replace_parts(node, state, run)
         self._alias(node, held, state, run)
         self._lead_back(node, state, run)
         if isinstance(node.value, f.Name) and not all(isinstance(t, f.Name) for t in node.targets):
@@ -265,12 +265,15 @@ class Flow(Holdings):
             ):
                 state.keep(state.names.get(holder, NOTHING))
 
-    @staticmethod
-    def _replace_parts(node: f.Assign, state: State) -> None:
-        """``client.connect = mock.Mock()``: what the fake stands for is not opened."""
+    def _replace_parts(self, node: f.Assign, state: State, run: Run) -> None:
+        """``client.connect = mock.Mock()``, ``client.sock = sock``: what the fake stands for is not opened."""
         for target in node.targets:
             holder = target.path.rpartition(".")[0] if isinstance(target, f.Name) else ""
-            if holder in state.names and makes_fake(node.value):
+            if holder not in state.names:
+                continue
+            if makes_fake(node.value) or (
+                isinstance(node.value, f.Name) and is_fake(self.evaluator.quiet_eval(node.value, run.frame))
+            ):
                 for obligation in state.names[holder]:
                     obligation.assumed.add(Assumption.NO_STAND_IN)
 

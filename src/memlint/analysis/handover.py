@@ -417,6 +417,7 @@ class Handover(Flow):
         ):
             obligation.misdirected = True
             return
+        obligation.told_to_end |= name.startswith("os.kill")
         state.discharge(obligation, groups)
 
     # --- taking over ------------------------------------------------------------------------------------------------

@@ -39,6 +39,11 @@ def opens_through_fakes(site: Site) -> bool:
     )
 
 
+def is_fake(value: Value) -> bool:
+    """Whether a class of the suite says that it is one."""
+    return _FAKE.search(_named(value)) is not None
+
+
 def _reads_as_fake(node: f.Expr) -> bool:
     """``Mock(spec=socket)``, ``fake_transport``; not ``dummy_path``."""
     if isinstance(node, f.Call):

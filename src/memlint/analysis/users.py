@@ -65,6 +65,8 @@ def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> b
 def _enters(function: f.Function, name: str) -> bool:
     """``async with connect() as connection:``, ``async with await connect() as connection:``."""
     for statement, _ in statements(f.body_of(function)):
+        if isinstance(statement, f.FunctionDef) and _enters(statement.function, name):
+            return True
         for manager, _ in statement.items if isinstance(statement, f.With) else ():
             call = manager.value if isinstance(manager, f.Await) else manager
             if isinstance(call, f.Call) and call.func == f.Name(name):
