@@ -312,10 +312,14 @@ def _given(
     """What each parameter is given."""
     params = [p for p in callee.function.params if p.kind == "positional"]
     positional = iter(params[1:] if callee.receiver is not None else params)
-    starred = next((p.name for p in callee.function.params if p.kind == "*"), None)
+    gathering = {p.kind: p.name for p in callee.function.params if p.kind in {"*", "**"}}
+    known = {p.name for p in callee.function.params}
     out: dict[str, frozenset[Obligation]] = {}
     for arg, obligations in zip(node.args, held, strict=True):
-        param = arg.keyword if arg.keyword is not None else next((p.name for p in positional), starred)
+        if arg.keyword is None:
+            param = next((p.name for p in positional), gathering.get("*"))
+        else:
+            param = arg.keyword if arg.keyword in known else gathering.get("**")
         if param is not None and obligations:
             out[param] = out.get(param, NOTHING) | obligations
     return out

@@ -290,11 +290,18 @@ def _is_idle_pool(opening: Opening, own: dict[str, FunctionValue], aside: set[st
 def _ends_itself(
     opening: Opening, releases: list[str], own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]
 ) -> bool:
-    """Whether one method both has it opened and calls a release: ``run()``, of which the class is about."""
-    opens = _reaching(opening.method.function.name, calls) - {*releases, *_CONSTRUCTING, *_NO_STARTERS}
+    """Whether a method that is no release calls one where nothing has failed.
+
+    One that also has it opened, ``run()``, of which the class is about; or one of the class's own, ``_serve_one()``,
+    of which nobody outside can tell when it runs.
+    """
+    opens = _reaching(opening.method.function.name, calls)
+    inner = {name for name in own if name.startswith("_") and not name.startswith("__")}
+    ending = (opens | inner) - {*releases, *_CONSTRUCTING, *_NO_STARTERS, opening.method.function.name}
     return any(
-        not _AGAIN.search(name) and any(called in releases for called in _calls_in_order(own[name].function))
-        for name in opens - {opening.method.function.name}
+        not (_AGAIN.search(name) or _begins_with_release(name))
+        and any(called in releases for called in _calls_in_order(own[name].function))
+        for name in ending
     )
 
 

@@ -43,7 +43,7 @@ def confidence_of(debt: Debt, code: str, ctx: Context) -> Confidence:
     followed = debt.obligation.via is not None or debt.how == "factory"
     if confidence is Confidence.HIGH and (debt.verdict == "unsure" or followed):
         return Confidence.MEDIUM
-    kept = code in {"MEM301", "MEM303"} and debt.how != "local"
+    kept = code in {"MEM301", "MEM303"} and debt.how != "local" and not debt.obligation.inferred
     if kept and confidence is Confidence.LOW and debt.obligation.resource.forgotten == "closed":
         return Confidence.MEDIUM  # beyond the function, so that no reference count closes it
     return confidence

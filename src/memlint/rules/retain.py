@@ -44,6 +44,7 @@ _FIXTURE_ONCE = frozenset({"session", "package"})
 _OF_MODULE = frozenset(
     {"setUpModule", "setup_module", "setup", "tearDownModule", "teardown_module", "teardown"}
 )
+_OF_CLASS = frozenset({"setUpClass", "setup_class", "tearDownClass", "teardown_class"})  # run once a class
 _HOOKS_AT_THE_END = frozenset({"pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure"})
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
@@ -286,7 +287,7 @@ def _confidence(body: Body, ctx: Context) -> Confidence | None:
         once = fixture is not None and (fixture.scope in _FIXTURE_ONCE or _is_once_a_module(fixture))
         return Confidence.LOW if once else Confidence.MEDIUM
     if root.role in {"test", "setup", "teardown"}:
-        once = root.owner is None and root.function.name in _OF_MODULE
+        once = root.function.name in (_OF_MODULE if root.owner is None else _OF_CLASS)
         return Confidence.LOW if once else Confidence.MEDIUM
     often = _named_by_tests(root, ctx) and not _is_decorator(root, ctx)
     return Confidence.MEDIUM if often else Confidence.LOW
