@@ -12,11 +12,6 @@ from memlint.analysis.values import ClassValue, FunctionValue
 from memlint.knowledge.apis import ANY_USE
 from memlint.knowledge.index import ApiIndex
 
-# of what is made over an engine: these ask it nothing
-_IDLE = frozenset(
-    {"close", "get_bind", "configure", "rollback", "expunge", "expunge_all", "in_transaction", "remove"}
-)
-
 
 def opens_when_used(obligation: Obligation) -> bool:
     """Whether it has not been used so far, and opens something once it is."""
@@ -32,18 +27,18 @@ def is_part_of(name: str, obligation: Obligation, index: ApiIndex) -> bool:
     return not made.isdisjoint(obligation.resource.children)
 
 
+def uses(part: Obligation, method: str) -> bool:
+    """Whether a method asks for something: not ``session.get_bind()``, ``client.pubsub()`` or a release."""
+    resource = part.resource
+    return method not in resource.idle and not any(method in group for group in resource.release)
+
+
 def use_through_parts(parts: Iterable[Obligation], given: Iterable[Obligation], method: str) -> None:
     """``session.execute(query)``, ``load(session)``: what a session is used for opens its engine."""
-    for part in parts if method not in _IDLE else ():
-        _use_whole(part)
-    for part in given:
-        _use_whole(part)
-
-
-def _use_whole(part: Obligation) -> None:
-    whole = part.parent
-    if whole is not None and opens_when_used(whole):
-        whole.started = True
+    for part in [*(part for part in parts if uses(part, method)), *given]:
+        whole = part.parent or part.owner
+        if whole is not None and opens_when_used(whole):
+            whole.started = True
 
 
 def may_be_used(
@@ -53,7 +48,7 @@ def may_be_used(
     nested: dict[str, f.Function],
 ) -> bool:
     """Whether a body gives away what opens on its first use, or a part of it, or a nested function says its name."""
-    if any(obligation in {one, one.parent} for one in away):
+    if any(obligation in {one, one.parent, one.owner} for one in away):
         return True
     held = {
         name.partition(".")[0]

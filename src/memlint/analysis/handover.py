@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.expectations import seen_closed, used_in, without_tested
-from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts
+from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
@@ -184,7 +184,8 @@ class Handover(Flow):
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
         self._put_to_use(given, callee, name, path, run)
-        use_through_parts(base, given, path.rpartition(".")[2])
+        if not run.expected:
+            use_through_parts(base, given, path.rpartition(".")[2])
         for obligation in given if path not in _LOOKING else ():
             if obligation.resource.ended_by_use:
                 state.settle(frozenset({obligation}))
@@ -195,6 +196,8 @@ class Handover(Flow):
             return given
         last = path.rpartition(".")[2]
         asserts = last.startswith("assert")
+        if last == "assertFalse" and node.args:
+            state.settle(self.polled(node.args[0].value, state, ("is_alive",)))
         if last in {"assertIsNone", "assertTrue"} and node.args:
             test = node.args[0].value
             shown = f.Compare(test, (("is", f.Const(None)),)) if last == "assertIsNone" else test
@@ -257,10 +260,10 @@ class Handover(Flow):
                 continue
             obligation.started = True
             if isinstance(callee, ClassValue):
-                uses = is_used_by(callee, obligation, run.function, self.evaluator)
+                used = is_used_by(callee, obligation, run.function, self.evaluator)
             else:
-                uses = self._is_known(name) and not isinstance(callee, FunctionValue)
-            if not uses and last not in _USING:
+                used = self._is_known(name) and not isinstance(callee, FunctionValue)
+            if not used and last not in _USING:
                 obligation.assumed.add(Assumption.OPENED_IN_USE)
 
     def _gives_release(self, node: f.Call, path: str, state: State) -> None:
@@ -330,6 +333,7 @@ class Handover(Flow):
         last = method.rpartition(".")[2]
         groups = _groups(resource, method)
         used = resource.started_by == [ANY_USE] and not groups and _is_own(obligation, method, state)
+        used = used and uses(obligation, last)
         starts = not set(method.split(".")).isdisjoint(resource.started_by)
         if (starts or used) and not expected:
             obligation.started = True

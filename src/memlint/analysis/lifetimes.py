@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memlint import facts as f
@@ -39,7 +39,7 @@ from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_through_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
-from memlint.analysis.threads import is_brief, kind_of_target, told_by
+from memlint.analysis.threads import ends_what_it_serves, is_brief, is_told, kind_of_target
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
 from memlint.analysis.users import are_named, are_released_by_users, is_linted
@@ -51,7 +51,6 @@ _ASIDE = re.compile(
     r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
 )  # fakes that leave acquiring alone
 _OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
-_ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
 _CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _CHILDREN = ("subprocess.", "multiprocessing.Process", "multiprocessing.context.", "os.fork")
@@ -520,9 +519,9 @@ class Lifetimes(Inlining):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
             said = set(names(f.body_of(run.function)))
-            if _ends_what_it_serves(site.node, said):
+            if ends_what_it_serves(site.node, said):
                 return NOTHING
-            told = not told_by(site, self.evaluator).isdisjoint(said) or _ends_what_it_runs(site.node, said)
+            told = is_told(site, said, self.evaluator)
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
         if resource.owned_by and (
@@ -756,24 +755,6 @@ def _shallow(statement: f.Stmt) -> tuple[f.Stmt, ...]:
     )
 
 
-def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
-    """``Thread(target=supervisor.run)`` where the body also says ``supervisor.join_all()``."""
-    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
-    holders = {target.path.rpartition(".")[0] for target in targets if isinstance(target, f.Name)} - {
-        "",
-        "self",
-    }
-    ending = (name.rpartition(".") for name in said)
-    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
-
-
-def _ends_what_it_serves(node: f.Expr, said: Iterable[str]) -> bool:
-    """``Thread(target=server.serve_forever)`` and ``server.shutdown()``, which waits until the serving has ended."""
-    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
-    serving = [target.path.rpartition(".") for target in targets if isinstance(target, f.Name)]
-    return any(method == "serve_forever" and f"{server}.shutdown" in said for server, _, method in serving)
-
-
 def _serves_known(node: f.Expr, state: State) -> bool:
     """``Thread(target=server.serve_forever)``: the server is what has to be stopped."""
     targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
@@ -783,7 +764,8 @@ def _serves_known(node: f.Expr, state: State) -> bool:
 
 
 def _relate(new: Obligation, other: Obligation) -> None:
-    """Who owns whom, of two resources of which one was made with the other."""
+    """Who owns whom, of two resources of which one was made with the other; over a fake lies another fake."""
+    new.assumed |= other.assumed & {Assumption.NO_STAND_IN}
     name, others = new.resource.name.partition(":")[0], other.resource.name.partition(":")[0]
     if name in other.resource.owned_by:
         other.owner = new

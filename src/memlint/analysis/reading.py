@@ -34,9 +34,11 @@ def process_of(pipe: str) -> str:
 
 def ended_by(obligation: Obligation) -> Mask:
     """Groups that no longer matter once a process has ended by itself: all but the waiting for it."""
-    if not obligation.resource.name.startswith("subprocess."):
+    name, groups = obligation.resource.name, enumerate(obligation.resource.release)
+    if name.startswith("asyncio.subprocess."):
+        return obligation.full  # the loop reaps it
+    if not name.startswith("subprocess."):
         return 0
-    groups = enumerate(obligation.resource.release)
     return sum(1 << number for number, group in groups if group[0] != _WAITING)
 
 
@@ -51,7 +53,8 @@ def pipes_read_in(node: f.Expr) -> Iterator[str]:
 
 
 def pipes_consumed_by(node: f.Call) -> Iterator[str]:
-    """``list(process.stdout)``, ``"".join(process.stdout)``."""
-    if (node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)) in _CONSUMING:
-        for arg in node.args:
+    """``list(process.stdout)``, ``"".join(process.stdout)``, ``Popen(command, stdin=process.stdout)``."""
+    consumes = (node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)) in _CONSUMING
+    for arg in node.args:
+        if consumes or arg.keyword == "stdin":
             yield from pipes_read_in(arg.value)

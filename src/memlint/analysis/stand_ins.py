@@ -12,7 +12,8 @@ from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
 
 _FAKE = re.compile(r"(?i)fake|mock|stub|dummy")
 _ASKING = ("urllib.request.", "http.client.", "urllib3.", "requests.")
-_UNDER_CONNECTIONS = ("http.client.HTTP", "socket.socket", "socket.create_connection")
+_UNDER_REQUESTS = "http.client.HTTP"
+_UNDER_CONNECTIONS = ("socket.socket", "socket.create_connection")
 _ADDRESS = re.compile(r"(?i)path|dir|file|url|uri|dsn|host|port|addr|name|server|data")
 
 
@@ -35,7 +36,8 @@ def opens_through_fakes(site: Site) -> bool:
     parts = tuple(f"{name}." for name in (site.name, type_name(site.result)) if name)
     asks = site.name.startswith(_ASKING)
     return any(
-        fake.startswith(parts) or (asks and fake.startswith(_UNDER_CONNECTIONS)) for fake in site.frame.mocked
+        fake.startswith((*parts, *_UNDER_CONNECTIONS)) or (asks and fake.startswith(_UNDER_REQUESTS))
+        for fake in site.frame.mocked
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import calls, statements, walk
-from memlint.analysis.values import ClassValue, FunctionValue, Method, Num
+from memlint.analysis.values import ClassValue, FunctionValue, Method, Num, Value
 
 Kind = Literal["endless", "told"]
 _SERVING = frozenset({"serve_forever", "run_forever", "run"})
 _BRIEF = 10  # seconds
 _ASKING = frozenset({"is_set", "wait", "isSet"})
+_ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
 
 
 def kind_of_target(site: Site, evaluator: Evaluator) -> Kind | None:
@@ -34,9 +37,26 @@ def kind_of_target(site: Site, evaluator: Evaluator) -> Kind | None:
     return None
 
 
-def told_by(site: Site, evaluator: Evaluator) -> frozenset[str]:
-    """What makes a thread end at once when its starter calls it: ``stop.set`` for ``while not stop.is_set()``."""
-    target = site.args.get("target")
+def is_told(site: Site, said: Collection[str], evaluator: Evaluator) -> bool:
+    """Whether its starter says what ends a thread: ``stop.set()`` for ``while not stop.is_set()``."""
+    if _ends_what_it_runs(site.node, said):
+        return True
+    if isinstance(site.callee, ClassValue):
+        return _is_object_told(site, site.callee, said, evaluator)
+    return not _told_by(site.args.get("target")).isdisjoint(said)
+
+
+def _is_object_told(site: Site, cls: ClassValue, said: Collection[str], evaluator: Evaluator) -> bool:
+    """``Reader(channel, done)`` and ``done.set()``, of a class whose ``run`` asks ``self.done.is_set()``."""
+    events = {name for name in _told_by(evaluator.class_member(cls, "run", None)) if name.startswith("self.")}
+    given = site.node.args if isinstance(site.node, f.Call) else ()
+    ends = {f"{arg.value.path}.set" for arg in given if isinstance(arg.value, f.Name)}
+    own = tuple(name.removeprefix("self") for name in events)
+    return bool(events) and any(name in ends or name.endswith(own) for name in said)
+
+
+def _told_by(target: Value | None) -> frozenset[str]:
+    """What makes a function end at once."""
     if not isinstance(target, FunctionValue):
         return frozenset()
     loops = [s for s, _ in statements(f.body_of(target.function)) if isinstance(s, f.While)]
@@ -86,3 +106,21 @@ def _asks(test: f.Expr) -> bool:
         and node.func.path.rpartition(".")[2] in _ASKING
         for node in walk(test)
     )
+
+
+def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
+    """``Thread(target=supervisor.run)`` where the body also says ``supervisor.join_all()``."""
+    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
+    holders = {target.path.rpartition(".")[0] for target in targets if isinstance(target, f.Name)} - {
+        "",
+        "self",
+    }
+    ending = (name.rpartition(".") for name in said)
+    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
+
+
+def ends_what_it_serves(node: f.Expr, said: Iterable[str]) -> bool:
+    """``Thread(target=server.serve_forever)`` and ``server.shutdown()``, which waits until the serving has ended."""
+    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
+    serving = [target.path.rpartition(".") for target in targets if isinstance(target, f.Name)]
+    return any(method == "serve_forever" and f"{server}.shutdown" in said for server, _, method in serving)

@@ -183,6 +183,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     # it is owed from one of these methods on (Thread.start), not from the constructor; "*" is any use, and beside
     # other names that it is given away or handed to a call
     started_by: list[str] = []
+    idle: list[str] = []  # methods that ask for nothing, so that they open nothing either
     with_: Literal["releases", "nothing", "unusable"] = msgspec.field(name="with", default="releases")
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
