@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from memlint import facts as f
 from memlint.analysis.expectations import last_name
+from memlint.analysis.narrowing import are_settled
 from memlint.analysis.obligations import Obligation, State
 from memlint.analysis.traverse import walk
 from memlint.analysis.values import Literal
@@ -133,16 +134,24 @@ def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, ot
 def is_off(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
     """Whether a condition is never true: a name that the body, its class or the module sets to False, and no more.
 
-    ``if debug and installed:`` with ``debug = False``, ``if SHOW:`` where the module says ``SHOW = False``.
+    ``if debug and installed:`` with ``debug = False``, ``if SHOW:`` where the module says ``SHOW = False``, a switch of
+    the command line that a fixture asks for, ``if kind == "csv":`` with ``kind = "tsv"``.
     """
     if isinstance(test, f.BoolOp) and test.op == "and":
         return any(is_off(side, run, evaluator) for side in (test.left, test.right))
-    if not isinstance(test, f.Name):
-        return False
-    if test.path in run.off:
-        return True
-    first = test.path.partition(".")[0]
-    own = first in run.function.binds or any(param.name == first for param in run.function.params)
-    if own and first != "self":
+    if isinstance(test, f.Name):
+        if test.path in run.off:
+            return True
+        if not _may_be_asked(test.path.partition(".")[0], test, run):
+            return False
+    elif not isinstance(test, (f.Compare, f.Call)):
         return False
     return evaluator.quiet_eval(test, run.frame) == Literal(False)
+
+
+def _may_be_asked(first: str, test: f.Name, run: Run) -> bool:
+    """Whether a name stands for one thing all the while: no local one, but what a fixture gives to a test."""
+    param = next((param for param in run.function.params if param.name == first), None)
+    if first == "self" or param is None:
+        return first == "self" or first not in run.function.binds
+    return run.depth == 0 and param.default is None and are_settled((test,), run.function)

@@ -92,6 +92,8 @@ def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
         if decided in sides:
             return decided
         return None if None in sides else not decided
+    if isinstance(test, f.Const) and isinstance(test.value, bool):
+        return test.value
     if not isinstance(test, f.Compare) or len(test.rest) != 1:
         return None
     by_release = released(test, evaluator, frame)

@@ -16,6 +16,7 @@ from memlint.analysis import arithmetic, texts
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import expressions, place_of
+from memlint.analysis.narrowing import are_settled, compare_texts
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
@@ -213,6 +214,12 @@ class Evaluator(CallEvaluation):
             value = self.eval(right, frame)
             if op in _ELEMENTWISE and (isinstance(left, Data) or isinstance(value, Data)):
                 return self._compared(node, op, left, value, frame)
+            if len(node.rest) == 1:
+                said = compare_texts(op, left, value)
+                known = said is not UNKNOWN and are_settled(
+                    (node.left, right), frame.function, called=frame.depth > 0
+                )
+                return said if known else UNKNOWN
             left = value
         return UNKNOWN
 
@@ -229,7 +236,9 @@ class Evaluator(CallEvaluation):
 
     def _bool(self, node: f.BoolOp, frame: Frame) -> Value:
         left, right = self.eval(node.left, frame), self.eval(node.right, frame)
-        return join([left, right]) if node.op == "or" else right
+        if node.op == "or":
+            return join([left, right])
+        return left if left == Literal(False) else UNKNOWN if right == Literal(True) != left else right
 
     def _ifexp(self, node: f.IfExp, frame: Frame) -> Value:
         known = truth(self.eval(node.test, frame))

@@ -12,6 +12,7 @@ from memlint.analysis.arrays import ARRAY_MODELS
 from memlint.analysis.frames import FRAME_MODELS
 from memlint.analysis.iterators import ITERATOR_MODELS, iterate
 from memlint.analysis.objects import dtype_bytes
+from memlint.analysis.options import option
 from memlint.analysis.sizes import range_length
 from memlint.analysis.values import (
     MOCKED,
@@ -363,6 +364,9 @@ def _imported_by_name(_: Any, __: Value, args: list[Value], ___: dict[str, Value
 
 
 MODELS: dict[str, Model] = {
+    **dict.fromkeys(
+        ("*.getoption", "pytest.FixtureRequest.config.getoption", "pytest.Config.getoption"), option
+    ),
     "pytest.importorskip": _imported_by_name,
     "importlib.import_module": _imported_by_name,
     **ITERATOR_MODELS,

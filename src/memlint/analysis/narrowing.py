@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from memlint import facts as f
-from memlint.analysis.values import Num, Value
+from memlint.analysis.traverse import statements, walk
+from memlint.analysis.values import UNKNOWN, Literal, Num, Sequence, Value
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}  # what a comparison is with its sides exchanged
 _CAN_HOLD: dict[str, Callable[[Num, Num], bool]] = {
@@ -35,3 +36,59 @@ def contradicted(test: f.Expr, value_of: Callable[[f.Expr], Value]) -> Iterator[
         known, bound = value_of(name), value_of(other)
         if isinstance(known, Num) and isinstance(bound, Num) and not can_hold(known, bound):
             yield name.path
+
+
+def compare_texts(op: str, left: Value, right: Value) -> Value:
+    """``kind == "csv"``, ``"mnist" in name`` and ``kind in ("csv", "tsv")`` of texts that are known."""
+    first = _text(left)
+    if first is None or op not in {"==", "!=", "in", "not in"}:
+        return UNKNOWN
+    second = _text(right)
+    if second is not None:
+        same = first == second if op in {"==", "!="} else first in second
+        return Literal(same if op in {"==", "in"} else not same)
+    items = right.items if isinstance(right, Sequence) and op in {"in", "not in"} else None
+    texts = [_text(item) for item in items or ()]
+    if items is None or None in texts:
+        return UNKNOWN
+    return Literal((first in texts) is (op == "in"))
+
+
+def _text(value: Value) -> str | None:
+    if not isinstance(value, Literal) or not isinstance(value.value, str) or value.is_bytes:
+        return None
+    return value.value if len(value.value) == value.length else None
+
+
+def are_settled(sides: Iterable[f.Expr], function: f.Function | None, *, called: bool = True) -> bool:
+    """Whether no name in the sides is bound anew while the function runs: what it is at first it stays.
+
+    A function that is looked at by itself, and not where it is ``called``, may be given anything in place of a default.
+    """
+    if function is None:
+        return False
+    names = {node.path for side in sides for node in walk(side) if isinstance(node, f.Name)}
+    if not names or any("." in name for name in names):
+        return False
+    if not called and any(param.default is not None and param.name in names for param in function.params):
+        return False
+    return not any(name in names for name in _bound_again(function))
+
+
+def _bound_again(function: f.Function) -> Iterator[str]:
+    """The names that a function binds, parameters from their first and others from their second binding on."""
+    seen = {param.name for param in function.params}
+    for statement, _ in statements(f.body_of(function)):
+        targets = (
+            *getattr(statement, "targets", ()),
+            getattr(statement, "target", None),
+            *(target for _, target in getattr(statement, "items", ())),
+        )
+        for target in targets:
+            for node in walk(target) if target is not None else ():
+                if isinstance(node, f.Name):
+                    if node.path in seen:
+                        yield node.path
+                    seen.add(node.path)
+        if isinstance(statement, f.Declare):
+            yield from statement.names

@@ -33,8 +33,29 @@ class Running:
     def never(self, body: Body) -> bool:
         """Whether no session runs a body."""
         if body not in self._never:
-            self._never[body] = self._is_kept_from_it(body) or self._serves_nobody(body)
+            waiting = body.role == "fixture"
+            self._never[body] = (
+                self._is_asked_for_by_none(body)
+                if waiting
+                else self._is_kept_from_it(body) or self._serves_nobody(body)
+            )
         return self._never[body]
+
+    def _is_asked_for_by_none(self, body: Body) -> bool:
+        """Whether only tests that never run ask for a fixture of a module of tests."""
+        module = body.module
+        fixture = next((x for x in self.suite.of(module).fixtures.values() if x.body is body), None)
+        if fixture is None or fixture.autouse or not self._is_of_tests(module):
+            return False
+        name = fixture.name
+        if name in self._said_at_import(module) or self._is_imported_with(name, module):
+            return False
+        if says(module.facts, "getfixturevalue"):
+            return False
+        users = [x for x in self.suite.of(module).bodies if x is not body and says(x.function, name)]
+        takers = [x for x in self.suite.of(module).bodies if any(p.name == name for p in x.function.params)]
+        self._never[body] = True  # of fixtures that only ask for each other none runs
+        return bool(takers) and all(map(self.never, {*users, *takers}))
 
     def _is_kept_from_it(self, body: Body) -> bool:
         return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)

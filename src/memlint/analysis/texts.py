@@ -153,7 +153,8 @@ def join_path(base: Value, *parts: Value) -> Value:
                 path = PathValue("tmp", None, path.is_string)  # the kernel's files are small
             text = None
         else:
-            text = posixpath.normpath(posixpath.join(text, more.text))
+            folder = "/" if more.text.endswith("/") else ""  # to which a name may be added as it is
+            text = posixpath.normpath(posixpath.join(text, more.text)).rstrip("/") + folder
     return PathValue(path.base, text, path.is_string)
 
 

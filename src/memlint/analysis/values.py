@@ -314,7 +314,16 @@ def _joined_items(found: list[Any]) -> tuple[Value, ...] | None:
         return None
     if any(value.kind != "tuple" or value.items is None or len(value.items) != len(first) for value in found):
         return None
+    if _are_rearranged([value.items for value in found]):
+        return first  # type: ignore[no-any-return]
     return tuple(join(column) for column in zip(*(value.items for value in found), strict=True))
+
+
+def _are_rearranged(rows: list[tuple[Value, ...]]) -> bool:
+    """Whether all hold the same numbers in another order: ``(n, 3, size)``, or ``(n, size, 3)`` with channels last."""
+    if not all(isinstance(item, Num) for row in rows for item in row):
+        return False
+    return len({tuple(sorted((item.low, item.high) for item in row)) for row in rows}) == 1  # type: ignore[attr-defined]
 
 
 def _join_iterators(found: list[Any]) -> Iterator:

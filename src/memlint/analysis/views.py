@@ -134,7 +134,7 @@ def _indexed(shape: tuple[Num, ...], index: Items[Value], nodes: Items[f.Expr]) 
         elif not left:
             return None
         elif isinstance(node, f.Slice):
-            out.append(_sliced(left.pop(0), value))
+            out.append(_at_most(_sliced(left.pop(0), value), _width(node, value)))
         elif isinstance(value, Num) or value is UNKNOWN:
             left.pop(0)
         else:
@@ -159,6 +159,24 @@ def _sliced(axis: Num, value: Value) -> Num:
     if bounds is None or not axis.exact or axis.high > 2**62:
         return Num(0, axis.high)
     return _exactly(len(range(int(axis.low))[bounds]))
+
+
+def _width(node: f.Slice, value: Value) -> float | None:
+    """The length of ``[start : start + size]``, whatever ``start`` is."""
+    items = value.items if isinstance(value, Sequence) else None
+    if items is None or not isinstance(node.upper, f.Binary) or node.upper.op != "+":
+        return None
+    lower, upper = items[0], items[1]
+    if node.lower not in (node.upper.left, node.upper.right):
+        return None
+    if not isinstance(lower, Num) or not isinstance(upper, Num) or upper.high == INFINITE:
+        return None
+    width = upper.low - lower.low
+    return width if width == upper.high - lower.high and width >= 0 else None
+
+
+def _at_most(length: Num, width: float | None) -> Num:
+    return length if width is None else Num(min(length.low, width), min(length.high, width))
 
 
 def _bounds(value: Value) -> slice | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import arithmetic, traverse
-from memlint.analysis.sites import Site
+from memlint.analysis.expectations import last_name
+from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite
-from memlint.analysis.values import Num
+from memlint.analysis.values import Num, Sequence
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -119,11 +120,54 @@ def many_examples(site: Site, ctx: Context) -> Iterator[Draft]:
     for name, bound in (("max_examples", least), ("min_size", least), ("max_size", _HUGE)):
         value = site.args.get(name)
         if isinstance(value, Num) and max(bound, least) <= value.high < float("inf"):
+            few = name == "max_examples" and _can_try_few(site, value.high, ctx)
             message = f"{name}={value.high:,.0f}: hypothesis keeps what it has tried, and each example whole"
             yield Draft(
                 "MEM204",
                 site.at,
                 message,
                 "A few hundred examples of a few hundred elements find what there is.",
+                Confidence.LOW if few else None,
             )
             return
+
+
+def _can_try_few(site: Site, asked: float, ctx: Context) -> bool:
+    """Whether a test draws only from so few values that they are all tried before as many examples are."""
+    bodies = (
+        body
+        for body in ctx.suite.of(ctx.module).bodies
+        if any(decorator is site.node for decorator, _ in body.function.decorators)
+    )
+    body = next(bodies, None)
+    if body is None:
+        return False
+    drawn = [
+        _values_of(arg.value, ctx)
+        for decorator, _ in body.function.decorators
+        if isinstance(decorator, f.Call) and last_name(decorator.func) == "given"
+        for arg in decorator.args
+    ]
+    total = 1.0
+    for count in drawn:
+        if count is None:
+            return False
+        total *= count
+    return bool(drawn) and total < asked
+
+
+def _values_of(strategy: f.Expr, ctx: Context) -> float | None:
+    """How many values a strategy may give: ``integers(2, 100)``, ``booleans()``, ``sampled_from(KINDS)``."""
+    if not isinstance(strategy, f.Call):
+        return None
+    name = last_name(strategy.func)
+    frame = Frame(ctx.module, "", where="decorator")
+    values = [ctx.suite.evaluator.quiet_eval(arg.value, frame) for arg in strategy.args]
+    if name == "booleans":
+        return 2
+    if name == "sampled_from" and values and isinstance(values[0], Sequence) and values[0].length is not None:
+        return values[0].length.high
+    if name == "integers" and len(values) == len("ab"):
+        first, last = values
+        return last.high - first.low + 1 if isinstance(first, Num) and isinstance(last, Num) else None
+    return None

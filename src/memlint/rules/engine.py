@@ -133,7 +133,9 @@ class Engine:
             return True
         if context.body is None:
             return draft.module is None and context.is_unimported
-        return context.body.role in {"test", "method", "helper"} and never_runs(self.suite, context.body)
+        return context.body.role in {"test", "method", "helper", "fixture"} and never_runs(
+            self.suite, context.body
+        )
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:

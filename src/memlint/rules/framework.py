@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from memlint import facts as f
 from memlint.analysis import traverse
+from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
 from memlint.analysis.values import ClassValue, FunctionValue, Literal, Ref, Value
@@ -21,14 +22,16 @@ _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgrad
 # which code that runs in eager mode, TensorFlow 2's own, has no use for; and the suite's own word that state is kept
 _OF_GRAPHS = (
     "clear_session",
-    "disable_eager_execution",
-    "disable_v2_behavior",
     "get_default_graph",
     "reset_default_graph",
     "global_variables_initializer",
     "get_session",
     "set_session",
 )
+_OF_THE_PROCESS = (
+    "disable_eager_execution",
+    "disable_v2_behavior",
+)  # whoever calls it, for all tests that follow
 _WORTH_GIVING_BACK = 4_000_000  # bytes on the device: a matrix of a thousand rows
 _DEEPEST = 2  # helpers of helpers
 _LEAST_PASSES = 3  # kept at once
@@ -93,7 +96,7 @@ def _on_device(site: Site) -> bool:
 def _goes_with_its_last_name(made: Site, ctx: Context) -> bool:
     """Whether a Keras model is gone with the last reference to it, because nothing here runs a graph of TensorFlow 1.
 
-    A suite that clears the session elsewhere says itself that state is kept.
+    A module that clears the session in another test, or a suite that does so around tests, says that state is kept.
 
     Measured, resident memory that each dropped model of 8.4 MB left: Keras 2.15 in eager mode nothing after it was
     built or asked (``fit`` left 29 MB, with ``clear_session`` as without); with eager execution off 18 MB after
@@ -101,7 +104,21 @@ def _goes_with_its_last_name(made: Site, ctx: Context) -> bool:
     """
     if "keras" not in made.name:
         return False
-    return not any(module.linted for word in _OF_GRAPHS for module in ctx.project.mentioning(word))
+    if any(
+        _is_said_for_it(word, module, ctx) for word in _OF_GRAPHS for module in ctx.project.mentioning(word)
+    ):
+        return False
+    return not any(module.linted for word in _OF_THE_PROCESS for module in ctx.project.mentioning(word))
+
+
+def _is_said_for_it(word: str, module: Module, ctx: Context) -> bool:
+    """Whether a module that mentions a word speaks of this one's tests: it is the same, or clears around tests."""
+    if module is ctx.module or not module.linted:
+        return module is ctx.module
+    around = (
+        body for body in ctx.suite.of(module).bodies if body.role in {"fixture", "setup", "teardown", "hook"}
+    )
+    return any(traverse.says(body.function, word) for body in around)
 
 
 def _draft(site: Site, made: Site, undo: set[str], goes: bool) -> Draft:

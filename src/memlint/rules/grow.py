@@ -284,8 +284,8 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
     if growth.count is None and growth.certain and isinstance(source, Iterated) and source.unbounded:
         yield from _loop_unbounded(growth, source, ctx)
         return
-    if growth.count is None or growth.count.high == float("inf"):
-        return
+    if growth.count is None or not 1 < growth.count.high < float("inf"):
+        return  # one object is told of where it is made
     each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
     size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
     for draft in _judged(

@@ -14,6 +14,7 @@ from memlint.analysis.sources import Source, is_null_device, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
 from memlint.analysis.values import (
     NONE,
+    UNKNOWN,
     ClassValue,
     FunctionValue,
     Obj,
@@ -26,7 +27,7 @@ from memlint.model import Confidence, Estimate, Related
 from memlint.rules.case_tables import feeds_parametrize
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.fake_networks import answers_itself
-from memlint.rules.once import runs_once
+from memlint.rules.once import runs_once, serves_tests
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -338,11 +339,28 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     estimate = estimate_in_memory(load, source)
     weighed = estimate_of(site.result)
     light = weighed is not None and load.what == "dataset" and weighed.likely < _LIGHT
-    confidence = Confidence.LOW if light or _is_staged(site, load, source, ctx) else None
+    made_for_it = what is not None and _FOR_TESTS.search(what.text or "") is not None
+    once = not serves_tests(ctx.body, ctx) or _is_one_a_case(site, load, ctx)
+    vague = light or made_for_it or once or _is_staged(site, load, source, ctx)
+    confidence = Confidence.LOW if vague else None
     advice = "Load it once in a session fixture, or use a tiny one."
     if kept:
         advice = "Delete it in tearDownClass, or load it in a fixture of the class."
     yield Draft("MEM105", site.at, message, advice, confidence, estimate)
+
+
+def _is_one_a_case(site: Site, load: Load, ctx: Context) -> bool:
+    """Whether parametrize says what is loaded, and nobody knows which: every case loads one of its own."""
+    body, node = ctx.body, site.node
+    if body is None or body.role != "test" or not isinstance(node, f.Call):
+        return False
+    if site.args.get(load.source or "", UNKNOWN) is not UNKNOWN:
+        return False
+    varied = {name for names, _, _ in ctx.suite.parametrized(body) for name in names}
+    given = [arg.value for arg in node.args if arg.keyword in {None, load.source}][:1]
+    return any(
+        isinstance(part, f.Name) and part.path in varied for value in given for part in traverse.walk(value)
+    )
 
 
 def _kept_by_class(ctx: Context) -> bool:

@@ -29,6 +29,17 @@ def runs_once(body: Body | None, ctx: Context, depth: int = 0) -> bool:
     return bool(users) and all(runs_once(user, ctx, depth + 1) for user in users)
 
 
+def serves_tests(body: Body | None, ctx: Context, depth: int = 0) -> bool:
+    """Whether a test, or what pytest runs around each, is seen to get to a function."""
+    if (
+        body is None
+        or body.role in {"test", "fixture", "setup", "teardown", "hook"}
+        or body.within is not None
+    ):
+        return True
+    return depth <= _DEEPEST and any(serves_tests(user, ctx, depth + 1) for user in _users(body, ctx))
+
+
 def _keeps_results(decorator: f.Expr) -> bool:
     return last_name(decorator.func if isinstance(decorator, f.Call) else decorator) in _KEEPING
 
