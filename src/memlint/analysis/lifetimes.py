@@ -609,11 +609,13 @@ class Lifetimes(Inlining):
         if bound and (theirs or named(receiver, state)):
             return NOTHING  # of an object that somebody else has made
         made = self.new(site, pair.resource, state, NOTHING, run)
-        _note_inference(made, pair, opens)
+        connects = is_connecting(callee.function.name)
+        opens_itself = bound and (connects or not _returns_something(callee.function))
+        _note_inference(made, pair, opens and not opens_itself)
         if bound:
             state.hold(receiver, made)
         for obligation in made:
-            obligation.connected = bound and is_connecting(callee.function.name)
+            obligation.connected = bound and connects
         return made
 
     def closed_on_leaving(self, manager: f.Expr, run: Run) -> frozenset[str]:
@@ -670,8 +672,15 @@ class Lifetimes(Inlining):
         )
 
 
+def _returns_something(function: f.Function) -> bool:
+    return any(isinstance(s, f.Return) and s.value is not None for s, _ in statements(f.body_of(function)))
+
+
 def _note_inference(made: frozenset[Obligation], pair: Pair, opens: bool) -> None:
-    """Names that go together tell of a resource; that something is opened has to be seen besides."""
+    """Names that go together tell of a resource; that something is opened has to be seen besides.
+
+    Where an object opens itself nothing is certain: what ``client.start()`` leaves is often the client's own to end.
+    """
     for obligation in made:
         obligation.evidence, obligation.inferred = pair.evidence, True
         if not opens:

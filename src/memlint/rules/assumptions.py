@@ -159,8 +159,6 @@ def _is_inferred(debt: Debt, ctx: Context) -> bool:
     A test that leaves its own connection is often about how one ends: refused, lost, or shut by the other side.
     """
     made = debt.obligation
-    if made.connected and debt.body.role in {"test", "helper"}:
-        return True
     return made.inferred and (debt.verdict in {"unsure", "partial"} or _is_of_one_function(debt))
 
 
