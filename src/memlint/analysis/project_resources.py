@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from msgspec.structs import replace
 
@@ -104,16 +105,15 @@ class ProjectResources:
 
     def _is_told_not_to(self, site: Site, opening: Opening) -> bool:
         """``Process("worker", spawn=False)`` of a constructor that says ``if spawn: self.spawn()``."""
-        off = {name for name, value in site.args.items() if value == Literal(False)}
+        told = {name: value.value for name, value in site.args.items() if _is_flag(value)}
         assert isinstance(site.callee, ClassValue)
-        init = self._methods(site.callee).get("__init__") if off else None
+        init = self._methods(site.callee).get("__init__") if told else None
         if init is None:
             return False
         starts = {opening.method.function.name, opening.attribute}
         return any(
             isinstance(s, f.If)
-            and isinstance(s.test, f.Name)
-            and s.test.path in off
+            and _is_off(s.test, told)
             and any(name.removeprefix("self.") in starts for name in names(s.body))
             for s, _ in statements(f.body_of(init.function))
         )
@@ -319,6 +319,17 @@ def _calls_in_order(function: f.Function) -> Iterator[str]:
 
 def _handles(outer: f.Try, inner: f.Stmt) -> bool:
     return any(inner is statement for handler in outer.handlers for statement, _ in statements(handler.body))
+
+
+def _is_flag(value: Value) -> TypeGuard[Literal]:
+    return isinstance(value, Literal) and isinstance(value.value, bool)
+
+
+def _is_off(test: f.Expr, told: Mapping[str, object]) -> bool:
+    """Whether ``if spawn:``, or ``if not quiet:``, is not entered with these flags."""
+    if isinstance(test, f.Unary) and test.op == "not":
+        return isinstance(test.value, f.Name) and told.get(test.value.path) is True
+    return isinstance(test, f.Name) and told.get(test.path) is False
 
 
 def _is_absence(test: f.Expr) -> bool:
