@@ -250,7 +250,7 @@ def _beside(body: Body, ctx: Context) -> list[Body]:
 def _is_page(source: Source) -> bool:
     """An address of the network that names no archive or data: the page or the answer of a service."""
     path = source.path or ""
-    return path.startswith("http") and not _DATA.search(path)
+    return (not path or path.startswith("http")) and not _DATA.search(path)
 
 
 def _is_own_answer(site: Site, source: Source) -> bool:
@@ -380,7 +380,10 @@ def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
         return True
     if source.known == "opaque" and load.source is not None and load.source in site.args:
         return True
-    if "://" in (source.path or "") and _FOR_TESTS.search(source.path or ""):
+    path = source.path or ""
+    if path.startswith(("./", "../", "/")) and source.bytes is None:
+        return True  # no name of a hub: what something has saved there
+    if "://" in path and _FOR_TESTS.search(path):
         return True  # what a project has uploaded for its tests
     params = {param.name for param in ctx.body.function.params} if ctx.body is not None else set()
     return not params.isdisjoint({"monkeypatch", "mocker"})
@@ -492,6 +495,7 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
+    costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
 
 
