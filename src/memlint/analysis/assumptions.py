@@ -35,4 +35,5 @@ class Assumption(Enum):
     GOES_ON_AFTER_MAIN = "the process goes on after its main function"
     PIPES_HOLD = "the pipes of a process that has ended hold something up"
     UNFINALIZED = "no finalizer ends what belongs to it"
+    PLUGIN_LEAVES = "the plugin that the fixture is for leaves it open"
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"

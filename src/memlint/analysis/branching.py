@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memlint import facts as f
 from memlint.analysis.expectations import last_name
@@ -103,6 +103,45 @@ def cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
     parts = [part for part in walk(test) if isinstance(part, f.Call)]
     asks = any(last_name(part.func) in {"isawaitable", "iscoroutine", "isfuture"} for part in parts)
     return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
+
+
+def early_exits(function: f.Function) -> list[f.Expr]:
+    """Conditions at the top of a set-up method with which it ends before it has opened anything."""
+    tests = [s.test for s in f.body_of(function) if isinstance(s, f.If) and leaves(s.body) and not s.orelse]
+    return [part for test in tests for part in (test, *_alternatives(test)) if _is_settled(part, function)]
+
+
+def is_ruled_out(node: f.If, run: Run) -> bool:
+    """``if SERVER is None: return`` in a tear-down whose set-up says so too: there is nothing to tear down then."""
+    return leaves(node.body) and any(_is_same(node.test, test) for test in run.ruled_out)
+
+
+def leaves(body: tuple[f.Stmt, ...]) -> bool:
+    """Whether a branch ends in a jump."""
+    return bool(body) and isinstance(body[-1], (f.Return, f.Raise, f.Jump))
+
+
+def _alternatives(test: f.Expr) -> tuple[f.Expr, ...]:
+    if not isinstance(test, f.BoolOp) or test.op != "or":
+        return ()
+    return (test.left, *_alternatives(test.left), test.right, *_alternatives(test.right))
+
+
+def _is_settled(test: f.Expr, function: f.Function) -> bool:
+    """Whether it asks for constants alone, which no method changes."""
+    said = {part.path.partition(".")[0] for part in walk(test) if isinstance(part, f.Name)}
+    return said.isdisjoint({*function.binds, *(param.name for param in function.params)})
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two expressions say the same, wherever they stand."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if not isinstance(one, f.Node) or type(one) is not type(other):
+        return bool(one == other)
+    return all(
+        _is_same(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__ if name != "at"
+    )
 
 
 def join_aliases(aliases: dict[str, str], run: Run) -> None:

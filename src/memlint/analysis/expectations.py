@@ -8,6 +8,8 @@ from memlint import facts as f
 from memlint.analysis.obligations import NOTHING, Obligation, State
 from memlint.analysis.traverse import walk
 
+PIPES = frozenset({"stdin", "stdout", "stderr"})
+
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
 _CONNECTIONS = frozenset({"sock", "socket", "transport", "connection", "conn"})
 
@@ -146,3 +148,11 @@ def first_name(node: f.Expr) -> str:
     if not isinstance(node, f.Call) or last_name(node.func) == "suppress":
         return ""
     return (last_name(node.args[0].value) if node.args else "") or "Exception"
+
+
+def tells_type(test: f.Expr, aliases: dict[str, str]) -> bool:
+    """``assert process.stdin is not None``, said to a type checker of a pipe that was asked for."""
+    if not isinstance(test, f.Compare) or test.rest != (("is not", f.Const(None)),):
+        return False
+    path = test.left.path if isinstance(test.left, f.Name) else ""
+    return aliases.get(path, path).rpartition(".")[2] in PIPES

@@ -15,7 +15,9 @@ from memlint.analysis.branching import (
     cannot_be,
     flag_of,
     is_off,
+    is_ruled_out,
     join_aliases,
+    leaves,
     settle_in_child,
 )
 from memlint.analysis.expectations import (
@@ -28,6 +30,7 @@ from memlint.analysis.expectations import (
     says_gone,
     seen_closed,
     skips,
+    tells_type,
     used_in,
     without_tested,
 )
@@ -106,6 +109,7 @@ class Run:
         default_factory=dict
     )  # ``number = client.containers.run(...).id``: what a thing is known by elsewhere
     off: set[str] = field(default_factory=set)  # names that hold False
+    ruled_out: list[f.Expr] = field(default_factory=list)  # with these the set-up would have ended early
     signs: dict[str, frozenset[Obligation]] = field(
         default_factory=dict
     )  # flags that are set once it is held
@@ -375,6 +379,8 @@ class Flow(Holdings):
         if says_gone(node.test):  # what fails there is the end itself, not something that skips it
             state.settle(self.polled(node.test, state, ("is_alive", "poll")))
         state.settle(state.names.get(seen_closed(node.test), NOTHING))
+        if tells_type(node.test, run.aliases):
+            return state
         self.fails(without_tested((node.test,), state), run, used_in((node.test,), state))
         return state
 
@@ -420,7 +426,7 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if is_off(node.test, run, self.evaluator):
+        if is_ruled_out(node, run) or is_off(node.test, run, self.evaluator):
             return self.block(node.orelse, state, exits, run)
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
         if negated is not None and is_off(negated, run, self.evaluator):
@@ -437,7 +443,7 @@ class Flow(Holdings):
         if isinstance(node.test, f.Name):
             about |= run.signs.get(node.test.path, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
-        if run.depth == 0 and _leaves(node.body):  # ``if process.poll() is not None: return``, or the reverse
+        if run.depth == 0 and leaves(node.body):  # ``if process.poll() is not None: return``, or the reverse
             gone = self.polled(as_asked(node.test, run), state)
             (taken_state if says_gone(node.test) else other_state).settle(gone)
         settle_in_child(node.test, about, taken_state, other_state)
@@ -629,11 +635,6 @@ def _bound_once(name: str, function: f.Function) -> bool:
         if target == f.Name(name)
     ]
     return len(bound) == 1
-
-
-def _leaves(body: tuple[f.Stmt, ...]) -> bool:
-    """Whether a branch ends in a jump."""
-    return bool(body) and isinstance(body[-1], (f.Return, f.Raise, f.Jump))
 
 
 def _looped(end: State | None, skipped: State | None) -> State | None:

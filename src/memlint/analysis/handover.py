@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
-from memlint.analysis.expectations import seen_closed, used_in, without_tested
+from memlint.analysis.expectations import PIPES, says_gone, seen_closed, used_in, without_tested
 from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
 from memlint.analysis.flow import Flow, Run, closing_inside
+from memlint.analysis.groups import leads_a_group
 from memlint.analysis.holdings import mentioned, named, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
-from memlint.analysis.reading import PIPES, ended_by, pipes_consumed_by, released_by_reading
+from memlint.analysis.reading import ended_by, pipes_consumed_by, released_by_reading
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
@@ -105,6 +106,9 @@ _TAKING_OVER = (
     "dispose",
     "release",
 )
+_WAITING = re.compile(
+    r"(?i)assert|wait|until|eventually|retry|poll"
+)  # ``wait_for(lambda: not child.is_alive())``
 _LOOKING = frozenset({"str", "repr", "isinstance", "type", "id", "hash", "hasattr", "getattr", "callable"})
 _PATCHING = frozenset({"patch", "monkeypatch", "setattr"})  # which put it where somebody may find it
 _KEYED = frozenset(
@@ -114,7 +118,6 @@ _IDENTITIES = frozenset({"id", "short_id", "name", "pid", "uuid", "ident"})
 _RUNNERS = ("threading.", "multiprocessing.", "_thread.")
 _ENDING = frozenset({"terminate", "kill", "send_signal"})
 _GROUP_SIGNALS = frozenset({"os.killpg"})
-_OWN_GROUP = ("start_new_session", "process_group", "preexec_fn")
 _RELEASING_WORDS = (*RELEASING, "release", "reap", "wait", "finalize", "register", "defer", "clean", "own")
 
 
@@ -196,6 +199,9 @@ class Handover(Flow):
             return given
         last = path.rpartition(".")[2]
         asserts = last.startswith("assert")
+        for arg in node.args if _WAITING.search(last) else ():
+            if isinstance(arg.value, f.Lambda) and says_gone(arg.value.body):
+                state.settle(self.polled(arg.value.body, state, ("is_alive", "poll")))
         if last == "assertFalse" and node.args:
             state.settle(self.polled(node.args[0].value, state, ("is_alive",)))
         if last in {"assertIsNone", "assertTrue"} and node.args:
@@ -412,13 +418,7 @@ class Handover(Flow):
     @staticmethod
     def _signal(obligation: Obligation, name: str, groups: int, state: State) -> None:
         """A signal to a group reaches a child only when it leads one."""
-        site = obligation.via or obligation.site
-        if (
-            name in _GROUP_SIGNALS
-            and obligation.resource.name.startswith("subprocess.")
-            and not any(k in site.args for k in _OWN_GROUP)
-            and not _asks_for_group(site.frame.function)
-        ):
+        if name in _GROUP_SIGNALS and not leads_a_group(obligation):
             obligation.misdirected = True
             return
         obligation.told_to_end |= name.startswith("os.kill")
@@ -694,17 +694,6 @@ class Handover(Flow):
             for o in given | base
             if (o.resource.children or o.resource.ended_through) and not _groups(o.resource, last)
         )
-
-
-def _asks_for_group(function: f.Function | None) -> bool:
-    """``options["start_new_session"] = True``, of what is then passed by its name."""
-    targets = (
-        target
-        for statement, _ in (statements(f.body_of(function)) if function is not None else ())
-        for target in (statement.targets if isinstance(statement, f.Assign) else ())
-    )
-    keys = (key for target in targets if isinstance(target, f.Subscript) for key in target.index)
-    return any(isinstance(key, f.Text) and key.value in _OWN_GROUP for key in keys)
 
 
 def _kept_as(node: f.Call, held: list[frozenset[Obligation]], methods: list[f.Function]) -> set[str] | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
+from memlint.analysis.expectations import PIPES
 from memlint.analysis.obligations import NOTHING, Obligation, State
-from memlint.analysis.reading import PIPES, ended_by, pipes_read_in, process_of
+from memlint.analysis.reading import ended_by, pipes_read_in, process_of
 
 if TYPE_CHECKING:
     from memlint.analysis.flow import Run

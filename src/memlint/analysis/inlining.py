@@ -85,11 +85,12 @@ class Inlining(Handover):
         return NOTHING
 
     def _is_fixtures(self, callee: FunctionValue) -> bool:
-        """Whether a fixture has given the function away: what it makes is the fixture's to release."""
+        """Whether a fixture, or a generator that one runs, has given the function away: it releases what that makes."""
         outer = callee.frame.function if callee.frame is not None else None
-        return outer is not None and any(
-            x.body.function.line == outer.line for x in self.suite.of(callee.module).fixtures.values()
-        )
+        if outer is None or outer.yields:
+            return outer is not None
+        fixtures = self.suite.of(callee.module).fixtures.values()
+        return any(fixture.body.function.line == outer.line for fixture in fixtures)
 
     def run_function(
         self, callee: FunctionValue, given: list[frozenset[Obligation]], state: State, run: Run
@@ -347,8 +348,8 @@ def _note_keepers(given: dict[str, frozenset[Obligation]], after: State) -> None
 
 
 def _note_makers(made: frozenset[Obligation], after: State) -> None:
-    """``database.connection()``: what an object gives out and keeps as well is the object's to close."""
-    kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith("self.")))
+    """``database.connection()``, ``Loader.load()``: what an object or a class gives out and keeps is its to close."""
+    kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith(("self.", "cls."))))
     for obligation in made & kept:
         obligation.assumed.add(Assumption.MAKER_LEAVES)
 

@@ -6,7 +6,7 @@ import re
 
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
-from memlint.analysis.traverse import calls
+from memlint.analysis.traverse import calls, statements
 from memlint.analysis.values import ClassValue, FunctionValue, Value
 
 _OPENING = re.compile(
@@ -39,6 +39,11 @@ def makes_open(cls: ClassValue, evaluator: Evaluator, steps: int = _MOST_STEPS) 
     """Whether the class opens something as soon as it is made; what a library's base does nobody sees."""
     inits = (evaluator.class_member(cls, name, None) for name in ("__init__", "__post_init__", "__new__"))
     return any(isinstance(init, FunctionValue) and opens_something(init, evaluator, steps) for init in inits)
+
+
+def returns_something(function: f.Function) -> bool:
+    """Whether it gives something to its caller, who may then own that."""
+    return any(isinstance(s, f.Return) and s.value is not None for s, _ in statements(f.body_of(function)))
 
 
 def _of_project(path: str, callee: FunctionValue, evaluator: Evaluator) -> Value | None:

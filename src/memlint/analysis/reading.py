@@ -8,7 +8,6 @@ from memlint import facts as f
 from memlint.analysis.expectations import last_name
 from memlint.analysis.obligations import Mask, Obligation
 
-PIPES = frozenset({"stdin", "stdout", "stderr"})
 _OUTPUTS = frozenset({"stdout", "stderr"})
 _WHOLLY = frozenset({"read", "readlines"})
 _CONSUMING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "dict", "sum", "join", "Counter"})

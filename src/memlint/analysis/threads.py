@@ -14,7 +14,7 @@ from memlint.analysis.values import ClassValue, FunctionValue, Method, Num, Valu
 
 Kind = Literal["endless", "told"]
 _SERVING = frozenset({"serve_forever", "run_forever", "run"})
-_BRIEF = 10  # seconds
+_BRIEF = 60  # seconds
 _ASKING = frozenset({"is_set", "wait", "isSet"})
 _ENDING = re.compile(r"(?:a?close|stop|shut_?down|join|terminate|quit|exit|cancel|kill)(?:_\w+)?\Z")
 

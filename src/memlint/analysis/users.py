@@ -10,7 +10,7 @@ from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
 from memlint.analysis.traverse import names, says, statements, words
-from memlint.analysis.values import ClassValue, FunctionValue
+from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
 
 if TYPE_CHECKING:
     from memlint.analysis.lifetimes import Debt
@@ -72,6 +72,17 @@ def _enters(function: f.Function, name: str) -> bool:
             if isinstance(call, f.Call) and call.func == f.Name(name):
                 return True
     return False
+
+
+def comes_from_fixture(value: Value | None, body: Body, suite: Suite) -> bool:
+    """Whether a fixture of the body's own scope gives it, or gives an object that holds it."""
+    env = suite.evaluate(body).env
+    given = [env.get(fixture.name) for fixture in suite.requested(body) if not fixture.wide]
+    return any(
+        one is value or (isinstance(one, Obj) and any(part is value for part in one.attrs.values()))
+        for one in given
+        if one is not None
+    )
 
 
 def is_linted(module: Module) -> bool:

@@ -13,6 +13,7 @@ from memlint.analysis.assumptions import Assumption
 from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
+from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
 from memlint.model import Confidence
@@ -23,6 +24,8 @@ _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figur
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
 _REMOVED_WHEN_DROPPED = "tempfile.TemporaryDirectory"  # by a finalizer, with a warning
 _CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
+_HOOKS_AT_THE_END = frozenset({"pytest_sessionfinish", "pytest_unconfigure"})
+_STOPPING = frozenset(RELEASING)
 _ASKING = frozenset({"is_alive", "poll"})  # of a child: both reap one that has ended
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
@@ -290,6 +293,21 @@ def _is_answered_here(debt: Debt, ctx: Context) -> bool:
     return is_answered(debt.obligation.resource.name, debt.body)
 
 
+def _is_the_plugins(debt: Debt, ctx: Context) -> bool:
+    """The fixture ``event_loop``, of which pytest-asyncio closes what it gives."""
+    loop = debt.obligation.resource.name == "asyncio.AbstractEventLoop"
+    return loop and debt.body.role == "fixture" and debt.body.function.name == "event_loop"
+
+
+def _is_told_by_a_hook(debt: Debt, ctx: Context) -> bool:
+    """A thread or process that a hook starts for the session, where a hook at its end stops something."""
+    body = debt.body
+    if body.role != "hook" or not debt.obligation.resource.rule.startswith("MEM4"):
+        return False
+    ends = (other for other in ctx.suite.of(body.module).bodies if other.function.name in _HOOKS_AT_THE_END)
+    return any(not _STOPPING.isdisjoint(words(other.function)) for other in ends)
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -305,5 +323,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.GOES_ON_AFTER_MAIN: _is_of_a_main_function,
     Assumption.PIPES_HOLD: _lacks_pipes_only,
     Assumption.UNFINALIZED: _goes_with_its_whole,
+    Assumption.PLUGIN_LEAVES: _is_the_plugins,
+    Assumption.GOES_ON: _is_told_by_a_hook,
     Assumption.ON_THE_NETWORK: _is_answered_here,
 }
