@@ -11,12 +11,14 @@ from memlint.analysis.values import (
     ONE,
     UNKNOWN,
     Data,
+    Literal,
     Num,
     Obj,
     Sequence,
     Value,
     join,
 )
+from memlint.analysis.views import dict_of, merge_dicts
 
 _HEAVY = 10_000_000  # bytes from which on it is worth knowing that a loop rebinds a name
 
@@ -63,8 +65,10 @@ class Assignment(NameResolution):
 
     def _assign_item(self, target: f.Subscript, value: Value, frame: Frame) -> None:
         base = self.eval(target.base, frame)
-        for index in target.index:
-            self.eval(index, frame)
+        keys = [self.eval(index, frame) for index in target.index]
+        if isinstance(target.base, f.Name) and isinstance(keys[0], Literal) and _is_spelt(base):
+            frame.env[target.base.path] = merge_dicts([base, dict_of(keys[:1], [value])])
+            return
         grows = isinstance(base, Sequence) and base.kind == "dict"
         if isinstance(target.base, f.Name) and grows:
             self.grow(target.base.path, base, value, "[]=", target.at, frame)
@@ -204,3 +208,8 @@ def _met(base: Sequence, element: Value) -> Value:
         return join([base.element, element])
     holds_others = base.length is not None and base.length.low > 0
     return UNKNOWN if holds_others else element
+
+
+def _is_spelt(base: Value) -> bool:
+    """Whether all keys and values of a dict are known one by one."""
+    return isinstance(base, Sequence) and base.kind == "dict" and base.items is not None and bool(base.keys)

@@ -42,7 +42,7 @@ from memlint.analysis.values import (
     join,
     truth,
 )
-from memlint.analysis.views import subscript
+from memlint.analysis.views import dict_of, merge_dicts, subscript
 
 _ELEMENTWISE = frozenset({"==", "!=", "<", "<=", ">", ">="})  # comparisons that make a mask
 
@@ -267,15 +267,14 @@ class Evaluator(CallEvaluation):
         return Sequence(node.kind, None if starred else tuple(items), length, element)
 
     def _mapping(self, node: f.Mapping, frame: Frame) -> Value:
-        keys: list[Value] = []
-        values: list[Value] = []
+        parts: list[Value] = [dict_of((), ())]
         for key, item in node.items:
             value = self.eval(item, frame)
-            if key is None:
-                return Sequence("dict", None, None)
-            keys.append(self.eval(key, frame))
-            values.append(value)
-        return Sequence("dict", tuple(values), Num(len(values), len(values)), join(values[:20]), tuple(keys))
+            parts.append(value if key is None else dict_of((self.eval(key, frame),), (value,)))
+        if any(key is None for key, _ in node.items):
+            return merge_dicts(parts)
+        pairs = [part for part in parts[1:] if isinstance(part, Sequence)]
+        return dict_of([part.keys[0] for part in pairs if part.keys], [part.element for part in pairs])
 
     def _comp(self, node: f.Comp, frame: Frame) -> Value:
         inner = Frame(

@@ -31,6 +31,7 @@ from memlint.analysis.values import (
     product,
     text_of,
 )
+from memlint.analysis.views import dict_of, merge_dicts
 
 Model = Callable[[Any, Value, list[Value], dict[str, Value]], Value | None]
 
@@ -70,9 +71,10 @@ def _len(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
 def _container(kind: str) -> Model:
     def model(_: Any, __: Value, args: list[Value], keywords: dict[str, Value]) -> Value:
         if not args:
-            items = tuple(keywords.values())
-            return Sequence(kind, items, Num(len(items), len(items)), join(items))
+            return _named(keywords) if kind == "dict" else Sequence(kind, (), Num(0, 0))
         source = args[0]
+        if isinstance(source, Sequence) and kind == "dict" and keywords:
+            return merge_dicts([source, _named(keywords)])
         if isinstance(source, Sequence):
             return Sequence(kind, source.items, source.length, source.element, source.keys)
         iterated = iterate(_, source)
@@ -82,6 +84,11 @@ def _container(kind: str) -> Model:
         return Sequence(kind, None, iterated.length, iterated.element)
 
     return model
+
+
+def _named(given: dict[str, Value]) -> Sequence:
+    """``dict(rows=3, columns=4)``."""
+    return dict_of([Literal(name, len(name)) for name in given], list(given.values()))
 
 
 def _deque(evaluator: Any, receiver: Value, args: list[Value], keywords: dict[str, Value]) -> Value | None:

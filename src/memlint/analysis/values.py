@@ -304,6 +304,10 @@ def _join_sequences(found: list[Any]) -> Sequence:
     lengths = [value.length for value in found]
     length = None if None in lengths else Num(min(n.low for n in lengths), max(n.high for n in lengths))
     element = join([value.element for value in found])
+    keys = found[0].keys if found[0].items is not None else None
+    if keys and all(value.keys == keys and value.items is not None for value in found):
+        columns = zip(*(value.items for value in found), strict=True)
+        return Sequence(found[0].kind, tuple(join(column) for column in columns), length, element, keys)
     return Sequence(found[0].kind, _joined_items(found), length, element)
 
 

@@ -19,6 +19,7 @@ from memlint.analysis.values import (
     Ref,
     Sequence,
     Value,
+    join,
     product,
 )
 
@@ -51,6 +52,22 @@ def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
             if key == first and first is not UNKNOWN:
                 return value
     return base.element
+
+
+def dict_of(keys: Items[Value], values: Items[Value]) -> Sequence:
+    """A dict whose keys and values are told one by one."""
+    return Sequence("dict", tuple(values), _exactly(len(values)), join(list(values[:20])), tuple(keys))
+
+
+def merge_dicts(parts: Items[Value]) -> Sequence:
+    """``{**first, **second}``: the later value of a key stands; unknown where one of the keys is not known."""
+    found: dict[Value, Value] = {}
+    for part in parts:
+        known = part if isinstance(part, Sequence) and part.kind == "dict" else None
+        if known is None or known.keys is None or known.items is None or UNKNOWN in known.keys:
+            return Sequence("dict", None, None)
+        found.update(zip(known.keys, known.items, strict=False))
+    return dict_of(tuple(found), tuple(found.values()))
 
 
 def _slice_of(base: Sequence, part: Value) -> Sequence:

@@ -142,7 +142,18 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
         return False  # nothing is known but that the environment says where it is
     if load.what == "file":
         return source.outside and not (_is_page(source) or _is_own_answer(site, source))
-    return source.outside or (source.known == "unknown" and not _is_bare(source))
+    return source.outside or (source.known == "unknown" and not _is_bare(source) and not _lacks(source, ctx))
+
+
+def _lacks(source: Source, ctx: Context) -> bool:
+    """Whether a path leads into a folder of such files that is there: what it lacks is made, or fetched, on the way."""
+    path = posixpath.normpath(source.path or "")
+    folder = posixpath.dirname(path)
+    if not folder or path.startswith(("/", "~", "..")):
+        return False
+    suffix = posixpath.splitext(path)[1]
+    near = posixpath.join(ctx.module.folder, folder)
+    return any(ctx.project.disk.matches(f"{place}/*{suffix}") for place in (folder, near))
 
 
 def _by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:

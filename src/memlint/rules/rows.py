@@ -21,13 +21,13 @@ _COUNTING = frozenset({"enumerate"})  # one of whose names is a number of rounds
 
 
 def frames_by_row(body: Body, ctx: Context) -> Iterator[list[Frame]]:
-    """For each parametrize mark that names several arguments the evaluations of the test, one for every row."""
+    """For each parametrize mark the evaluations of the test, one for every row."""
     if body.role != "test":
         return
     for names, values, mark in ctx.suite.parametrized(body):
         rows = values.items if isinstance(values, Sequence) else None
         direct = mark.keywords.get("indirect", Literal(False)) == Literal(False)
-        if len(names) < len("ab") or not direct or rows is None or not 1 < len(rows) <= _MOST_ROWS:
+        if not direct or rows is None or not 1 < len(rows) <= _MOST_ROWS:
             continue
         given = [_named(names, row) for row in rows]
         if all(row is not None for row in given):
@@ -36,6 +36,9 @@ def frames_by_row(body: Body, ctx: Context) -> Iterator[list[Frame]]:
 
 def _named(names: tuple[str, ...], row: Value) -> dict[str, Value] | None:
     items = row.items if isinstance(row, Sequence) else None
+    if len(names) == 1:
+        marked = isinstance(row, Sequence) and row.kind == "param" and bool(row.items)
+        return {names[0]: items[0] if marked and items else row}
     return dict(zip(names, items, strict=True)) if items is not None and len(items) == len(names) else None
 
 
