@@ -27,7 +27,6 @@ _GUARD = re.compile(
 _HEAVY = re.compile(
     r"(?i)slow|large|huge|heavy|stress|expensive|nightly|long_?run|high_?mem|(?<![a-z])big(?![a-z])|bigmem"
 )
-_VAGUEST = 8  # from what a test holds at least to what it may hold
 _OTHERS = ("pytest.", "mark.", "mock.", "patch", "unittest.")  # decorators whose texts mean something else
 _GUARD_WORD = re.compile(r"(?i)mem")
 _UNITS = {
@@ -121,8 +120,6 @@ def _is_founded(body: Body, need: _Need, ctx: Context) -> bool:
     ]
     if speaks_of_accelerator(body, ctx):
         return False  # which of the two memories it fills is not known
-    if need.size.low * _VAGUEST < need.size.likely:
-        return False  # several things that vary, whose largest values may never come together
     return need.size.likely < BEYOND_BELIEF and 2 * total(tuple(own)).likely >= need.size.likely
 
 
