@@ -627,3 +627,45 @@ def client(request):
         test_b="import large\ndef test_x(): ...\n",
     )
     assert likely(found, "test_a.py") - likely(found, "test_b.py") > 100 * MB
+
+
+def test_a_name_means_what_later_files_make_of_it(rank):
+    """What was found out for one test file is corrected by the functions that another one brings."""
+    product = "def load(path):\n    import late\n    return parse(path)\n"
+    parser = "def parse(path):\n    import large\n"
+    files = {
+        "test_a": "from product import load\n\ndef test_a():\n    load('x')  # large\n",
+        "test_b": "import parser_\nfrom product import load\n\ndef test_b():\n    load('x')  # large\n",
+        "test_c": "from product import load\n\ndef test_c():\n    load('x')  # large\n",
+    }
+    found = rank(product=product, parser_=parser, **files)
+    late = {
+        suspect.path for suspect in found if any("in parse()" in reason.text for reason in suspect.reasons)
+    }
+    assert late == {"test_b.py"}  # the parser is loaded for it alone
+    assert likely(found, "test_a.py") == likely(found, "test_c.py")
+
+
+def test_what_a_function_imports_counts_where_it_is_not_loaded_yet(rank):
+    """That one file had it all does not mean that the next one has."""
+    product = "def load():\n    import large\n"
+    test = "from product import load\n\ndef test():\n    load()  # of large\n"
+    found = rank(product=product, test_a=f"import large\n{test}", test_b=f"import os\n{test}", test_c=test)
+    reasons = {
+        suspect.path: sum("import when it runs" in reason.text for reason in suspect.reasons)
+        for suspect in found
+    }
+    assert reasons == {"test_a.py": 0, "test_b.py": 1, "test_c.py": 1}
+
+
+def test_only_the_owners_that_a_file_names_are_meant_by_a_common_name(rank):
+    classes = "".join(f"class Kind{n}:\n    def load(self):\n        import late\n\n" for n in range(5))
+    test = "import kinds\n\ndef test():\n    kinds.{}.load()  # late\n"
+    found = rank(
+        kinds=classes, test_a=test.format("other"), test_b=test.format("Kind3()"), test_c=test.format("none")
+    )
+    reasons = {
+        suspect.path: [reason.line for reason in suspect.reasons if "import when it runs" in reason.text]
+        for suspect in found
+    }
+    assert reasons == {"test_a.py": [], "test_b.py": [15], "test_c.py": []}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from memlint.syntax.imports import Scan, blanked, quoted_imports
+import pytest
+
+from memlint.syntax.imports import Scan, blanked, quoted_imports, scan_imports
 from memlint.syntax.imports import scan as scan_code
 
 
@@ -128,3 +130,22 @@ def test_a_blanked_string_leaves_its_lines_and_what_follows_it_stays_where_it_wa
 def test_scripts_on_one_line_are_seen_beside_statements():
     text = "import os\nfrom a import b\nrun('import numpy')\n"
     assert [item.module for item in quoted_imports(text, blanked(text))] == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nfrom a import (\n    b,\n    c,\n)\nclass A(B, c.D):\n    def f(self): pass\nimport json\n",
+        "if True:\n    import os\nimport json\n",
+        "def f():\n    from a import b\n",
+        "sp = pytest.importorskip('scipy')\ndef f():\n    pytest.importorskip('pandas')\n",
+        '"""\nimport os\n"""\nclass A:\n    class B(A):\n        x = 1\n\ntry: import x\nfinally: pass\nimport z\n',
+        "import a; import b\nif TYPE_CHECKING:\n    import c\n",
+    ],
+)
+def test_nothing_but_functions_without_imports_is_left_out(text):
+    whole, read = scan(text), scan_imports(blanked(text))
+    assert (read.eager, read.bases) == (whole.eager, whole.bases)
+    assert [scope for scope in read.scopes if scope.imports] == [
+        scope for scope in whole.scopes if scope.imports
+    ]

@@ -174,8 +174,6 @@ def of_frame(frame: Frame, function: f.Function, disk: Disk) -> Footprint:
 
 def left_behind(suite: Suite, body: Body) -> Parts:
     """What each case of a test leaves in containers that live as long as the session."""
-    if never_runs(suite, body):
-        return ()
     found = []
     for runs in [body, *(fixture.body for fixture in suite.requested(body) if fixture.scope == "function")]:
         for filling, size in kept(suite, runs):
@@ -183,7 +181,7 @@ def left_behind(suite: Suite, body: Body) -> Parts:
             if estimate is not None and estimate.likely >= LEAST:
                 name = filling.container.key.name
                 found.append(Part(estimate, runs.module.path, filling.line, f"kept in {name}"))
-    return tuple(found)
+    return tuple(found) if found and not never_runs(suite, body) else ()
 
 
 def _matters(site: Site, disk: Disk) -> bool:

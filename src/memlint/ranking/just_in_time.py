@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 COMPILER = "numba"  # the library: where it is not loaded, such marks do nothing
-# a decorator, or a call that is given a function; a name such as ``vectorize`` is another library's as well
-_MARK = re.compile(r"@[ ]*(?P<decorator>[\w.]+)|\b(?P<call>(?:\w+\.)*\w+)(?=\()")
 _NAMES = re.compile(r"(?:^|[._])(?:n?jit|generated_jit|cfunc|stencil|jitclass)$")
+# how all of them end, and those that are another library's as well
+_ENDING = re.compile(r"(?:jit|cfunc|stencil|jitclass|vectorize)(?![\w.])")
+_BETWEEN = 9  # characters before a name in which the sign of a decorator is looked for
 _OF_COMPILER = frozenset({"vectorize", "guvectorize"})
 _ELSEWHERE = "cuda"  # compiled by the driver, and run on another device
 _WORDS = ("jit", "cfunc", "stencil", "vectorize")
@@ -24,9 +25,20 @@ def may_compile(text: str) -> bool:
 
 def compiled_in(text: str, roots: Mapping[str, str]) -> Iterator[int]:
     """The lines, from 1, on which functions are marked; ``roots`` says where the text's names come from."""
-    for match in _MARK.finditer(text):
-        name = match["decorator"] or match["call"]
+    for match in _ENDING.finditer(text):
+        start = _begin(text, match.start())
+        decorates = text[max(0, start - _BETWEEN) : start].rstrip(" ").endswith("@")
+        if not decorates and not text.startswith("(", match.end()):
+            continue  # neither a decorator nor a call that is given a function
+        name = text[start : match.end()].lstrip(".")
         first, last = name.partition(".")[0], name.rpartition(".")[2]
         own = last in _OF_COMPILER and roots.get(first) == COMPILER
         if own or (_NAMES.search(name) and _ELSEWHERE not in name):
-            yield text.count("\n", 0, match.start()) + 1
+            yield text.count("\n", 0, start) + 1
+
+
+def _begin(text: str, end: int) -> int:
+    """Where the dotted name begins whose last letters begin at ``end``."""
+    while end and (text[end - 1].isalnum() or text[end - 1] in "_."):
+        end -= 1
+    return end

@@ -17,12 +17,13 @@ from memlint.ranking.children import Started, is_called, may_start, started_in, 
 from memlint.ranking.data_files import constants_in, files_in
 from memlint.ranking.just_in_time import compiled_in, may_compile
 from memlint.ranking.named_sizes import largest_size
-from memlint.syntax.imports import Imported, Scan, Scope, blanked, quoted_imports, scan
+from memlint.syntax.imports import Imported, Scan, Scope, blanked, quoted_imports, scan, scan_imports
 
 _WORD = re.compile(r"\w+\(?")  # with the parenthesis of a call
+_FUNCTION = re.compile(r"^[ \t]*(?:async[ ]+)?def[ ]+\w", re.MULTILINE)
 _MOST_DECORATORS = 2_000  # characters of a function's decorators
 _LETTERS = frozenset(f"_{ascii_letters}")
-_APART = bytes(code if chr(code) in f"_{ascii_letters}{digits}" else 32 for code in range(256))
+_APART = bytes(code if code > 127 or chr(code) in f"_{ascii_letters}{digits}" else 32 for code in range(256))
 _STARTING = frozenset({"Parallel", "Pool", "ProcessPoolExecutor", "Process", "get_reusable_executor"})
 _THREADS = re.compile(r"""["'](?:threads|threading|sharedmem)["']|\bThreadPool""")
 _THREAD_WORDS = frozenset({"threads", "threading", "sharedmem"})
@@ -98,20 +99,21 @@ def outline(text: str) -> Outline:
 def entry_outline(text: str) -> EntryOutline:
     """Read the text of a file that a session begins with."""
     code = blanked(text)
-    found = scan(code)
+    found = scan_imports(code)
     tests = "def test" in text
     scripts = quoted_imports(text, code) if tests else ()
     roots = {**_roots(scripts), **_roots(_imports(found))}
     words = _words(text)
     called = starters_called(text, words)
-    said = code if found.scopes else text
+    defines = bool(_FUNCTION.search(code))
+    said = code if defines else text
     return EntryOutline(
         len(text),
         found.eager,
         tuple(_waiting(code, scope) for scope in found.scopes if scope.imports),
         frozenset(found.bases),
         words,
-        tuple(_started(text, code if found.scopes else "", roots, called)) if may_start(text, called) else (),
+        tuple(_started(text, code if defines else "", roots, called)) if may_start(text, called) else (),
         scripts,
         files_in(said),
         largest_size(said) if tests else None,
@@ -135,11 +137,12 @@ def _started(text: str, code: str, roots: Mapping[str, str], called: frozenset[s
 
 def _words(text: str) -> frozenset[str]:
     """Every name in a text."""
-    if text.isascii():
-        found = set(text.encode().translate(_APART).decode().split())
-    else:
-        found = {word.rstrip("(") for word in _WORD.findall(text)}
-    return frozenset(word for word in found if word[0] in _LETTERS)
+    if not text.isascii():
+        for other in set(text):
+            if not (other.isascii() or other.isalnum()):
+                text = text.replace(other, " ")
+    found = text.encode().translate(_APART).decode().split()
+    return frozenset(word for word in set(found) if word[0] in _LETTERS)
 
 
 def _calls(code: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,10 +61,11 @@ class Model:
             workers=tuple(item for item in file.workers if item.path == file.path),
         )
         nothing = _on_lines(undecided, lambda line: False)
+        lines = sorted(set(_lines_that_count(undecided)))
         known: dict[tuple[float | None, Parts, Parts], Prediction] = {}
         for test in tests:
-            inside = range(test.first_line, test.last_line + 1)
-            if any(line in inside for line in _lines_that_count(undecided)):
+            if bisect_left(lines, test.first_line) < bisect_right(lines, test.last_line):
+                inside = range(test.first_line, test.last_line + 1)
                 yield self._of_test(_on_lines(undecided, inside.__contains__), base, test)
                 continue
             key = (test.cases, test.parts, test.left)

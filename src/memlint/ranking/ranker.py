@@ -66,7 +66,7 @@ class Ranker:
         self.model = Model(weights or shipped_weights(), known.interpreter)
         self._disk = disk
         self._deselected = deselected_markers(addopts)
-        self._opt_in: dict[str, frozenset[str]] = {}  # markers, by folder
+        self._opt_in: dict[tuple[str, ...], frozenset[str]] = {}  # markers, by conftests
 
     def suspects(
         self, suite: Suite, modules: Iterable[Module], findings: Counted, tests: bool
@@ -111,10 +111,11 @@ class Ranker:
 
     def _asked(self, module: Module) -> frozenset[str]:
         """The markers whose tests run only when somebody asks for them."""
-        known = self._opt_in.get(module.folder)
+        conftests = tuple(path for path in ancestor_conftests(module.path) if self._disk.size(path))
+        known = self._opt_in.get(conftests)
         if known is None:
-            conftests = "\n".join(map(self._disk.text, ancestor_conftests(module.path)))
-            known = self._opt_in[module.folder] = skipped_markers(conftests) | self._deselected
+            text = "\n".join(map(self._disk.text, conftests))
+            known = self._opt_in[conftests] = skipped_markers(text) | self._deselected
         return known
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from memlint.analysis.footprint import Parts
 from memlint.analysis.project import Module
@@ -98,6 +98,13 @@ class TestTerms:
     opt_in: bool = False  # it runs only in a session that is asked for tests of its kind
 
 
+class _Needs(NamedTuple):
+    """What the imports of a function name: bits of files and of measured modules."""
+
+    files: int
+    modules: int
+
+
 class TermReader:
     """Reads the terms of files from the import graph."""
 
@@ -106,6 +113,7 @@ class TermReader:
         self.reach = Reach(graph)
         self.data = DataFiles(graph.disk)
         self.cores = cores
+        self._needs: dict[tuple[str, int], _Needs] = {}  # by path and line of a function of the project
         footprints = graph.footprints
         # a probed session has loaded the plugins that are installed there
         further = () if footprints.probed is not None else plugins(graph.disk)
@@ -201,6 +209,9 @@ class TermReader:
             Reached(entry.node.path, function, 0) for function in entry.outline.functions if function.imports
         ]
         for item in [*mine, *reached]:
+            needs = self._needs.get((item.path, item.function.line))
+            if needs is not None and not needs.files & ~closure.files and not needs.modules & ~loaded.modules:
+                continue
             imports = item.function.imports
             if item.depth and not item.path.endswith("conftest.py"):
                 # product code imports for other users too: what the test file itself never speaks of is optional
@@ -208,6 +219,10 @@ class TermReader:
             if not imports:
                 continue
             files, modules, unknown = self.graph.resolved(item.path, imports)
+            if imports == item.function.imports and item.depth:
+                self._needs[item.path, item.function.line] = _Needs(
+                    sum(1 << number for number in files), modules
+                )
             if not modules & ~loaded.modules and all(closure.files >> number & 1 for number in files):
                 continue  # all of it has been loaded with the file
             start = Closure(loaded.files, loaded.modules | modules, loaded.optional, loaded.unknown | unknown)

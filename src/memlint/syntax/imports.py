@@ -12,17 +12,21 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-# the lines that matter, in a text whose long strings are blanked: the first letter tells most others apart at once
-_LINE = r"""
-    \n(?P<indent>[ \t]*)(?=[acdefitw]|(?<=\n)[^ \t])(?:
-        (?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)(?:\((?P<bases>[^()]*)\)[ ]*:)?
-      | from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
+_NAMED = r"[ ]+(?P<name>\w+)(?:\((?P<bases>[^()]*)\)[ ]*:)?"
+_IMPORT = r"""
+        from[ ]+(?P<dots>\.*)[ ]*(?P<module>[\w.]*)[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n;]*)
       | import[ ]+(?P<plain>[^\n;]*)
+"""
+# the lines that matter, in a text whose long strings are blanked: the first letter tells most others apart at once
+_LINE = rf"""
+    \n(?P<indent>[ \t]*)(?=[acdefitw]|(?<=\n)[^ \t])(?:
+        (?:async[ ]+)?(?P<kind>def|class){_NAMED}
+      | {_IMPORT}
       | if[ ]+(?:\w+\.)?(?P<typing>TYPE_CHECKING)\b
       | if[ ]+(?P<condition>[^\n]*)
       | (?P<trying>try[ ]*:|with[ ]+(?:contextlib\.)?suppress\()
       | (?P<otherwise>(?:else|finally)[ ]*:|(?:elif|except)\b)
-      | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}'"])
+      | (?<=\n)(?P<top>(?<![ \t])[^\s\#)\]}}'"])
     )
 """
 _CALL = r"""
@@ -31,6 +35,9 @@ _CALL = r"""
 """
 _LINES = re.compile(_LINE, re.VERBOSE)
 _LINES_AND_CALLS = re.compile(_LINE + _CALL, re.VERBOSE)
+# a text that imports at its top level alone: no line but these matters
+_TOP_LINES = re.compile(rf"\n(?: {_IMPORT} | [ \t]*class{_NAMED} )", re.VERBOSE)
+_INDENTED = re.compile(r"\n[ \t]+(?:from|import)[ ]")
 _CALLEES = ("importorskip(", "import_module(", "import_optional_dependency(", "__import__(")
 _QUOTES = ('"""', "'''")
 # a condition that asks whether something is there, or for the system: true where what it guards can be imported
@@ -170,8 +177,7 @@ class _Reader:
         """Open a function or a class."""
         name = match["name"]
         if match["kind"] == "class":
-            written = (base.strip().rpartition(".")[2] for base in (match["bases"] or "").split(","))
-            self.bases[name] = tuple(base for base in written if base.isidentifier())
+            self.bases[name] = _bases(match)
             self.open.append(_Open(indent, "class", name))
             return
         owner = next((block.name for block in reversed(self.open) if block.kind == "class"), "")
@@ -190,6 +196,11 @@ class _Reader:
             found = [msgspec.structs.replace(item, optional=True, conditional=unsure) for item in found]
         scope = next((block.scope for block in reversed(around) if block.scope is not None), None)
         (self.eager if scope is None else scope.imports).extend(found)
+
+
+def _bases(match: re.Match[str]) -> tuple[str, ...]:
+    written = (base.strip().rpartition(".")[2] for base in (match["bases"] or "").split(","))
+    return tuple(base for base in written if base.isidentifier())
 
 
 def _imported(match: re.Match[str], line: int) -> Iterator[Imported]:
@@ -224,6 +235,26 @@ def blanked(text: str) -> str:
 def scan(code: str) -> Scan:
     """Read the imports of a ``blanked`` Python text; what is no Python gives whatever lines look like imports."""
     return _Reader(code).read()
+
+
+def scan_imports(code: str) -> Scan:
+    """The same of a text whose functions nobody calls: those that import nothing may be left out.
+
+    Where nothing but the top level imports, no block has to be followed.
+    """
+    if any(name in code for name in _CALLEES) or _INDENTED.search(code):
+        return scan(code)
+    eager: list[Imported] = []
+    bases: dict[str, tuple[str, ...]] = {}
+    line, counted = 1, 0
+    for match in _TOP_LINES.finditer(f"\n{code}"):
+        if match["name"]:
+            bases[match["name"]] = _bases(match)
+            continue
+        line += code.count("\n", counted, match.start())
+        counted = match.start()
+        eager += _imported(match, line)
+    return Scan(tuple(eager), (), bases)
 
 
 def quoted_imports(text: str, code: str) -> tuple[Imported, ...]:
