@@ -239,6 +239,10 @@ def length_of(value: Value) -> Num | None:
     return None
 
 
+BYTE = Num(0, 255)  # what looping over bytes gives: integers that exist once
+_OF_BYTES = frozenset({"builtins.bytes", "builtins.bytearray"})
+
+
 def iterate(value: Value) -> Iterator:
     """What looping over a value gives."""
     if isinstance(value, Iterator):
@@ -248,7 +252,7 @@ def iterate(value: Value) -> Iterator:
             return Iterator(value.length, join(value.keys[:20]) if value.keys else UNKNOWN)
         return Iterator(value.length, value.element)
     if isinstance(value, Literal) and isinstance(value.value, str):
-        return Iterator(Num(value.length, value.length), Literal("x", 1))
+        return Iterator(Num(value.length, value.length), BYTE if value.is_bytes else Literal("x", 1))
     if isinstance(value, Data):
         return Iterator(length_of(value), _row(value))
     if isinstance(value, Obj) and isinstance(value.type, str) and value.type in {"builtins.file"}:
@@ -263,6 +267,8 @@ def _row(value: Data) -> Value:
         return UNKNOWN
     if value.kind == "range":
         return Num(0, value.shape[0].high)
+    if value.kind == "bytes" or value.type in _OF_BYTES:
+        return BYTE
     if len(value.shape) == 1:
         return Num(-INFINITE, INFINITE) if value.kind != "str" else Literal("x", 1)
     rest = value.shape[1:]

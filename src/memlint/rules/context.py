@@ -54,18 +54,35 @@ class Draft:
     nodeid: str | None = None
 
 
-def _imports(module: Module, stem: str, suite: Suite) -> bool:
-    """Whether a module imports another one of this name, at its top or in a function."""
+def _imports(module: Module, path: str, suite: Suite) -> bool:
+    """Whether a module imports the one at a path, at its top or in a function."""
+    folders = path.removesuffix(".py").split("/")
+    stem = folders[-1]
     blocks = [
         module.body,
         *(f.body_of(body.function) for body in suite.of(module).bodies if says(body.function, stem)),
     ]
     return any(
-        stem in statement.module.split(".") or any(stem in name.split(".") for _, name in statement.bindings)
+        stem in parts and _ends_alike(parts[: parts.index(stem)], folders[:-1])
         for block in blocks
         for statement, _ in statements(block)
         if isinstance(statement, f.Import)
+        for parts in _named_by(statement)
     )
+
+
+def _named_by(node: f.Import) -> list[list[str]]:
+    """The dotted names that an import may bring in, in parts: ``from shop.web import handler`` also the module."""
+    if not node.is_from:
+        return [name.split(".") for name in node.module.split()]
+    base = node.module.split(".") if node.module else []
+    return [base, *([*base, name] for _, name in node.bindings)]
+
+
+def _ends_alike(parents: list[str], folders: list[str]) -> bool:
+    """Whether a module of these parents may lie in these folders: one of ``rolo.gateway`` does not lie in ``src``."""
+    shared = min(len(parents), len(folders))
+    return shared == 0 or parents[-shared:] == folders[-shared:]
 
 
 def _runs_a_program(statement: f.Stmt) -> bool:
@@ -133,7 +150,7 @@ class Context(Struct, eq=False):
             return True  # no import statement can name it: ``child-scripts.py``
         if not self.is_script and not self._is_example and not self._is_bench:
             return False
-        return not any(self.is_script or _imports(*other, self.suite) for other in self._others)
+        return not any(self.is_script or self._is_imported_by(other) for other in self._others)
 
     @property
     def is_unimported(self) -> bool:
@@ -141,13 +158,16 @@ class Context(Struct, eq=False):
         file = posixpath.basename(self.module.path)
         if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
             return False
-        return not any(_imports(*other, self.suite) for other in self._others)
+        return not any(map(self._is_imported_by, self._others))
 
     @property
-    def _others(self) -> list[tuple[Module, str]]:
-        """The other modules that mention the name of this one, each with that name."""
+    def _others(self) -> list[Module]:
+        """The other modules that mention the name of this one."""
         stem = posixpath.basename(self.module.path).removesuffix(".py")
-        return [(other, stem) for other in self.project.mentioning(stem) if other is not self.module]
+        return [other for other in self.project.mentioning(stem) if other is not self.module]
+
+    def _is_imported_by(self, other: Module) -> bool:
+        return _imports(other, self.module.path, self.suite)
 
     @property
     def _is_example(self) -> bool:
