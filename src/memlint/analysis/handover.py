@@ -208,7 +208,7 @@ class Handover(Flow):
             test = node.args[0].value
             shown = f.Compare(test, (("is", f.Const(None)),)) if last == "assertIsNone" else test
             state.settle(state.names.get(seen_closed(shown), NOTHING))
-        if asserts or (run.every_call_fails and not any(_groups(o.resource, path) for o in base)):
+        if asserts or (run.every_call_fails and not any(_starts_or_ends(o, path) for o in base)):
             tested = tuple(arg.value for arg in node.args)
             self.fails(without_tested(tested, state), run, used_in(tested, state) if asserts else NOTHING)
         self.may_fail(state, run)
@@ -671,6 +671,8 @@ class Handover(Flow):
     ) -> frozenset[Obligation]:
         """``stack.pop()``, ``list(processes)``, ``sessionmaker(engine)``: the result stands for the same things."""
         last = _path(node).rpartition(".")[2]
+        if last == "wrap_socket":
+            return given  # which the socket that it gives takes over
         if last == "cursor" and base:
             run.origins[node.at] = base
         if last in _SAME or (isinstance(node.func, f.Attr) and node.func.attr in _SAME):
@@ -777,6 +779,12 @@ def _groups(resource: Resource, method: str) -> int:
     called = f".{method}"
     ended = (any(called.endswith(f".{name}") for name in group) for group in resource.release)
     return sum(1 << number for number, done in enumerate(ended) if done)
+
+
+def _starts_or_ends(obligation: Obligation, method: str) -> bool:
+    """Whether a call is what starts a thing or lets it go: where that fails, nothing is left by it."""
+    starts = method.rpartition(".")[2] in obligation.resource.started_by
+    return starts or bool(_groups(obligation.resource, method))
 
 
 def _owner_by_name(method: str) -> str | None:

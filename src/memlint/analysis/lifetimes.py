@@ -43,7 +43,15 @@ from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import ends_what_it_serves, is_brief, is_told, kind_of_target
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.types import type_name
-from memlint.analysis.users import are_named, are_released_by_users, comes_from_fixture, is_linted
+from memlint.analysis.users import (
+    are_all_named,
+    are_named,
+    are_released_by_tests,
+    are_released_by_users,
+    comes_from_fixture,
+    is_ended_in_class,
+    is_linted,
+)
 from memlint.analysis.values import ClassValue, FunctionValue, Obj, Ref, Value
 from memlint.analysis.verbs import counterparts, is_connecting
 from memlint.knowledge.apis import ANY_USE, Resource
@@ -307,6 +315,8 @@ class Lifetimes(Inlining):
             debt.verdict = "kept"  # a mixin that no test class of the suite uses
             return
         debt.verdict = own
+        if own in _OPEN and are_released_by_tests(debt, self.teardowns.methods(body.owner)):
+            debt.verdict = own = "kept"
         if own == "released" and fails_first:
             assert ends.failing is not None
             masks = ends.failing.masks.get(debt.obligation, frozenset())
@@ -433,7 +443,7 @@ class Lifetimes(Inlining):
                 best, missing = "partial", debt.missing
         if best == "partial":
             together = [m for m in self.teardowns.methods(body.owner) if m.function is not body.function]
-            if self._rest(debt, together, normal) in {"released", "kept", "unsure"} or _all_named(
+            if self._rest(debt, together, normal) in {"released", "kept", "unsure"} or are_all_named(
                 debt.obligation, attr, together
             ):
                 debt.verdict = "kept"  # one method does what another one leaves
@@ -464,6 +474,9 @@ class Lifetimes(Inlining):
     def _by_nested(self, debt: Debt, normal: State, run: Run) -> None:
         """A nested function that would release it: one that is handed on may do so, one that nothing names cannot."""
         ended = are_named(normal.holders(debt.obligation), debt.obligation)
+        if is_ended_in_class(run.function, ended):
+            debt.verdict = "kept"
+            return
         for name, function in run.nested.items():
             value = run.frame.env.get(name)
             used = name in run.used
@@ -686,18 +699,6 @@ def _note_inference(made: frozenset[Obligation], pair: Pair, opens: bool) -> Non
         obligation.evidence, obligation.inferred = pair.evidence, True
         if not opens:
             obligation.assumed.add(Assumption.UNDERSTOOD)
-
-
-def _all_named(obligation: Obligation, attr: str, methods: list[Body]) -> bool:
-    """Whether methods that mention the attribute call a release of every group, those of pipes left aside."""
-    said = {
-        name.removeprefix(f"self.{attr}.")
-        for method in methods
-        for name in names(f.body_of(method.function))
-        if name.startswith(f"self.{attr}.")
-    }
-    groups = [group for group in obligation.resource.release if not any(n.startswith("std") for n in group)]
-    return bool(groups) and all(not said.isdisjoint(group) for group in groups)
 
 
 def _forgotten_pipes(obligation: Obligation) -> tuple[str, ...]:

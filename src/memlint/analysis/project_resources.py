@@ -54,6 +54,7 @@ class Opening:
     method: FunctionValue
     line: int
     on_condition: bool = False  # only if an argument or a setting asks for it
+    stand_ins: frozenset[str] = frozenset()  # what it opens only where these are None: ``if client is None:``
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class ProjectResources:
         opening = self.evidence(site.callee)
         if opening is None:
             return False
-        for name in {opening.attribute, opening.attribute.lstrip("_")}:
+        for name in {opening.attribute, opening.attribute.lstrip("_"), *opening.stand_ins}:
             value: Value | None = site.args.get(name)
             if value is not None and value not in (NONE, Literal(None)):
                 return True
@@ -249,7 +250,9 @@ class ProjectResources:
                     asked = any(
                         isinstance(outer, f.If) and not _is_absence(outer.test) for outer in enclosing
                     )
-                    yield Opening(*found, kept[0].removeprefix("self."), method, statement.line, asked)
+                    given = frozenset().union(*(_absent(s.test) for s in enclosing if isinstance(s, f.If)))
+                    attribute = kept[0].removeprefix("self.")
+                    yield Opening(*found, attribute, method, statement.line, asked, given)
 
     def _opened(self, call: f.Call, method: FunctionValue) -> tuple[Resource, str] | None:
         """The resource that a call in a method acquires, with the called name."""
@@ -296,7 +299,7 @@ def _ends_itself(
     of which nobody outside can tell when it runs.
     """
     opens = _reaching(opening.method.function.name, calls)
-    inner = {name for name in own if name.startswith("_") and not name.startswith("__")}
+    inner = {name for name in own if name.startswith(("_", "run_")) and not name.startswith("__")}
     ending = (opens | inner) - {*releases, *_CONSTRUCTING, *_NO_STARTERS, opening.method.function.name}
     return any(
         not (_AGAIN.search(name) or _begins_with_release(name))
@@ -337,6 +340,13 @@ def _is_absence(test: f.Expr) -> bool:
     if isinstance(test, f.Unary):
         return test.op == "not"
     return isinstance(test, f.Compare) and test.rest[0] in {("is", f.Const(None)), ("==", f.Const(None))}
+
+
+def _absent(test: f.Expr) -> set[str]:
+    """The names that a condition asks to be absent."""
+    if not _is_absence(test):
+        return set()
+    return {part.path for part in walk(test) if isinstance(part, f.Name) and "." not in part.path}
 
 
 def _begins_with_release(name: str) -> bool:

@@ -43,6 +43,26 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
     return of_one_test and bool(users) and len(ending) == len(users)
 
 
+def are_released_by_tests(debt: Debt, methods: Iterable[Body]) -> bool:
+    """Whether each test of a class lets go of what its set-up method keeps in ``self``."""
+    tests = [method for method in methods if method.role == "test"]
+    ended = are_named([debt.place], debt.obligation)
+    return bool(tests) and all(not ended.isdisjoint(names(f.body_of(test.function))) for test in tests)
+
+
+def is_ended_in_class(function: f.Function, ended: set[str]) -> bool:
+    """Whether a class within a function calls one of these releases: ``class Serving(Thread)`` in its ``run()``."""
+    classes = (statement.cls for statement in f.body_of(function) if isinstance(statement, f.ClassDef))
+    methods = (s.function for cls in classes for s in cls.body if isinstance(s, f.FunctionDef))
+    return any(
+        name == one
+        or (name.startswith(f"{one.rpartition('.')[0]}.") and name.endswith(f".{one.rpartition('.')[2]}"))
+        for method in methods
+        for name in names(f.body_of(method))
+        for one in ended
+    )
+
+
 def are_named(holders: Iterable[str], obligation: Obligation) -> set[str]:
     """Its releases as they are called by the names that hold it: ``link.close``."""
     releases = {name.rpartition(".")[2] for group in obligation.resource.release for name in group}
@@ -88,3 +108,15 @@ def comes_from_fixture(value: Value | None, body: Body, suite: Suite) -> bool:
 def is_linted(module: Module) -> bool:
     """Whether the run judges the module."""
     return module.linted
+
+
+def are_all_named(obligation: Obligation, attr: str, methods: Iterable[Body]) -> bool:
+    """Whether methods that mention the attribute call a release of every group, those of pipes left aside."""
+    said = {
+        name.removeprefix(f"self.{attr}.")
+        for method in methods
+        for name in names(f.body_of(method.function))
+        if name.startswith(f"self.{attr}.")
+    }
+    groups = [group for group in obligation.resource.release if not any(n.startswith("std") for n in group)]
+    return bool(groups) and all(not said.isdisjoint(group) for group in groups)

@@ -223,7 +223,7 @@ def _asks(node: f.Call) -> bool:
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
     """A child that has ended, or that a failing test leaves killed: the next one that is started reaps it."""
     ends = debt.obligation.resource.release
-    if debt.obligation.read_out and debt.verdict == "partial":
+    if debt.obligation.read_out and debt.verdict in {"partial", "unsure"} and debt.missing:
         return all(group[0] == "wait" for group in debt.missing)
     reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
     return debt.verdict == "unsure" and debt.fails_only and reaping and debt.obligation.told_to_end
