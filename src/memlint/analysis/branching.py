@@ -194,3 +194,19 @@ def _may_be_asked(first: str, test: f.Name, run: Run) -> bool:
     if first == "self" or param is None:
         return first == "self" or first not in run.function.binds
     return run.depth == 0 and param.default is None and are_settled((test,), run.function)
+
+
+def asked_by_library(test: f.Expr, state: State) -> frozenset[Obligation]:
+    """``ray.is_initialized()``: what the library was told to start is meant, which has no name of its own."""
+    if not isinstance(test, f.Call) or not isinstance(test.func, f.Name):
+        return frozenset()
+    library, _, asking = test.func.path.rpartition(".")
+    if not library or not asking.startswith("is_"):
+        return frozenset()
+    return frozenset(o for o in state.masks if _is_call_of(library, o.site.node))
+
+
+def _is_call_of(library: str, node: f.Node | None) -> bool:
+    if not isinstance(node, f.Call) or not isinstance(node.func, f.Name):
+        return False
+    return node.func.path.rpartition(".")[0] == library

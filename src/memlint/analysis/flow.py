@@ -11,6 +11,7 @@ from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.branching import (
     as_asked,
+    asked_by_library,
     asks_for_none,
     cannot_be,
     flag_of,
@@ -438,6 +439,7 @@ class Flow(Holdings):
         if none is not None:
             return self.block(node.body if none else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
+        about |= asked_by_library(node.test, state)
         if about and cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
         if isinstance(node.test, f.Name):

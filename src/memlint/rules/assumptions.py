@@ -16,6 +16,7 @@ from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
+from memlint.analysis.values import Ref
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
@@ -27,6 +28,10 @@ _CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
 _HOOKS_AT_THE_END = frozenset({"pytest_sessionfinish", "pytest_unconfigure"})
 _STOPPING = frozenset(RELEASING)
 _ASKING = frozenset({"is_alive", "poll"})  # of a child: both reap one that has ended
+# libraries whose functions make no figure; pyplot's own are seen to
+_NOT_DRAWING = frozenset(
+    {"builtins", "numpy", "pytest", "matplotlib", "math", "os", "pathlib", "datetime", "random"}
+)
 _LOWER = {
     Confidence.HIGH: Confidence.MEDIUM,
     Confidence.MEDIUM: Confidence.LOW,
@@ -308,6 +313,22 @@ def _is_told_by_a_hook(debt: Debt, ctx: Context) -> bool:
     return any(not _STOPPING.isdisjoint(words(other.function)) for other in ends)
 
 
+def _may_be_there(debt: Debt, ctx: Context) -> bool:
+    """``plt.gca()`` after code of the project, or of another library, that may have made the figure which it gives."""
+    made = debt.obligation
+    if made.site.name != "matplotlib.pyplot.gca" or made.via is not None:
+        return False
+    return any(
+        node.at[0] < made.at[0] and _may_draw(node.func, debt, ctx)
+        for node, _, _ in calls(f.body_of(debt.body.function))
+    )
+
+
+def _may_draw(called: f.Expr, debt: Debt, ctx: Context) -> bool:
+    value = ctx.suite.evaluator.quiet_eval(called, debt.obligation.site.frame)
+    return not isinstance(value, Ref) or value.name.partition(".")[0] not in _NOT_DRAWING
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -325,5 +346,6 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.UNFINALIZED: _goes_with_its_whole,
     Assumption.PLUGIN_LEAVES: _is_the_plugins,
     Assumption.GOES_ON: _is_told_by_a_hook,
+    Assumption.NO_FIGURE_YET: _may_be_there,
     Assumption.ON_THE_NETWORK: _is_answered_here,
 }

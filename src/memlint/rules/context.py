@@ -148,9 +148,22 @@ class Context(Struct, eq=False):
         file = posixpath.basename(self.module.path)
         if not file.removesuffix(".py").isidentifier() and not COLLECTED.match(file):
             return True  # no import statement can name it: ``child-scripts.py``
-        if not self.is_script and not self._is_example and not self._is_bench:
+        if not (self.is_script or self._is_example or self._is_bench or self._is_drawing):
             return False
         return not any(self.is_script or self._is_imported_by(other) for other in self._others)
+
+    @property
+    def _is_drawing(self) -> bool:
+        """Whether a file is named like tests, defines none, and shows what it draws: a script to look at."""
+        suite = self.suite.of(self.module)
+        shows = any(
+            isinstance(statement, f.ExprStmt)
+            and isinstance(statement.value, f.Call)
+            and isinstance(statement.value.func, f.Name)
+            and statement.value.func.path.rpartition(".")[2] in {"show", "savefig"}
+            for statement in self.module.body
+        )
+        return shows and not any(body.role in {"test", "fixture", "setup", "hook"} for body in suite.bodies)
 
     @property
     def is_unimported(self) -> bool:

@@ -59,7 +59,9 @@ def wide_fixture_holds_data(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
             site.at,
             f"{keeps} {text}, of unknown size, {until}",
             _NARROW,
-            Confidence.MEDIUM,
+            Confidence.LOW
+            if fixture.scope in _BRIEF
+            else Confidence.MEDIUM,  # soon gone, and most often small
             None,
             where,
         )

@@ -113,7 +113,8 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     if source.bytes is None:
         if _writes_itself(site, source) or is_passing(source, ctx):
             return
-        confidence = Confidence.MEDIUM if _is_founded(site, load, source, ctx) else Confidence.LOW
+        founded = _is_founded(site, load, source, ctx) and not runs_once(ctx.body, ctx)  # that is MEM302's
+        confidence = Confidence.MEDIUM if founded else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)
         return
@@ -461,7 +462,9 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
             name = site.name.rpartition(".")[2]
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
             message = f"{name}() {place} reads {source.text}: {_PAID}"
-            sure = source.bytes is not None or source.outside or load.what != "file"
+            sure = (
+                source.bytes is not None or source.outside or (load.what != "file" and not _is_bare(source))
+            )
             estimate = estimate_in_memory(load, source)
             confidence = None if sure else Confidence.LOW
             if estimate is not None:
