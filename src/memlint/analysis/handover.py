@@ -187,7 +187,7 @@ class Handover(Flow):
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
         self._put_to_use(given, callee, name, path, run)
-        if not run.expected:
+        if not run.expected and path not in _LOOKING:
             use_through_parts(base, given, path.rpartition(".")[2])
         for obligation in given if path not in _LOOKING else ():
             if obligation.resource.ended_by_use:
