@@ -105,9 +105,10 @@ def cannot_be(test: f.Expr, about: frozenset[Obligation]) -> bool:
     return asks and all(o.resource.name.startswith(_RUNNING) for o in about)
 
 
-def early_exits(function: f.Function) -> list[f.Expr]:
-    """Conditions at the top of a set-up method with which it ends before it has opened anything."""
-    tests = [s.test for s in f.body_of(function) if isinstance(s, f.If) and leaves(s.body) and not s.orelse]
+def early_exits(function: f.Function, line: int) -> list[f.Expr]:
+    """Conditions with which a set-up method ends before it opens what it opens at a line."""
+    before = [s for s in f.body_of(function) if isinstance(s, f.If) and s.line < line]
+    tests = [s.test for s in before if leaves(s.body) and not s.orelse]
     return [part for test in tests for part in (test, *_alternatives(test)) if _is_settled(part, function)]
 
 

@@ -339,7 +339,7 @@ class Lifetimes(Inlining):
 
     def _rest(self, debt: Debt, after: list[Body], normal: State) -> Verdict:
         """The verdict once these bodies have run."""
-        guards = early_exits(debt.body.function)
+        guards = early_exits(debt.body.function, debt.obligation.at[0])
         state = State({debt.place: frozenset({debt.obligation})}, dict(normal.masks))
         state.names.update(
             {name: held for name, held in normal.names.items() if name.startswith(("self.", "cls."))}
