@@ -19,9 +19,8 @@ _SAME_MODULE = frozenset(
 )
 _WITHOUT_GRAPH = frozenset({"no_grad", "inference_mode", "set_grad_enabled", "requires_grad_"})
 _NEEDS_GRAPH = frozenset({"backward", "grad", "autograd", "gradcheck", "gradgradcheck", "functional_call"})
-# which code that runs in eager mode, TensorFlow 2's own, has no use for; and the suite's own word that state is kept
+# which code that runs in eager mode, TensorFlow 2's own, has no use for
 _OF_GRAPHS = (
-    "clear_session",
     "get_default_graph",
     "reset_default_graph",
     "global_variables_initializer",
