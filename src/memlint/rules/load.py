@@ -147,14 +147,13 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
 
 
 def _lacks(source: Source, ctx: Context) -> bool:
-    """Whether a path leads into a folder of such files that is there: what it lacks is made, or fetched, on the way."""
+    """Whether a path leads into a folder that is there: what it lacks is made, or fetched, on the way."""
     path = posixpath.normpath(source.path or "")
     folder = posixpath.dirname(path)
     if not folder or path.startswith(("/", "~", "..")):
         return False
-    suffix = posixpath.splitext(path)[1]
     near = posixpath.join(ctx.module.folder, folder)
-    return any(ctx.project.disk.matches(f"{place}/*{suffix}") for place in (folder, near))
+    return any(ctx.project.disk.matches(f"{place}/*") for place in (folder, near))
 
 
 def _by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:
