@@ -36,5 +36,6 @@ class Assumption(Enum):
     PIPES_HOLD = "the pipes of a process that has ended hold something up"
     UNFINALIZED = "no finalizer ends what belongs to it"
     PLUGIN_LEAVES = "the plugin that the fixture is for leaves it open"
+    LOOKED_AT = "a session takes the branch that shows the figure to somebody"
     NO_FIGURE_YET = "what was called before has made no figure"
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"

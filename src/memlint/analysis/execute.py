@@ -232,7 +232,7 @@ class Execution(Assignment):
         for decorator, _ in node.cls.decorators:
             self.eval(decorator, frame)
         frame.env[node.cls.name] = value
-        inner = self.class_frame(value)
+        inner = self.class_frame(value, nested=frame.function is not None)
         frame.sites.extend(inner.sites)
         return False
 

@@ -161,11 +161,11 @@ class NameResolution(ABC):
 
     # --- classes ----------------------------------------------------------------------------------------------------
 
-    def class_frame(self, value: ClassValue) -> Frame:
-        """The evaluated body of a class."""
+    def class_frame(self, value: ClassValue, nested: bool = False) -> Frame:
+        """The evaluated body of a class. ``nested``: a function defines it, so that no import runs it."""
         frame = self._class_frames.get(id(value.cls))
         if frame is None:
-            frame = Frame(value.module, value.cls.name, owner=value, where="class")
+            frame = Frame(value.module, value.cls.name, owner=value, where="body" if nested else "class")
             self._class_frames[id(value.cls)] = frame
             self._kept.append(value.cls)
             self.exec_block(value.cls.body, frame)

@@ -9,18 +9,23 @@ from memlint.analysis.expectations import last_name
 from memlint.analysis.suite import Body, Suite
 from memlint.analysis.traverse import calls, says, walk
 from memlint.analysis.types import type_name
+from memlint.analysis.values import ClassValue
 
 _STARTING = re.compile(r"(?i)spawn|process|fork|distributed|launch|multi_?proc|mpi_?run")
 _RANKS = frozenset({"rank", "local_rank", "world_size"})  # what a launcher numbers its processes by
 _HANDING_OUT = frozenset(
     {"submit", "map", "apply", "apply_async", "map_async", "imap", "imap_unordered", "starmap"}
 )
+# test cases of torch, each of whose tests runs in processes of its own
+_IN_PROCESSES = ("MultiProcessTestCase", "DistributedTestBase", "MultiProcContinuousTest")
 _MOST_STEPS = 3  # from a helper up to the function that the process starts with
 
 
 def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
-    if body.owner is not None or body.role not in {"helper", "test"}:
+    if body.owner is not None:
+        return _tests_in_processes(body.owner, suite)
+    if body.role not in {"helper", "test"}:
         return False
     function = body.function
     if body.role == "helper" and any(param.name in _RANKS for param in function.params):
@@ -33,6 +38,14 @@ def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
             if node.func == f.Name(function.name):
                 callers.append(other)
     return bool(callers) and steps > 1 and all(runs_elsewhere(other, suite, steps - 1) for other in callers)
+
+
+def _tests_in_processes(owner: ClassValue, suite: Suite) -> bool:
+    """Whether a test case is one of torch's that run each test in new processes, or a project's copy of them."""
+    evaluator = suite.evaluator
+    with evaluator.project.following_product():
+        names = [*evaluator.external_bases(owner), *(cls.cls.name for cls in evaluator.mro(owner))]
+    return any(name.endswith(_IN_PROCESSES) for name in names)
 
 
 def _is_task_of_processes(node: f.Call, name: str, body: Body, suite: Suite) -> bool:

@@ -247,6 +247,30 @@ def _is_another_processs(debt: Debt, ctx: Context) -> bool:
     return rule.startswith(("MEM404", "MEM405", "MEM5")) and runs_elsewhere(debt.body, ctx.suite)
 
 
+def _is_shown_in_a_branch(debt: Debt, ctx: Context) -> bool:
+    """``if err > 0.05: plt.plot(data); plt.show()``: for whoever looks into a failure, or asks for pictures."""
+    made = debt.obligation
+    if not made.resource.registry or made.via is not None:
+        return False
+    branches = [
+        part
+        for statement, _ in statements(f.body_of(debt.body.function))
+        if isinstance(statement, f.If)
+        for part in (statement.body, statement.orelse)
+    ]
+    return any(
+        part and part[0].line <= made.at[0] and {made.at} <= spans and "show" in shown
+        for part in branches
+        for spans, shown in [_called_in(part)]
+    )
+
+
+def _called_in(block: tuple[f.Stmt, ...]) -> tuple[set[f.Span], set[str]]:
+    """Where a block calls something, and the last names of what it calls."""
+    nodes = [node for node, _, _ in calls(block)]
+    return {node.at for node in nodes}, {last_name(node.func) or "" for node in nodes}
+
+
 def _is_of_the_whole_process(debt: Debt, ctx: Context) -> bool:
     """``dist_init()``, which joins its process to a group: its callers leave the group, or the process ends."""
     made = debt.obligation.resource.name.startswith("torch.distributed")
@@ -339,6 +363,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLASTS: _runs_out,
     Assumption.UNREAPED: _is_only_unreaped,
     Assumption.PRODUCT_LEAVES: _is_the_products,
+    Assumption.LOOKED_AT: _is_shown_in_a_branch,
     Assumption.OWN_PROCESS: _is_another_processs,
     Assumption.SESSION_PROCESS: _is_of_the_whole_process,
     Assumption.GOES_ON_AFTER_MAIN: _is_of_a_main_function,
