@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from memlint import facts as f
 from memlint.analysis.traverse import statements, walk
-from memlint.analysis.values import UNKNOWN, Literal, Num, Sequence, Value
+from memlint.analysis.values import UNKNOWN, Literal, Num, Sequence, Value, text_of
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}  # what a comparison is with its sides exchanged
 _CAN_HOLD: dict[str, Callable[[Num, Num], bool]] = {
@@ -55,9 +55,7 @@ def compare_texts(op: str, left: Value, right: Value) -> Value:
 
 
 def _text(value: Value) -> str | None:
-    if not isinstance(value, Literal) or not isinstance(value.value, str) or value.is_bytes:
-        return None
-    return value.value if len(value.value) == value.length else None
+    return text_of(value) if isinstance(value, Literal) and not value.is_bytes else None
 
 
 def are_settled(sides: Iterable[f.Expr], function: f.Function | None, *, called: bool = True) -> bool:

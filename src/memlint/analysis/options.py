@@ -22,9 +22,14 @@ def option(evaluator: Evaluator, receiver: Value, args: list[Value], keywords: d
 
 
 def _switches(project: Project) -> frozenset[str]:
-    """The names of the switches that some module adds, as they are given and as they are stored."""
+    """The names of the switches that conftests and plugins of the suite add, as they are given and as they are stored.
+
+    Of the product only what somebody asked for has been read, which must not decide.
+    """
     found: set[str] = set()
     for module in project.mentioning("addoption"):
+        if module.is_product:
+            continue
         for function in traverse.nested_functions(module.body):
             for node, _, _ in traverse.calls(f.body_of(function)):
                 last = node.func.path.rpartition(".")[2] if isinstance(node.func, f.Name) else ""

@@ -10,13 +10,13 @@ from memlint import facts as f
 from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
 from memlint.analysis.declarations import makes_fields
 from memlint.analysis.project import Module
+from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Suite
 from memlint.analysis.traverse import blocks, own_expressions, says, walk, words
 from memlint.analysis.values import ClassValue
 
 COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
-_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC"})
 _TYPE_CHECK = re.compile(r"type_?check")
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
@@ -150,7 +150,7 @@ class Running:
 
     def _stands_alone(self, cls: ClassValue) -> bool:
         """Whether no library and no runner calls the methods of a class."""
-        plain = all(base in _PLAIN_BASES for base in self.evaluator.external_bases(cls))
+        plain = all(base in PLAIN_BASES for base in self.evaluator.external_bases(cls))
         inert = all(map(makes_fields, (decorator for decorator, _ in cls.cls.decorators)))
         return plain and inert and not self.suite.is_test_class(cls)
 

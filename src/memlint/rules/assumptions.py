@@ -252,23 +252,17 @@ def _is_shown_in_a_branch(debt: Debt, ctx: Context) -> bool:
     made = debt.obligation
     if not made.resource.registry or made.via is not None:
         return False
-    branches = [
-        part
+    branches = (
+        branch
         for statement, _ in statements(f.body_of(debt.body.function))
         if isinstance(statement, f.If)
-        for part in (statement.body, statement.orelse)
-    ]
-    return any(
-        part and part[0].line <= made.at[0] and {made.at} <= spans and "show" in shown
-        for part in branches
-        for spans, shown in [_called_in(part)]
+        for branch in (statement.body, statement.orelse)
     )
-
-
-def _called_in(block: tuple[f.Stmt, ...]) -> tuple[set[f.Span], set[str]]:
-    """Where a block calls something, and the last names of what it calls."""
-    nodes = [node for node, _, _ in calls(block)]
-    return {node.at for node in nodes}, {last_name(node.func) or "" for node in nodes}
+    for branch in branches:
+        called = [node for node, _, _ in calls(branch)]
+        if any(node.at == made.at for node in called):
+            return any(last_name(node.func) == "show" for node in called)
+    return False
 
 
 def _is_of_the_whole_process(debt: Debt, ctx: Context) -> bool:

@@ -8,23 +8,20 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
-from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
+from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
-from memlint.analysis.sources import Source, is_null_device, source_of, weigh
+from memlint.analysis.sources import Source, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
 from memlint.analysis.values import (
     NONE,
     UNKNOWN,
-    ClassValue,
-    FunctionValue,
     Obj,
     Sequence,
     Value,
     text_of,
 )
-from memlint.knowledge.apis import ANY_USE, Load, Resource
-from memlint.model import Confidence, Estimate, Related
-from memlint.rules.case_tables import feeds_parametrize
+from memlint.knowledge.apis import Load
+from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.fake_networks import answers_itself
 from memlint.rules.once import runs_once, serves_tests
@@ -32,23 +29,13 @@ from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
 _CODES = {"table": "MEM101", "array": "MEM102", "file": "MEM103", "model": "MEM105", "dataset": "MEM105"}
-_PLACES = {
-    "module": "at module level",
-    "class": "in a class body",
-    "default": "in a default argument",
-    "decorator": "in a decorator argument",
-}
-# readers whose files hold data; any other file may be a note of what a test did
-_BULK = frozenset({"table", "array"})
 _WORTH_SAYING = 8_000_000  # bytes in memory; below that a load is no risk, whatever reads it
-_WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _MOST_EXPANSION = 6  # that is believed without having looked into the file
 _CERTAINLY_LARGE = 40_000_000  # bytes in memory
 _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir", "pytester", "cleandir"})
 _CHANGING = re.compile(
     r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
 )
-_EMPTY = frozenset({"contextlib.ExitStack"})  # what is entered into it costs, and not the stack
 _HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
 _REMOVING = frozenset({"remove", "unlink", "rename"})
@@ -62,7 +49,8 @@ _COMMANDS = frozenset(
         "check_call",
     }
 )
-_WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
+# how the names of functions begin that write to a path which they are given
+WRITERS = ("to_", "write", "save", "dump", "copy", "urlretrieve")
 _SMALL_SUFFIXES = (
     *(
         ".png",
@@ -111,7 +99,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = site.name.rpartition(".")[2]
     if source.bytes is None:
-        if _writes_itself(site, source) or is_passing(source, ctx):
+        if writes_itself(site, source) or is_passing(source, ctx):
             return
         founded = _is_founded(site, load, source, ctx) and not runs_once(ctx.body, ctx)  # that is MEM302's
         confidence = Confidence.MEDIUM if founded else Confidence.LOW
@@ -126,7 +114,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
         f"{reader} takes in {source.text} whole: {format_bytes(source.bytes)} on disk, "
         f"about {format_bytes(estimate.likely)} in memory"
     )
-    confidence = _by_weight(estimate)
+    confidence = by_weight(estimate)
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
 
 
@@ -143,7 +131,7 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
         return False  # nothing is known but that the environment says where it is
     if load.what == "file":
         return source.outside and not (_is_page(source) or _is_own_answer(site, source))
-    return source.outside or (source.known == "unknown" and not _is_bare(source) and not _lacks(source, ctx))
+    return source.outside or (source.known == "unknown" and not is_bare(source) and not _lacks(source, ctx))
 
 
 def _lacks(source: Source, ctx: Context) -> bool:
@@ -156,7 +144,7 @@ def _lacks(source: Source, ctx: Context) -> bool:
     return any(ctx.project.disk.matches(f"{place}/*") for place in (folder, near))
 
 
-def _by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:
+def by_weight(estimate: Estimate, least: int = _WORTH_SAYING) -> Confidence:
     """How much a weighed load is worth saying: an expansion that only a guess says of a small file is no evidence."""
     founded = min(estimate.likely, estimate.low * _MOST_EXPANSION)
     if founded < least:
@@ -176,7 +164,7 @@ def _made_on_the_way(source: Source, ctx: Context) -> bool:
     return changes or not params.isdisjoint(_OWN_FOLDERS)
 
 
-def _is_bare(source: Source) -> bool:
+def is_bare(source: Source) -> bool:
     """A name without a folder that is not there: a test's working folder holds what the test has made."""
     path = (source.path or "").removeprefix("./")
     return bool(path) and source.bytes is None and not re.search(r"[/\\:~]", path)
@@ -216,7 +204,7 @@ def is_passing(source: Source, ctx: Context) -> bool:
     if ctx.body is None or source.path is None or source.path.startswith(("/", "~")) or "://" in source.path:
         return False
     if any(
-        site.name.rpartition(".")[2] in _REMOVING and _is_path(site.receiver, source.path)
+        site.name.rpartition(".")[2] in _REMOVING and is_path(site.receiver, source.path)
         for site in ctx.suite.evaluate(ctx.body).sites
     ):
         return True
@@ -228,9 +216,9 @@ def is_passing(source: Source, ctx: Context) -> bool:
             return True
         for arg in node.args:
             path = texts.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
-            if path is None or not _is_path(path, source.path):
+            if path is None or not is_path(path, source.path):
                 continue
-            if last in _REMOVING or last.startswith(_WRITERS):
+            if last in _REMOVING or last.startswith(WRITERS):
                 return True
             if isinstance(arg.value, f.Name):
                 names.add(arg.value.path.rpartition(".")[2])
@@ -240,7 +228,8 @@ def is_passing(source: Source, ctx: Context) -> bool:
     )
 
 
-def _is_path(value: Value, text: str) -> bool:
+def is_path(value: Value, text: str) -> bool:
+    """Whether a value is this path, however it is spelt."""
     path = texts.as_path(value)
     return (
         path is not None
@@ -275,7 +264,7 @@ def _small_by_nature(source: Source) -> bool:
     return source.path is not None and source.path.lower().endswith(_SMALL_SUFFIXES)
 
 
-def _writes_itself(site: Site, source: Source) -> bool:
+def writes_itself(site: Site, source: Source) -> bool:
     """Whether the same body writes a file of that name before it reads it."""
     if source.path is None:
         return False
@@ -283,7 +272,7 @@ def _writes_itself(site: Site, source: Source) -> bool:
         if other.line >= site.line:
             continue
         mode = text_of(other.args.get("mode", NONE)) or ""
-        if mode[:1] not in {"w", "x", "a"} and not other.name.rpartition(".")[2].startswith(_WRITERS):
+        if mode[:1] not in {"w", "x", "a"} and not other.name.rpartition(".")[2].startswith(WRITERS):
             continue
         named = [texts.as_path(value) for value in (other.receiver, *other.args.values())]
         if any(path is not None and path.text == source.path for path in named):
@@ -398,164 +387,3 @@ def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
         return True  # what a project has uploaded for its tests
     params = {param.name for param in ctx.body.function.params} if ctx.body is not None else set()
     return not params.isdisjoint({"monkeypatch", "mocker"})
-
-
-# --- at collection ----------------------------------------------------------------------------------------------------
-
-
-@rule("MEM104")
-def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
-    """A load, or an acquisition, that runs when pytest imports the module."""
-    if not ctx.at_collection(site) or site.mocked or ctx.is_script:
-        return
-    place = _PLACES[site.where]
-    load = load_of(site)
-    if load is not None and not is_bounded(site, load) and not is_reduced(site.receiver):
-        source = source_of(site, load, ctx.project.disk)
-        if _costly(load, source) and not _writes_itself(site, source):
-            estimate = estimate_in_memory(load, source)
-            about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
-            read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
-            message = f"{_short(site.name)}{read} {place}: {_PAID}"
-            known = load.what in {"model", "dataset"}
-            sure = load.what in _BULK or (source.outside and not is_at_home(source))
-            unweighed = None if known else Confidence.MEDIUM if sure else Confidence.LOW
-            confidence = _by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else unweighed
-            tabled = load.what == "file" and estimate is not None and confidence is Confidence.MEDIUM
-            if tabled and feeds_parametrize(site, ctx):
-                confidence = Confidence.LOW  # a table of cases, which collection needs
-            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
-        return
-    yield from _own_loader(site, place, ctx)
-    yield from _acquired(site, place, ctx)
-
-
-def _short(name: str) -> str:
-    """``json.load``, ``read_csv``: the last name, with its module where it says nothing alone."""
-    module, _, last = name.rpartition(".")
-    return last if len(last) > len("load") or not module else f"{module.rpartition('.')[2]}.{last}"
-
-
-_PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
-_MOVE = "Move it into a fixture of the scope that needs it."
-
-
-def _costly(load: Load, source: Source) -> bool:
-    if source.known in {"small", "other"}:
-        return False
-    if source.bytes is not None:
-        return source.bytes * expansion(load, source.path) >= _WORTH_KEEPING_OUT
-    return source.known == "unknown" or load.what in {"model", "dataset"}
-
-
-def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
-    """A function of the project that reads a large or unknown file."""
-    if not isinstance(site.callee, (FunctionValue, ClassValue)):
-        return
-    for inner in _all_inner(site):
-        load = load_of(inner)
-        if load is None or is_bounded(inner, load):
-            continue
-        source = source_of(inner, load, ctx.project.disk)
-        if _costly(load, source) and not _is_written_beside(inner, source):
-            name = site.name.rpartition(".")[2]
-            related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
-            message = f"{name}() {place} reads {source.text}: {_PAID}"
-            sure = (
-                source.bytes is not None or source.outside or (load.what != "file" and not _is_bare(source))
-            )
-            estimate = estimate_in_memory(load, source)
-            confidence = None if sure else Confidence.LOW
-            if estimate is not None:
-                confidence = _by_weight(estimate, _WORTH_KEEPING_OUT)
-                if load.what == "file" and confidence is Confidence.MEDIUM and _gives_cases(site, ctx):
-                    confidence = Confidence.LOW
-            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate, related)
-            return
-
-
-def _gives_cases(site: Site, ctx: Context) -> bool:
-    """Whether parametrize is given what it returns: a table of cases, which collection needs."""
-    return site.where == "decorator" or feeds_parametrize(site, ctx)
-
-
-def _is_written_beside(site: Site, source: Source) -> bool:
-    """Whether the function that reads a file also writes it, where it is not there: what it keeps for the next run."""
-    if source.path is None:
-        return False
-    return any(
-        other.name.rpartition(".")[2].startswith(_WRITERS) and _is_path(value, source.path)
-        for other in site.frame.sites
-        for value in other.args.values()
-    )
-
-
-def _all_inner(site: Site) -> Iterator[Site]:
-    for inner in site.inner:
-        yield inner
-        yield from _all_inner(inner)
-
-
-def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
-    """A connection, process … opened while the module is imported."""
-    resource = ctx.lifetimes.acquires(site)
-    if resource is None or site.consumer == "with" or (resource.started_by and not _is_used(resource, ctx)):
-        return
-    if (resource.confidence == "low" and resource.bytes is None) or resource.name in _EMPTY:
-        return
-    if _released_in_module(site, resource, ctx) or any(map(is_null_device, site.args.values())):
-        return
-    article = "an" if resource.title[:1].lower() in "aeiou" else "a"
-    message = f"{article} {resource.title} is opened {place}: {_PAID}"
-    costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
-    costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
-    yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
-
-
-def _is_over_little(site: Site, resource: Resource, ctx: Context) -> bool:
-    """Whether a handle is that of a small file: what it keeps is not worth a fixture."""
-    if resource.rule != "MEM503":
-        return False
-    starred = site.args.get("*")
-    given = starred.items if isinstance(starred, Sequence) and starred.items else tuple(site.args.values())
-    sources = [weigh(value, site.frame.module, ctx.project.disk) for value in given[:1]]
-    return any(source.bytes is not None and source.bytes < _WORTH_KEEPING_OUT for source in sources)
-
-
-def _is_used(resource: Resource, ctx: Context) -> bool:
-    """Whether the module starts it: a pool at its first task, a client at its first request."""
-    by_use = resource.rule in {"MEM403", "MEM405", "MEM502"}
-    names = resource.started_by
-    return by_use and (ANY_USE in names or any(traverse.says(ctx.module.facts, name) for name in names))
-
-
-def _is_given(site: Site, node: f.Node) -> bool:
-    """Whether it is an argument of a function, which keeps what it reads, not what it reads from."""
-    if not isinstance(node, f.Call) or not isinstance(node.func, f.Name):
-        return False
-    makes_object = node.func.path.rpartition(".")[2][:1].isupper()
-    return not makes_object and any(arg.value is site.node for arg in node.args)
-
-
-def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
-    """Whether the same import also closes it: by ``with``, by a call, or at once because nothing keeps it."""
-    releases = {name for group in resource.release for name in group}
-    names: set[str] = set()
-    for statement, _ in traverse.statements(ctx.module.body):
-        for expression in traverse.own_expressions(statement):
-            for node in traverse.walk(expression):
-                passing = node.base is site.node if isinstance(node, f.Attr) else _is_given(site, node)
-                if passing and resource.forgotten == "closed":
-                    return True
-                if node is site.node and isinstance(statement, f.Assign):
-                    names |= {target.path for target in statement.targets if isinstance(target, f.Name)}
-        if isinstance(statement, f.With) and any(
-            isinstance(manager, f.Name) and manager.path in names for manager, _ in statement.items
-        ):
-            return True
-    called = {
-        node.func.path.rpartition(".")
-        for node, _, _ in traverse.calls(ctx.module.body)
-        if isinstance(node.func, f.Name)
-    }
-    return any(name in names and method in releases for name, _, method in called)

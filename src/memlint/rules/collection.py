@@ -1,0 +1,184 @@
+"""MEM104: what is read or opened when pytest imports test code, and kept to the end of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memlint import facts as f
+from memlint.analysis import traverse
+from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
+from memlint.analysis.sites import Site
+from memlint.analysis.sources import Source, is_null_device, source_of, weigh
+from memlint.analysis.values import ClassValue, FunctionValue, Sequence
+from memlint.knowledge.apis import ANY_USE, Load, Resource
+from memlint.model import Confidence, Related
+from memlint.rules.case_tables import feeds_parametrize
+from memlint.rules.context import Context, Draft
+from memlint.rules.load import WRITERS, by_weight, is_at_home, is_bare, is_path, writes_itself
+from memlint.rules.registry import rule
+from memlint.units import format_bytes
+
+_PLACES = {
+    "module": "at module level",
+    "class": "in a class body",
+    "default": "in a default argument",
+    "decorator": "in a decorator argument",
+}
+# readers whose files hold data; any other file may be a note of what a test did
+_BULK = frozenset({"table", "array"})
+_WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
+_EMPTY = frozenset({"contextlib.ExitStack"})  # what is entered into it costs, and not the stack
+_PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
+_MOVE = "Move it into a fixture of the scope that needs it."
+
+
+@rule("MEM104")
+def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
+    """A load, or an acquisition, that runs when pytest imports the module."""
+    if not ctx.at_collection(site) or site.mocked or ctx.is_script:
+        return
+    place = _PLACES[site.where]
+    load = load_of(site)
+    if load is not None and not is_bounded(site, load) and not is_reduced(site.receiver):
+        source = source_of(site, load, ctx.project.disk)
+        if _costly(load, source) and not writes_itself(site, source):
+            estimate = estimate_in_memory(load, source)
+            about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
+            read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
+            message = f"{_short(site.name)}{read} {place}: {_PAID}"
+            known = load.what in {"model", "dataset"}
+            sure = load.what in _BULK or (source.outside and not is_at_home(source))
+            unweighed = None if known else Confidence.MEDIUM if sure else Confidence.LOW
+            confidence = by_weight(estimate, _WORTH_KEEPING_OUT) if estimate is not None else unweighed
+            tabled = load.what == "file" and estimate is not None and confidence is Confidence.MEDIUM
+            if tabled and feeds_parametrize(site, ctx):
+                confidence = Confidence.LOW  # a table of cases, which collection needs
+            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate)
+        return
+    yield from _own_loader(site, place, ctx)
+    yield from _acquired(site, place, ctx)
+
+
+def _short(name: str) -> str:
+    """``json.load``, ``read_csv``: the last name, with its module where it says nothing alone."""
+    module, _, last = name.rpartition(".")
+    return last if len(last) > len("load") or not module else f"{module.rpartition('.')[2]}.{last}"
+
+
+def _costly(load: Load, source: Source) -> bool:
+    if source.known in {"small", "other"}:
+        return False
+    if source.bytes is not None:
+        return source.bytes * expansion(load, source.path) >= _WORTH_KEEPING_OUT
+    return source.known == "unknown" or load.what in {"model", "dataset"}
+
+
+def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
+    """A function of the project that reads a large or unknown file."""
+    if not isinstance(site.callee, (FunctionValue, ClassValue)):
+        return
+    for inner in _all_inner(site):
+        load = load_of(inner)
+        if load is None or is_bounded(inner, load):
+            continue
+        source = source_of(inner, load, ctx.project.disk)
+        if _costly(load, source) and not _is_written_beside(inner, source):
+            name = site.name.rpartition(".")[2]
+            related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
+            message = f"{name}() {place} reads {source.text}: {_PAID}"
+            sure = source.bytes is not None or source.outside or (load.what != "file" and not is_bare(source))
+            estimate = estimate_in_memory(load, source)
+            confidence = None if sure else Confidence.LOW
+            if estimate is not None:
+                confidence = by_weight(estimate, _WORTH_KEEPING_OUT)
+                if load.what == "file" and confidence is Confidence.MEDIUM and _gives_cases(site, ctx):
+                    confidence = Confidence.LOW
+            yield Draft("MEM104", site.at, message, _MOVE, confidence, estimate, related)
+            return
+
+
+def _gives_cases(site: Site, ctx: Context) -> bool:
+    """Whether parametrize is given what it returns: a table of cases, which collection needs."""
+    return site.where == "decorator" or feeds_parametrize(site, ctx)
+
+
+def _is_written_beside(site: Site, source: Source) -> bool:
+    """Whether the function that reads a file also writes it, where it is not there: what it keeps for the next run."""
+    if source.path is None:
+        return False
+    return any(
+        other.name.rpartition(".")[2].startswith(WRITERS) and is_path(value, source.path)
+        for other in site.frame.sites
+        for value in other.args.values()
+    )
+
+
+def _all_inner(site: Site) -> Iterator[Site]:
+    for inner in site.inner:
+        yield inner
+        yield from _all_inner(inner)
+
+
+def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
+    """A connection, process … opened while the module is imported."""
+    resource = ctx.lifetimes.acquires(site)
+    if resource is None or site.consumer == "with" or (resource.started_by and not _is_used(resource, ctx)):
+        return
+    if (resource.confidence == "low" and resource.bytes is None) or resource.name in _EMPTY:
+        return
+    if _released_in_module(site, resource, ctx) or any(map(is_null_device, site.args.values())):
+        return
+    article = "an" if resource.title[:1].lower() in "aeiou" else "a"
+    message = f"{article} {resource.title} is opened {place}: {_PAID}"
+    costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
+    costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
+    yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
+
+
+def _is_over_little(site: Site, resource: Resource, ctx: Context) -> bool:
+    """Whether a handle is that of a small file: what it keeps is not worth a fixture."""
+    if resource.rule != "MEM503":
+        return False
+    starred = site.args.get("*")
+    given = starred.items if isinstance(starred, Sequence) and starred.items else tuple(site.args.values())
+    sources = [weigh(value, site.frame.module, ctx.project.disk) for value in given[:1]]
+    return any(source.bytes is not None and source.bytes < _WORTH_KEEPING_OUT for source in sources)
+
+
+def _is_used(resource: Resource, ctx: Context) -> bool:
+    """Whether the module starts it: a pool at its first task, a client at its first request."""
+    by_use = resource.rule in {"MEM403", "MEM405", "MEM502"}
+    names = resource.started_by
+    return by_use and (ANY_USE in names or any(traverse.says(ctx.module.facts, name) for name in names))
+
+
+def _is_given(site: Site, node: f.Node) -> bool:
+    """Whether it is an argument of a function, which keeps what it reads, not what it reads from."""
+    if not isinstance(node, f.Call) or not isinstance(node.func, f.Name):
+        return False
+    makes_object = node.func.path.rpartition(".")[2][:1].isupper()
+    return not makes_object and any(arg.value is site.node for arg in node.args)
+
+
+def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
+    """Whether the same import also closes it: by ``with``, by a call, or at once because nothing keeps it."""
+    releases = {name for group in resource.release for name in group}
+    names: set[str] = set()
+    for statement, _ in traverse.statements(ctx.module.body):
+        for expression in traverse.own_expressions(statement):
+            for node in traverse.walk(expression):
+                passing = node.base is site.node if isinstance(node, f.Attr) else _is_given(site, node)
+                if passing and resource.forgotten == "closed":
+                    return True
+                if node is site.node and isinstance(statement, f.Assign):
+                    names |= {target.path for target in statement.targets if isinstance(target, f.Name)}
+        if isinstance(statement, f.With) and any(
+            isinstance(manager, f.Name) and manager.path in names for manager, _ in statement.items
+        ):
+            return True
+    called = {
+        node.func.path.rpartition(".")
+        for node, _, _ in traverse.calls(ctx.module.body)
+        if isinstance(node.func, f.Name)
+    }
+    return any(name in names and method in releases for name, _, method in called)
