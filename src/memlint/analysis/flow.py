@@ -478,7 +478,7 @@ class Flow(Holdings):
         run.loops += not leaves
         inner = Exits()
         end = merge(self.block(node.body, state.copy(), inner, run), inner.continues)
-        if end is not None:
+        if end is not None and end != state:  # another round that begins alike ends alike
             again = Exits()
             end = merge(end, merge(self.block(node.body, end.copy(), again, run), again.continues))
             again.continues = None

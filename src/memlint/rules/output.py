@@ -8,7 +8,7 @@ from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
-from memlint.analysis.values import ONE, Data, Literal, Num, Sequence, Value
+from memlint.analysis.values import INFINITE, ONE, Data, Literal, Num, Sequence, Value
 from memlint.model import Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -42,7 +42,9 @@ def captured_output(body: Body, ctx: Context) -> Iterator[Draft]:
     limit = ctx.option("MEM606", "min-bytes")
     seen: set[tuple[str, f.Span]] = set()
     for site, size, outer in _outputs(ctx.suite.evaluate(body).sites, ONE, None):
-        if size < limit or _elsewhere(body, outer or site):
+        if not limit <= size < INFINITE or _elsewhere(
+            body, outer or site
+        ):  # what leaves an endless loop is unknown
             continue
         if site.name.startswith("logging.") and words & _LEVELLED:
             continue  # the records may be dropped
@@ -72,7 +74,7 @@ def _outputs(
         if site.inner:
             yield from _outputs(site.inner, repeats, outer or site)
         elif any(entry.retains == "output" for entry in site.entries) and not _conditional(site):
-            yield site, _written(site) * repeats.low, outer
+            yield site, repeats.scaled(_written(site)).low, outer
 
 
 def _written(site: Site) -> float:
