@@ -1,10 +1,13 @@
 """Measures what importing libraries costs and writes rules/footprints.toml; --check tests the additive model.
 
-    python scripts/measure_footprints.py --environments DIR [--only NAME] [--check]
+    python scripts/measure_footprints.py --environments DIR [--only NAME] [--check | --uses]
 
 Every environment of footprint_environments.toml is a virtual environment below DIR, made and filled with pip
 when it is not there. Each module is imported alone in fresh processes with OMP_NUM_THREADS=1; its peak is VmHWM
 after the import less VmHWM before it. Runs are kept in DIR/NAME.jsonl: what was interrupted goes on there.
+Uses are run in fresh processes, too: what a first use costs is VmHWM after it less VmHWM after all that it imports.
+
+--uses measures the uses alone and leaves the modules of the table as they are.
 
 --check measures random combinations of modules and compares them with what the written table predicts.
 Exit codes: 0 done, or the model holds; 1 it does not; 2 an environment could not be made. Linux only.
@@ -27,6 +30,7 @@ import msgspec
 
 from memlint.knowledge.footprints import (
     SESSION,
+    FirstUse,
     Footprints,
     FootprintTable,
     Measured,
@@ -43,6 +47,7 @@ ENVIRONMENTS = HERE / "footprint_environments.toml"
 LEAST_STANDARD = 300_000  # bytes: cheaper modules of the standard library are left out
 LEAST_SUBMODULE = 500_000  # bytes beyond the package: cheaper submodules are left out
 TIMEOUT = 180  # seconds an import may take
+LEAST_USE = 1_000_000  # bytes: cheaper first uses are left out
 COMBINATIONS = 30
 MEDIAN_ERROR, WORST_ERROR = 0.04, 0.15  # shares of the measured bytes that --check allows
 
@@ -69,6 +74,27 @@ import json
 sys.__stdout__.write("\\n" + json.dumps([idle, after, loaded]))
 """
 
+# Runs a use, given as its imports, what follows them and modules to have loaded by then: prints peaks before and after
+# what follows, and what that loaded.
+USE = """
+import importlib, json, sys
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+peak()
+imports, rest = (compile(code, "use", "exec") for code in sys.argv[1:3])
+exec(imports)
+for name in sys.argv[3:]:
+    try:
+        importlib.import_module(name)
+    except Exception:
+        pass
+before, idle = set(sys.modules), peak()
+exec(rest)
+after = peak()
+sys.__stdout__.write("\\n" + json.dumps([idle, after, sorted(set(sys.modules) - before)]))
+"""
+
 VERSIONS = """
 import importlib.metadata, json
 print(json.dumps({top: importlib.metadata.version(owners[0])
@@ -82,6 +108,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     requirements: list[str]
     modules: list[str]
+    uses: dict[str, str] = {}  # a small use of a library, by the module that the library is imported as
 
 
 class Environments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,6 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--only", metavar="NAME", help="measure this environment alone, write nothing")
     parser.add_argument("--check", action="store_true", help="measure combinations against the table")
+    parser.add_argument("--uses", action="store_true", help="measure first uses alone")
     options = parser.parse_args(arguments)
     environments = read_toml(ENVIRONMENTS, Environments).environment
     chosen = [env for env in environments if options.only in (None, env.name)]
@@ -122,9 +150,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.check:
         return check(chosen, options.environments, read_footprints(TABLE))
-    runs = [run for env in chosen for run in measure(env, options.environments)]
+    if options.uses:
+        modules = read_footprints(TABLE).table
+    else:
+        modules = build(run for env in chosen for run in measure(env, options.environments))
+    uses = {name: use for env in chosen for name, use in measure_uses(env, options.environments)}
     if options.only is None:
-        TABLE.write_text(table_as_toml(build(runs)), encoding="utf-8")
+        table = msgspec.structs.replace(modules, first_use=dict(sorted(uses.items())))
+        TABLE.write_text(table_as_toml(table), encoding="utf-8")
     return 0
 
 
@@ -185,10 +218,38 @@ def import_alone(python: Path, name: str) -> Run:
 
 def lone_import(python: Path, names: list[str]) -> Run:
     """Import the modules in one fresh process; return what it cost, or the last line of what went wrong."""
+    return alone(python, names[0], PROBE, names)
+
+
+def measure_uses(env: Environment, root: Path) -> Iterator[tuple[str, FirstUse]]:
+    """Yield what the first use of each library costs; those that cost next to nothing are left out."""
+    python = interpreter(root / env.name)
+    versions = distribution_versions(python)
+    for name, code in env.uses.items():
+        imports, rest = divided(code)
+        code_of = [f"import {name}\n{imports}", rest]
+        later = alone(python, name, USE, code_of).loaded
+        runs = [alone(python, name, USE, [*code_of, *later]) for _ in range(2)]
+        failed = next((run.error for run in runs if run.error), "")
+        least = min(run.bytes for run in runs)
+        print(f"{env.name}: first use of {name}: {failed or format_bytes(least)}", flush=True)
+        if not failed and least >= LEAST_USE:
+            yield name, FirstUse(least, versions.get(name.partition(".")[0]))
+
+
+def divided(code: str) -> tuple[str, str]:
+    """Return the imports that a use begins with, and the rest of it."""
+    lines = code.strip().splitlines(keepends=True)
+    end = next((at for at, line in enumerate(lines) if not line.startswith(("import ", "from "))), len(lines))
+    return "".join(lines[:end]), "".join(lines[end:])
+
+
+def alone(python: Path, name: str, code: str, arguments: list[str]) -> Run:
+    """Run code that prints its peaks, before and after, and what it loaded, in a fresh process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
     try:
         done = subprocess.run(
-            [python, "-s", "-P", "-c", PROBE, *names],
+            [python, "-s", "-P", "-c", code, *arguments],
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -198,10 +259,10 @@ def lone_import(python: Path, names: list[str]) -> Run:
         done.check_returncode()
         idle, after, loaded = json.loads(done.stdout.rpartition("\n")[2])
     except subprocess.TimeoutExpired:
-        return Run(names[0], 0, 0, [], error=f"no end after {TIMEOUT} s")
+        return Run(name, 0, 0, [], error=f"no end after {TIMEOUT} s")
     except (subprocess.CalledProcessError, ValueError):
-        return Run(names[0], 0, 0, [], error=(done.stderr.strip().splitlines() or ["no answer"])[-1])
-    return Run(names[0], idle, after - idle, loaded)
+        return Run(name, 0, 0, [], error=(done.stderr.strip().splitlines() or ["no answer"])[-1])
+    return Run(name, idle, after - idle, loaded)
 
 
 def build(runs: Iterable[Run]) -> FootprintTable:

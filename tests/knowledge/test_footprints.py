@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from memlint.knowledge.footprints import (
     SESSION,
+    FirstUse,
     Footprints,
     FootprintTable,
     Measured,
@@ -110,6 +112,11 @@ def test_overlaid_figures_replace_those_of_their_packages_alone() -> None:
     assert known.footprint(["scipy.stats"]).bytes == 90 * MB
 
 
+def test_what_first_uses_cost_is_kept_where_imports_were_probed() -> None:
+    table = msgspec.structs.replace(footprints(*RUNS).table, first_use={"pandas": FirstUse(9 * MB)})
+    assert Footprints(table).overlaid(HERE, Probed("python")).table.first_use == table.first_use
+
+
 def test_modules_measured_together_need_no_model() -> None:
     together = ((("pandas", "scipy"), 61 * MB),)
     known = footprints(*RUNS).overlaid(HERE, Probed("python", frozenset({"absent"}), together))
@@ -120,7 +127,10 @@ def test_modules_measured_together_need_no_model() -> None:
 
 
 def test_a_written_table_reads_back_the_same(tmp_path: Path) -> None:
-    table = footprints(*RUNS, measured('odd"name', 1)).table
+    table = msgspec.structs.replace(
+        footprints(*RUNS, measured('odd"name', 1)).table,
+        first_use={"pandas": FirstUse(9 * MB, "1.0"), "json": FirstUse(2 * MB)},
+    )
     path = tmp_path / "footprints.toml"
     path.write_text(table_as_toml(table), encoding="utf-8")
     assert read_footprints(path).table == table

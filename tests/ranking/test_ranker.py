@@ -12,7 +12,7 @@ from memlint.analysis.project import Project
 from memlint.analysis.relevance import Relevance
 from memlint.analysis.suite import Suite
 from memlint.disk import RealDisk
-from memlint.knowledge.footprints import Footprints, FootprintTable, Module
+from memlint.knowledge.footprints import FirstUse, Footprints, FootprintTable, Module
 from memlint.knowledge.index import api_index
 from memlint.knowledge.ranking import shipped_weights
 from memlint.model import Suspect
@@ -33,8 +33,11 @@ TABLE = FootprintTable(
         "small": Module(10 * MB, 10 * MB),
         "large": Module(110 * MB, 100 * MB, brings=("small",)),
         "late": Module(50 * MB, 50 * MB),
+        "used": Module(10 * MB, 10 * MB),
     },
+    {"used": FirstUse(5 * MB), "large.part": FirstUse(40 * MB)},
 )
+FIRST_USE = round(5 * MB * shipped_weights().first_use_share)
 
 
 @pytest.fixture
@@ -111,6 +114,37 @@ def test_calls_are_followed_through_functions_that_cost_nothing_themselves(rank)
         test_c="import product\nlate = 1\ndef test_x():\n    product.zero()\n",
     )
     assert likely(found, "test_b.py") > likely(found, "test_c.py")  # three calls lead there, not four
+
+
+def test_the_first_use_of_a_library_counts_where_the_test_file_imports_it_itself(rank):
+    test = "def test_a(): pass\n"
+    suspects = rank(
+        product="import used\n",
+        test_itself=f"import used\n{test}",
+        test_by_name=f"from used import thing\nimport used.more\n{test}",
+        test_product=f"import product\n{test}",
+        test_tried=f"try:\n    import used\nexcept ImportError:\n    used = None\n{test}",
+    )
+    reasons = {suspect.path: [reason.text for reason in suspect.reasons] for suspect in suspects}
+    assert "the first use of used" in reasons["test_itself.py"]
+    assert reasons["test_by_name.py"].count("the first use of used") == 1
+    assert "the first use of used" not in reasons["test_product.py"] + reasons["test_tried.py"]
+    assert abs(likely(suspects, "test_itself.py") - likely(suspects, "test_product.py") - FIRST_USE) < 20_000
+
+
+def test_the_first_use_of_a_submodule_is_its_own(rank):
+    test = "def test_a(): pass\n"
+    suspects = rank(
+        test_package=f"import large\n{test}",
+        test_part=f"from large import part\n{test}",
+        test_inside="def test_a():\n    import large.part\n",
+    )
+    using = {
+        suspect.path
+        for suspect in suspects
+        if any("first use of large.part" in reason.text for reason in suspect.reasons)
+    }
+    assert using == {"test_part.py", "test_inside.py"}
 
 
 def test_workers_pay_the_imports_again(rank):

@@ -40,7 +40,7 @@ from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake, makes_fake
-from memlint.analysis.traverse import says, statements, words
+from memlint.analysis.traverse import says, statements, walk, words
 from memlint.analysis.values import ClassValue, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
 
@@ -111,7 +111,7 @@ class Run:
     )  # ``number = client.containers.run(...).id``: what a thing is known by elsewhere
     off: set[str] = field(default_factory=set)  # names that hold False
     ruled_out: list[f.Expr] = field(default_factory=list)  # with these the set-up would have ended early
-    signs: dict[str, frozenset[Obligation]] = field(
+    signs: dict[str | f.Expr, frozenset[Obligation]] = field(
         default_factory=dict
     )  # flags that are set once it is held
     deferred: list[tuple[tuple[f.Arg, ...], frozenset[Obligation], Run]] = field(default_factory=list)
@@ -442,8 +442,9 @@ class Flow(Holdings):
         about |= asked_by_library(node.test, state)
         if about and cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
-        if isinstance(node.test, f.Name):
-            about |= run.signs.get(node.test.path, NOTHING)
+        sign = _sign_of(node.test)
+        if sign is not None:
+            about |= run.signs.get(sign, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
         if run.depth == 0 and leaves(node.body):  # ``if process.poll() is not None: return``, or the reverse
             gone = self.polled(as_asked(node.test, run), state)
@@ -461,9 +462,9 @@ class Flow(Holdings):
         run.flags = {name: flag for name, flag in run.flags.items() if bound[0].get(name) == flag}
         run.nones = {name: none for name, none in run.nones.items() if bound[1].get(name) == none}
         join_aliases(aliases, run)
-        if isinstance(node.test, f.Name) and taken is not None:  # ``if new: file = open(path)``
+        if sign is not None and taken is not None:  # ``if new: file = open(path)``
             made = taken.masks.keys() - state.masks.keys()
-            run.signs[node.test.path] = run.signs.get(node.test.path, NOTHING) | made
+            run.signs[sign] = run.signs.get(sign, NOTHING) | made
         if about and taken is not None and other is not None:
             _prefer_released(about, taken, other)
         return merge(taken, other)
@@ -644,6 +645,15 @@ def _looped(end: State | None, skipped: State | None) -> State | None:
     if end is None or skipped is None:
         return end or skipped
     return State({**skipped.names, **end.names}, {**skipped.masks, **end.masks})
+
+
+def _sign_of(test: f.Expr) -> str | f.Expr | None:
+    """What is the same again when a later branch asks the same: ``new``, ``kind == "remote"``."""
+    if isinstance(test, f.Name):
+        return test.path
+    return (
+        test if isinstance(test, f.Compare) and not any(isinstance(x, f.Call) for x in walk(test)) else None
+    )
 
 
 def _asked_for(test: f.Expr, state: State) -> frozenset[Obligation]:

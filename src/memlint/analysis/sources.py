@@ -41,6 +41,7 @@ _MUCH = re.compile(
 _UNNAMED = frozenset({"a URL", "a path from the environment"})  # all that is known of them
 _SUFFIX = re.compile(r"\.\w{1,8}$|[*/]")
 _DOCUMENT = re.compile(r"\s*(?:[{<%]|\[[\s{\[\"\d])")
+_LEAST_MOUNTED = 3  # parts of a path, so that it is no other file of the same name
 _HOPS = 8  # calls between opening a thing and reading it
 
 
@@ -219,13 +220,19 @@ def _weigh_folder(folder: str, disk: Disk) -> Source:
 def _candidates(path: PathValue, module: Module) -> list[str]:
     assert path.text is not None
     if path.base == "absolute":
-        return [path.text]
+        return [path.text, *_from_mounted(path.text)]
     if path.base == "module":
         return [path.text]
     folders = ["", module.folder]  # a suite is started in its root, or in a folder of its tests
     while folders[-1]:
         folders.append(posixpath.dirname(folders[-1]))
     return [posixpath.normpath(posixpath.join(folder, path.text)) for folder in folders]
+
+
+def _from_mounted(path: str) -> list[str]:
+    """``/code/tests/data/a.csv``, where a container has the repository in ``/code``: the path below the repository."""
+    parts = path.strip("/").split("/")
+    return ["/".join(parts[start:]) for start in range(1, len(parts) - _LEAST_MOUNTED + 1)]
 
 
 def is_null_device(value: Value) -> bool:

@@ -39,6 +39,13 @@ class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brings: tuple[str, ...] = ()  # measured modules it imports, without those that these import in turn
 
 
+class FirstUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the first ordinary use of a library adds to its import: allocators, registries, modules set up by then."""
+
+    bytes: int  # resident memory, at its peak, above that of the library imported
+    version: str | None = None  # of its distribution
+
+
 class FootprintTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``rules/footprints.toml``, or what was measured in the suite's own environment."""
 
@@ -46,6 +53,7 @@ class FootprintTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     platform: str
     interpreter: int  # peak bytes of an interpreter that imports nothing
     module: dict[str, Module]
+    first_use: dict[str, FirstUse] = {}  # by the module that a library is imported as
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,8 @@ class Footprints:
             )
             for name, module in kept.items()
         }
-        return Footprints(msgspec.structs.replace(measured, module={**kept, **own}), probed)
+        table = msgspec.structs.replace(measured, module={**kept, **own}, first_use=self.table.first_use)
+        return Footprints(table, probed)
 
 
 def _levelled(sizes: Mapping[frozenset[str], int]) -> dict[frozenset[str], int]:
@@ -299,6 +308,11 @@ def table_as_toml(table: FootprintTable) -> str:
         version = f"version = {_quoted(module.version)}, " if module.version else ""
         brings = f", brings = [{', '.join(map(_quoted, module.brings))}]" if module.brings else ""
         lines.append(f"{_quoted(name)} = {{ {version}total = {module.total}, own = {module.own}{brings} }}")
+    if table.first_use:
+        lines += ["", "[first_use]"]
+    for name, use in sorted(table.first_use.items()):
+        version = f", version = {_quoted(use.version)}" if use.version else ""
+        lines.append(f"{_quoted(name)} = {{ bytes = {use.bytes}{version} }}")
     return "\n".join(lines) + "\n"
 
 

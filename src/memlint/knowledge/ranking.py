@@ -20,6 +20,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_module_bytes: float
     rewrite_expansion: float
     run_expansion: float
+    first_use_share: float
     case_bytes: float
     unknown_cases: float
     lazy_share: float

@@ -73,6 +73,13 @@ class EntryOutline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     size_named: tuple[int, int] | None = None  # the largest round number a test file names; its line
     compiled: tuple[int, ...] = ()  # lines of a test file that mark functions to be compiled when called
 
+    @property
+    def imports(self) -> Iterator[Imported]:
+        """All imports of the file, anywhere in it."""
+        yield from self.eager
+        for function in self.functions:
+            yield from function.imports
+
 
 def outline(text: str) -> Outline:
     """Read the text of a module."""

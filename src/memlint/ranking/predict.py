@@ -192,6 +192,16 @@ class Model:
                 0,
                 f"imports not measured: {', '.join(file.unknown[:5])}",
             ),
+            *(
+                Reason(
+                    "growth",
+                    round(use.bytes * weights.first_use_share),
+                    file.path,
+                    use.line,
+                    f"the first use of {use.module}",
+                )
+                for use in file.uses
+            ),
         ]
 
     def _late(self, late: Iterable[Late]) -> list[Reason]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -60,6 +60,15 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """A library that a test file imports itself, and so uses: what the first use adds to the import. Bytes."""
+
+    bytes: int
+    line: int
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileTerms:
     """What is known of a test file apart from its tests' own allocations. Bytes."""
 
@@ -83,6 +92,7 @@ class FileTerms:
     compiled_here: tuple[int, ...] = ()  # its lines that mark functions to be compiled when they are called
     compiled_elsewhere: int = 0  # such functions that it leads to
     skipped: str = ""  # the missing library without which the whole file is skipped
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +165,24 @@ class TermReader:
             compiled_here=outline.compiled if compiles else (),
             compiled_elsewhere=sum(item.function.compiled for item in reached) if compiles else 0,
             skipped=skip.module if skip is not None else "",
+            uses=tuple(self._uses(entry, own.tops)) if skip is None else (),
         )
+
+    def _uses(self, entry: Entry, own: Collection[str]) -> Iterator[Use]:
+        """The libraries that the file imports itself, as far as their first use costs anything."""
+        footprints = self.graph.footprints
+        costs = footprints.table.first_use
+        seen = set[str]()
+        for item in entry.outline.imports:
+            if item.level or item.conditional or (item.optional and not footprints.knows_environment):
+                continue
+            for name in (item.module, *(f"{item.module}.{name}" for name in item.names)):
+                while name and name not in costs:
+                    name = name.rpartition(".")[0]
+                top = name.partition(".")[0]
+                if name and name not in seen and top not in own and not footprints.is_missing(name):
+                    seen.add(name)
+                    yield Use(costs[name].bytes, item.line, name)
 
     def _loads(self, library: str, closure: Closure) -> bool:
         names = self.graph.module_names(closure.modules)
