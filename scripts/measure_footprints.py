@@ -227,9 +227,9 @@ def measure_uses(env: Environment, root: Path) -> Iterator[tuple[str, FirstUse]]
     versions = distribution_versions(python)
     for name, code in env.uses.items():
         imports, rest = divided(code)
-        code_of = [f"import {name}\n{imports}", rest]
-        later = alone(python, name, USE, code_of).loaded
-        runs = [alone(python, name, USE, [*code_of, *later]) for _ in range(2)]
+        parts = [f"import {name}\n{imports}", rest]
+        later = alone(python, name, USE, parts).loaded
+        runs = [alone(python, name, USE, [*parts, *later]) for _ in range(2)]
         failed = next((run.error for run in runs if run.error), "")
         least = min(run.bytes for run in runs)
         print(f"{env.name}: first use of {name}: {failed or format_bytes(least)}", flush=True)

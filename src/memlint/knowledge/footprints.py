@@ -118,13 +118,11 @@ class Footprints:
 
     def resolve(self, name: str) -> str | None:
         """Return the measured module that stands for ``name``: itself, its nearest package, or None."""
-        if self.is_missing(name):
-            return None
-        while name not in self.table.module:
-            name, dot, _ = name.rpartition(".")
-            if not dot:
-                return None
-        return name
+        return None if self.is_missing(name) else _nearest(name, self.table.module)
+
+    def resolve_use(self, name: str) -> str | None:
+        """Return the library whose measured first use stands for a use of ``name``, or None."""
+        return None if self.is_missing(name) else _nearest(name, self.table.first_use)
 
     def is_missing(self, name: str) -> bool:
         """Whether the suite's environment was looked at and ``name``, or a package it lies in, is not there."""
@@ -187,6 +185,13 @@ class Footprints:
         }
         table = msgspec.structs.replace(measured, module={**kept, **own}, first_use=self.table.first_use)
         return Footprints(table, probed)
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """A dotted name, or the nearest package of it, that is known."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or None
 
 
 def _levelled(sizes: Mapping[frozenset[str], int]) -> dict[frozenset[str], int]:

@@ -171,18 +171,16 @@ class TermReader:
     def _uses(self, entry: Entry, own: Collection[str]) -> Iterator[Use]:
         """The libraries that the file imports itself, as far as their first use costs anything."""
         footprints = self.graph.footprints
-        costs = footprints.table.first_use
-        seen = set[str]()
+        lines: dict[str, int] = {}
         for item in entry.outline.imports:
             if item.level or item.conditional or (item.optional and not footprints.knows_environment):
                 continue
             for name in (item.module, *(f"{item.module}.{name}" for name in item.names)):
-                while name and name not in costs:
-                    name = name.rpartition(".")[0]
-                top = name.partition(".")[0]
-                if name and name not in seen and top not in own and not footprints.is_missing(name):
-                    seen.add(name)
-                    yield Use(costs[name].bytes, item.line, name)
+                library = footprints.resolve_use(name)
+                if library is not None and library.partition(".")[0] not in own:
+                    lines.setdefault(library, item.line)
+        for library, line in lines.items():
+            yield Use(footprints.table.first_use[library].bytes, line, library)
 
     def _loads(self, library: str, closure: Closure) -> bool:
         names = self.graph.module_names(closure.modules)
