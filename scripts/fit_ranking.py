@@ -24,6 +24,7 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -227,6 +228,8 @@ def without(*terms: str) -> Callable[[Row], Row]:
         if "imports" in terms:
             file = replace(file, imports=0, optional=0, first_party=0, compiled=0, unknown=(), late=())
             file = replace(file, compiled_here=(), compiled_elsewhere=0)
+        if "first uses" in terms:
+            file = replace(file, uses=())
         if "workers" in terms:
             file = replace(file, workers=())
         if "allocations" in terms:
@@ -284,9 +287,15 @@ def main() -> None:
     header = "| Spearman | found@10% | median abs log2 | within bounds |\n|---|---|---|---|---|"
     print(f"| suite, left out {header}")
     left_out: dict[bool, list[Figures]] = {}
+    names = sorted({suite.name for suite in suites})
+    with ProcessPoolExecutor() as pool:
+        fits = [
+            pool.submit(fit, [other for other in suites if other.name != name], start, options.ridge)
+            for name in (*names, None)  # None leaves nobody out
+        ]
+        fitted = {name: fit.result() for name, fit in zip((*names, None), fits, strict=True)}
     for suite in suites:
-        others = [other for other in suites if other.name != suite.name]
-        got = figures(suite, fit(others, start, options.ridge))
+        got = figures(suite, fitted[suite.name])
         left_out.setdefault(suite.probed, []).append(got)
         print(line(suite.label, got))
         by_lines, truth = [row.lines for row in suite.rows], [row.peak for row in suite.rows]
@@ -294,9 +303,9 @@ def main() -> None:
         print(f"| … its line count | {rho:.2f} | {found(by_lines, truth):.2f} | | |")
     for probed, got_all in left_out.items():
         print(line("**mean, probed**" if probed else "**mean**", mean(got_all)))
-    weights = fit(suites, start, options.ridge)
+    weights = fitted[None]
     shipped = [suite for suite in suites if not suite.probed]
-    terms = ("imports", "workers", "allocations", "cases")
+    terms = ("imports", "first uses", "workers", "allocations", "cases")
 
     def shown(name: str, keep: Callable[[Row], Row] = lambda row: row) -> None:
         print(line(name, mean([figures(suite, weights, keep) for suite in shipped])))

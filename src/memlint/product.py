@@ -22,8 +22,10 @@ _SUPPORT_NAMES = re.compile(r"(^|_)(testing|test_?utils?|conftest)(_|$)")
 # products have these as well
 _MAYBE_SUPPORT = re.compile(r"(^|_)(helpers?|fixtures?|factories|factory)(_|$)")
 _TESTING_IMPORT = re.compile(
-    rb"^\s*(?:import|from)\s+(?:pytest|unittest(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
+    rb"^\s*(?:import|from)\s+(?:pytest|(unittest)(?!\.mock|\s+import\s+mock))\b", re.MULTILINE
 )
+# products raise SkipTest and call unittest.main() as well
+_OF_TEST_CASES = re.compile(rb"\b(?:\w*TestCase|skipIf|skipUnless|expectedFailure|TestSuite|TestLoader)\b")
 _ALLOCATES = re.compile(rb"\b(?:zeros|ones|empty|full|bytearray|toarray|todense)\(")
 _DRAWING = r"\b(?:plt|pyplot)\.(?:figure|subplots?)\("
 _CLOSES = re.compile(rf"^\s+def (?:{'|'.join(CLOSING)})\(self".encode(), re.MULTILINE)
@@ -101,10 +103,16 @@ class ProductCode:
     def _look(self, content: bytes) -> Glance:
         return Glance(
             len(content),
-            bool(_TESTING_IMPORT.search(content)),
+            _is_about_testing(content),
             bool(self.acquires.search(content)),
             bool(_ALLOCATES.search(content) or _CLOSES.search(content)) or _defines_pair(content),
         )
+
+
+def _is_about_testing(content: bytes) -> bool:
+    """Whether a module imports pytest, or unittest for more than to raise or to run something of it."""
+    libraries = {found[1] for found in _TESTING_IMPORT.finditer(content)}
+    return None in libraries or bool(libraries and _OF_TEST_CASES.search(content))
 
 
 def _defines_pair(content: bytes) -> bool:

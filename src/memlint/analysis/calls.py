@@ -52,6 +52,9 @@ _CONTEXT_MANAGERS = {
     "contextlib.asynccontextmanager",
 }
 
+# parameters that take what a connection goes over
+_CARRIES = re.compile(r"pool|transport|conn|sock|client|stream|reader|writer|adapter|channel")
+
 
 class CallEvaluation(Execution):
     """Evaluates calls."""
@@ -164,7 +167,7 @@ class CallEvaluation(Execution):
             if self.holds(entry, own):
                 holding.append(entry)
                 bound = {**own, **bound}
-        mocked = is_mocked(name, frame)
+        mocked = is_mocked(name, frame) or self._is_over_fake(holding, bound)
         result = MOCKED if mocked else self._result(name, tuple(holding), bound, receiver, modelled)
         if node is not None:
             site = self._note(node, name, tuple(holding), bound, result, receiver, frame, at)
@@ -173,6 +176,14 @@ class CallEvaluation(Execution):
                 result = Obj(result.type, result.attrs, site)
                 site.result = result
         return result
+
+    def _is_over_fake(self, entries: list[CallEntry], bound: dict[str, Value]) -> bool:
+        """``Redis(connection_pool=AsyncMock())``: a connection over a fake of what would carry it."""
+        fakes = [name for name, value in bound.items() if isinstance(value, Mocked) and _CARRIES.search(name)]
+        made = {name for entry in entries for name in (entry.acquire, entry.returns) if name} if fakes else ()
+        return any(
+            name in self.index.resources and self.index.resources[name].rule == "MEM502" for name in made
+        )
 
     def _note(
         self,

@@ -396,6 +396,8 @@ def _emptied_paths(statement: f.Stmt) -> Iterator[str]:
         for target in statement.targets:
             if isinstance(target, f.Subscript) and isinstance(target.base, f.Name):
                 yield target.base.path
+            elif isinstance(target, f.Name):
+                yield target.path
     for expression in traverse.own_expressions(statement):
         for node in traverse.walk(expression):
             if isinstance(node, f.Name) and node.path.rpartition(".")[2] in _EMPTYING:

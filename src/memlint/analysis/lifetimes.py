@@ -41,7 +41,7 @@ from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_th
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import ends_what_it_serves, is_brief, is_told, kind_of_target
-from memlint.analysis.traverse import calls, names, says, statements, words
+from memlint.analysis.traverse import after_yield, calls, names, says, statements, words
 from memlint.analysis.types import type_name
 from memlint.analysis.users import (
     are_all_named,
@@ -362,7 +362,9 @@ class Lifetimes(Inlining):
             first, _, attr = name.partition(".")
             if first in {"self", "cls"} and attr:
                 names[f"self.{attr}"] = names[f"cls.{attr}"] = held
-        end = self.block(f.body_of(body.function), State(names, dict(state.masks)), run.exits, run)
+        whole = f.body_of(body.function)
+        left = after_yield(whole) if body.role == "fixture" else whole
+        end = self.block(left, State(names, dict(state.masks)), run.exits, run)
         after = merge(end, run.exits.returns)
         if after is None:
             return state

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from msgspec import structs
+
 from memlint import facts as f
 
 Enclosing = tuple[f.Stmt, ...]
@@ -61,6 +63,22 @@ def nested_functions(block: tuple[f.Stmt, ...]) -> Iterator[f.Function]:
             yield from nested_functions(f.body_of(statement.function))
         elif isinstance(statement, f.ClassDef):
             yield from nested_functions(statement.cls.body)
+
+
+def after_yield(block: tuple[f.Stmt, ...]) -> tuple[f.Stmt, ...]:
+    """What a generator has left to run at its first yield; the whole block where none of its statements yields."""
+    for position, statement in enumerate(block):
+        if isinstance(statement, (f.FunctionDef, f.ClassDef)):
+            continue
+        if any(isinstance(node, f.Yield) for own in own_expressions(statement) for node in walk(own)):
+            return block[position + 1 :]
+        inside = blocks(statement)
+        if not any(after_yield(part) is not part for part in inside):
+            continue
+        if isinstance(statement, (f.Try, f.With)):
+            statement = structs.replace(statement, body=after_yield(statement.body))
+        return (statement, *block[position + 1 :])
+    return block
 
 
 def own_expressions(statement: f.Stmt) -> Iterator[f.Expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from memlint import facts as f
@@ -17,6 +18,10 @@ from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
+_AFTER_YIELD = re.compile(
+    r"(?:in a finally block or )?after (?:the|the fixture's|its) yield(?: or in a finally block)?"
+)
+_YIELDING = re.compile(r"\bYield the \w+(?: from a session-scoped fixture)? and (?P<verb>call|await)\b")
 _LETTING_GO = frozenset(
     {
         *RELEASING,
@@ -46,10 +51,20 @@ def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
         code,
         debt.obligation.at,
         _message(debt, code) + taken_for_granted(debt, ctx),
-        debt.obligation.resource.advice or "",
+        _advice(debt),
         confidence_of(debt, code, ctx),
         related=tuple(_related(debt)),
     )
+
+
+def _advice(debt: Debt) -> str:
+    """The table's advice, which speaks of a fixture's yield, by where the resource is acquired."""
+    advice = debt.obligation.resource.advice or ""
+    if debt.body.role == "fixture":
+        return advice
+    place = "in the tear-down" if debt.body.role == "setup" else "in a finally block"
+    told = _YIELDING.sub(lambda found: found["verb"].capitalize(), advice)
+    return _AFTER_YIELD.sub(place, told)
 
 
 @rule("MEM307")
