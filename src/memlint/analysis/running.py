@@ -29,6 +29,7 @@ class Running:
         self.evaluator = suite.evaluator
         self._never: dict[Body, bool] = {}
         self._at_import: dict[str, frozenset[str]] = {}
+        self._left_alone: dict[str, bool] = {}
 
     def never(self, body: Body) -> bool:
         """Whether no session runs a body."""
@@ -132,7 +133,7 @@ class Running:
         function, module = body.function, body.module
         if body.role not in {"helper", "method"} or function.decorators or body.within is not None:
             return False
-        if function.name.startswith("__") or not self._is_of_tests(module):
+        if function.name.startswith("__") or not (self._is_of_tests(module) or self._is_left_alone(module)):
             return False
         if body.owner is not None and not (
             self._is_of_a_lone_class(body) and "test" not in body.owner.cls.name.lower()
@@ -159,6 +160,24 @@ class Running:
         if COLLECTED.match(posixpath.basename(module.path)) is None:
             return False
         return any(body.role == "test" for body in self.suite.of(module).bodies)
+
+    def _is_left_alone(self, module: Module) -> bool:
+        """Whether a module between tests holds nothing that pytest runs, is no script, and is named by no other one."""
+        if module.path not in self._left_alone:
+            folder, _, name = module.path.rpartition("/")
+            stem = name.removesuffix(".py")
+            self._left_alone[module.path] = (
+                COLLECTED.match(name) is None
+                and not stem.startswith(("__", "conftest"))
+                and all(body.role in {"helper", "method"} for body in self.suite.of(module).bodies)
+                and not any(isinstance(x, f.If) and _asks_for_main(x.test) for x in module.body)
+                and all(other is module for other in self.suite.project.mentioning(stem))
+                and any(
+                    other.path.rpartition("/")[0] == folder and self._is_of_tests(other)
+                    for other in list(self.suite.project.modules.values())
+                )
+            )
+        return self._left_alone[module.path]
 
     def _is_imported_with(self, name: str, module: Module) -> bool:
         """Whether another module speaks of the name and of the module that defines it."""
