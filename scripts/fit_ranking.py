@@ -293,7 +293,7 @@ def main() -> None:
             pool.submit(fit, [other for other in suites if other.name != name], start, options.ridge)
             for name in (*names, None)  # None leaves nobody out
         ]
-        fitted = {name: fit.result() for name, fit in zip((*names, None), fits, strict=True)}
+        fitted = {name: done.result() for name, done in zip((*names, None), fits, strict=True)}
     for suite in suites:
         got = figures(suite, fitted[suite.name])
         left_out.setdefault(suite.probed, []).append(got)

@@ -19,7 +19,7 @@ from memlint.rules.registry import rule
 
 _RESOURCE_CODES = ("MEM401", "MEM402", "MEM403", "MEM404", "MEM405", "MEM501", "MEM502", "MEM503", "MEM601")
 _AFTER_YIELD = re.compile(
-    r"(?:in a finally block or )?after (?:the|the fixture's|its) yield(?: or in a finally block)?"
+    r"(?:in a finally block or )?after (?:the|the fixture's) yield(?: or in a finally block)?"
 )
 _YIELDING = re.compile(r"\bYield the \w+(?: from a session-scoped fixture)? and (?P<verb>call|await)\b")
 _LETTING_GO = frozenset(
