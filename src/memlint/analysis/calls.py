@@ -78,7 +78,17 @@ class CallEvaluation(Execution):
                 args.append(value)
         if isinstance(func, Mocked):
             return self._call_mock(node, frame)
-        return self.apply(func, args, keywords, frame, node)
+        result = self.apply(func, args, keywords, frame, node)
+        if isinstance(result, Iterator) and result.why == "range" and len(node.args) == 2:
+            return self._spanned(result, node.args[0].value, node.args[1].value, frame)
+        return result
+
+    def _spanned(self, made: Iterator, start: f.Expr, stop: f.Expr, frame: Frame) -> Iterator:
+        """``range(i, i + n)`` has n items, wherever between its bounds ``i`` lies."""
+        if not isinstance(stop, f.Binary) or stop.op != "+" or start not in (stop.left, stop.right):
+            return made
+        count = self.quiet_eval(stop.right if stop.left == start else stop.left, frame)
+        return replace(made, length=count) if isinstance(count, Num) and count.low >= 0 else made
 
     def _call_mock(self, node: f.Call, frame: Frame) -> Value:
         """What the test has told a mock to return."""

@@ -85,6 +85,23 @@ def source_of(site: Site, load: Load, disk: Disk) -> Source:
     return weigh(value, site.frame.module, disk)
 
 
+def members_read(site: Site, load: Load) -> list[Site]:
+    """The reads of data sets of the same file in the same body, itself among them: none is the whole file."""
+    holder = _holder(site) if load.source == "self" else None
+    if holder is None:
+        return [site]
+    return [other for other in site.frame.sites if other.name == site.name and _holder(other) is holder]
+
+
+def _holder(site: Site) -> Value | None:
+    """The file of which a site reads a member: ``file["frames"][...]``."""
+    member = site.receiver
+    if not isinstance(member, Obj) or member.origin is None:
+        return None
+    opened: Site = member.origin
+    return opened.receiver if opened.name.endswith(".__getitem__") else None
+
+
 def weigh(value: Value, module: Module, disk: Disk, hops: int = _HOPS) -> Source:
     """How large the thing is that a value names; of several the largest."""
     if isinstance(value, Choice):

@@ -14,7 +14,7 @@ from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
 
 if TYPE_CHECKING:
     from memlint.analysis.lifetimes import Debt
-    from memlint.analysis.suite import Body, Suite
+    from memlint.analysis.suite import Body, Fixture, Suite
 
 
 def are_released_by_users(debt: Debt, suite: Suite) -> bool:
@@ -34,6 +34,8 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
     ]
     releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
     if debt.how == "factory":
+        if fixture is not None and not any(name in names(f.body_of(user.function)) for user in users):
+            return _is_asked_for(fixture, suite)  # and never called: nothing is acquired
         return bool(users) and all(_releases_what(name, user, releases) for user in users)
     ended = are_named([name], debt.obligation)
     ending = [user for user in users if not ended.isdisjoint(names(f.body_of(user.function)))]
@@ -41,6 +43,16 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
         return True  # ``session``, which disposes the ``engine`` that it asks for
     of_one_test = debt.obligation.connected or (fixture is not None and not fixture.wide)
     return of_one_test and bool(users) and len(ending) == len(users)
+
+
+def _is_asked_for(fixture: Fixture, suite: Suite) -> bool:
+    """Whether a test takes a fixture, which it need not mention otherwise."""
+    return any(
+        user.role == "test" and any(asked is fixture for asked in suite.requested(user))
+        for module in list(suite.project.modules.values())
+        if is_linted(module)
+        for user in suite.of(module).bodies
+    )
 
 
 def are_released_by_tests(debt: Debt, methods: Iterable[Body]) -> bool:

@@ -8,13 +8,13 @@ from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
-from memlint.analysis.sources import Source, is_null_device, source_of, weigh
+from memlint.analysis.sources import Source, is_null_device, members_read, source_of, weigh
 from memlint.analysis.values import ClassValue, FunctionValue, Sequence
 from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Related
 from memlint.rules.case_tables import feeds_parametrize
 from memlint.rules.context import Context, Draft
-from memlint.rules.load import WRITERS, by_weight, is_at_home, is_bare, is_path, writes_itself
+from memlint.rules.load import WRITERS, by_weight, is_at_home, is_bare, is_path, short_name, writes_itself
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -43,9 +43,13 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
         source = source_of(site, load, ctx.project.disk)
         if _costly(load, source) and not writes_itself(site, source):
             estimate = estimate_in_memory(load, source)
+            members = members_read(site, load)
+            if estimate is not None and members[0] is not site:
+                return  # the first of them tells of the file
             about = f", about {format_bytes(estimate.likely)} in memory" if estimate is not None else ""
-            read = f" reads {source.text}{about}," if source.known in {"sized", "unknown"} else ""
-            message = f"{_short(site.name)}{read} {place}: {_PAID}"
+            what = f"{len(members)} data sets of {source.text}" if len(members) > 1 else source.text
+            read = f" reads {what}{about}," if source.known in {"sized", "unknown"} else ""
+            message = f"{short_name(site.name)}{read} {place}: {_PAID}"
             known = load.what in {"model", "dataset"}
             sure = load.what in _BULK or (source.outside and not is_at_home(source))
             unweighed = None if known else Confidence.MEDIUM if sure else Confidence.LOW
@@ -57,12 +61,6 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     yield from _own_loader(site, place, ctx)
     yield from _acquired(site, place, ctx)
-
-
-def _short(name: str) -> str:
-    """``json.load``, ``read_csv``: the last name, with its module where it says nothing alone."""
-    module, _, last = name.rpartition(".")
-    return last if len(last) > len("load") or not module else f"{module.rpartition('.')[2]}.{last}"
 
 
 def _costly(load: Load, source: Source) -> bool:

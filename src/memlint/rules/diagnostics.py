@@ -39,17 +39,22 @@ def diagnostics_left_on(site: Site, ctx: Context) -> Iterator[Draft]:
         site.at,
         f"{site.name}() holds for the whole process, and no {' or '.join(sorted(words))}() undoes it",
         f"Call {undo[0]}() in a finally, or after the yield of a fixture.",
-        _confidence(body, ctx),
+        _confidence(site, body, ctx),
     )
 
 
-def _confidence(body: Body | None, ctx: Context) -> Confidence | None:
+def _confidence(site: Site, body: Body | None, ctx: Context) -> Confidence | None:
     if body is None:
-        return Confidence.MEDIUM
+        return Confidence.LOW if _is_looked_at(site, ctx) else Confidence.MEDIUM
     if body.role in {"helper", "method"}:
         elsewhere = not _OTHER_PROCESS.isdisjoint(traverse.words(ctx.module.facts))
         return Confidence.LOW if elsewhere else Confidence.MEDIUM
     return None
+
+
+def _is_looked_at(site: Site, ctx: Context) -> bool:
+    """Whether the suite switches it on for all of its tests, and looks at what it finds: ``gc.garbage``."""
+    return site.name == "gc.set_debug" and any(module.linted for module in ctx.project.mentioning("garbage"))
 
 
 def _undone(site: Site, body: Body, words: set[str], ctx: Context) -> bool:

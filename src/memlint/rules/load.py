@@ -8,13 +8,15 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
+from memlint.analysis.expectations import last_name
 from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
-from memlint.analysis.sources import Source, source_of, weigh
+from memlint.analysis.sources import Source, members_read, source_of, weigh
 from memlint.analysis.suite import SETUP, Body
 from memlint.analysis.values import (
     NONE,
     UNKNOWN,
+    Choice,
     Obj,
     Sequence,
     Value,
@@ -24,7 +26,7 @@ from memlint.knowledge.apis import Load
 from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.fake_networks import answers_itself
-from memlint.rules.once import runs_once, serves_tests
+from memlint.rules.once import requesting, runs_of, runs_once, serves_tests
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -79,6 +81,19 @@ _DATA = re.compile(
 )
 _LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
 _FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
+_EMPTYING = "init_empty_weights"
+_ALTERING = frozenset(
+    {"fit", "dispatch_model", "get_peft_model", "merge_and_unload", "resize_token_embeddings", "cpu_offload"}
+)
+# what only the real weights or rows give, or compares numbers
+_RESULTS = frozenset(
+    {
+        *("encode", "generate", "predict", "similarity", "transcribe", "evaluate", "fit", "train", "Trainer"),
+        *("approx", "allclose", "isclose", "assert_close", "assert_allclose", "assertAlmostEqual"),
+        *("assert_array_almost_equal", "assert_almost_equal"),
+    }
+)
+_APART = frozenset({"slow", "custom", "integration", "nightly", "manual", "gpu", "large", "network"})
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -97,7 +112,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     if source.known in {"small", "other"}:
         return
     code = _CODES[load.what]
-    reader = site.name.rpartition(".")[2]
+    reader = short_name(site.name)
     if source.bytes is None:
         if writes_itself(site, source) or is_passing(source, ctx):
             return
@@ -110,12 +125,24 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
         return
     estimate = estimate_in_memory(load, source)
     assert estimate is not None
+    members = members_read(site, load)
+    if members[0] is not site:
+        return  # the first of them tells of the file
+    what = f"{len(members)} data sets of {source.text}" if len(members) > 1 else source.text
     message = (
-        f"{reader} takes in {source.text} whole: {format_bytes(source.bytes)} on disk, "
+        f"{reader} takes in {what} whole: {format_bytes(source.bytes)} on disk, "
         f"about {format_bytes(estimate.likely)} in memory"
     )
     confidence = by_weight(estimate)
     yield Draft(code, site.at, message, _advice(load), confidence, estimate)
+
+
+def short_name(name: str) -> str:
+    """``json.load``, ``read_csv``: the last name, with its module where it says nothing alone."""
+    module, _, last = name.rpartition(".")
+    if last == "__getitem__":
+        return "indexing"
+    return last if len(last) > len("load") or not module else f"{module.rpartition('.')[2]}.{last}"
 
 
 def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
@@ -323,16 +350,19 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     source = source_of(site, load, ctx.project.disk)
     if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < _LIGHT):
         return
-    if runs_once(ctx.body, ctx):
+    if runs_once(ctx.body, ctx) or _is_empty(site, ctx):
         return
     what = texts.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
     kept = _kept_by_class(ctx)
     if kept and ctx.body is not None and ctx.lifetimes.teardowns.let_go(ctx.body):
         return
+    alone = not kept and _is_for_one_test(site, load, ctx)
     how = (
         "stays on its class to the end of the session"
         if kept
+        else "is loaded whole for one test"
+        if alone
         else "is loaded anew by every test that gets here"
     )
     message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} {how}"
@@ -341,20 +371,94 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     light = weighed is not None and load.what == "dataset" and weighed.likely < _LIGHT
     made_for_it = what is not None and _FOR_TESTS.search(what.text or "") is not None
     once = not serves_tests(ctx.body, ctx) or _is_one_a_case(site, load, ctx)
-    vague = light or made_for_it or once or _is_staged(site, load, source, ctx)
+    vague = (
+        light
+        or made_for_it
+        or once
+        or (alone and _needs_it(ctx))
+        or _is_changed(ctx)
+        or _is_staged(site, load, source, ctx)
+    )
     confidence = Confidence.LOW if vague else None
     advice = "Load it once in a session fixture, or use a tiny one."
+    if alone:
+        advice = "Use a tiny one: the test does not look at what this one computes."
     if kept:
         advice = "Delete it in tearDownClass, or load it in a fixture of the class."
     yield Draft("MEM105", site.at, message, advice, confidence, estimate)
 
 
+def _is_for_one_test(site: Site, load: Load, ctx: Context) -> bool:
+    """Whether one test is all that loads it, or each case loads one of its own: a wider fixture would only keep it
+    longer. The same text given to the same loader elsewhere in the module is another load of it.
+    """
+    body = ctx.body
+    if body is None:
+        return False
+    what, last = site.args.get(load.source or "", NONE), site.name.rpartition(".")[2]
+    if isinstance(what, Choice) and _names_case(site, load, ctx):
+        return True
+    if runs_of(body, ctx) > 1:
+        return False
+    others = (
+        other
+        for found in ctx.suite.of(ctx.module).bodies
+        if traverse.says(found.function, last)
+        for other in ctx.suite.evaluate(found).sites
+        if other.name == site.name and other.node is not site.node
+    )
+    return not any(other.args.get(load.source or "", NONE) == what for other in others)
+
+
+def _needs_it(ctx: Context) -> bool:
+    """Whether the tests that use it look at what its weights or rows give, or are left out of an ordinary run."""
+    users = _users(ctx)
+    return bool(users) and all(
+        not _RESULTS.isdisjoint(traverse.words(user.function))
+        or any(mark.name in _APART for mark in ctx.suite.marks(user))
+        for user in users
+    )
+
+
+def _users(ctx: Context) -> list[Body]:
+    """The tests and fixtures that ask for the fixture at hand; of another body, itself."""
+    fixture = ctx.fixture
+    return requesting(fixture, ctx) if fixture is not None else [ctx.body] if ctx.body is not None else []
+
+
+def _is_empty(site: Site, ctx: Context) -> bool:
+    """``with init_empty_weights(): ...``: the parameters have shapes and no memory."""
+    if ctx.body is None or not traverse.says(ctx.body.function, _EMPTYING):
+        return False
+    return any(
+        isinstance(around, f.With)
+        and any(
+            isinstance(manager, f.Call) and last_name(manager.func) == _EMPTYING
+            for manager, _ in around.items
+        )
+        for statement, enclosing in traverse.statements(f.body_of(ctx.body.function))
+        if any(
+            site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
+        )
+        for around in enclosing
+    )
+
+
+def _is_changed(ctx: Context) -> bool:
+    """Whether all that use a model train it, or lay it out anew: each needs one of its own."""
+    users = _users(ctx)
+    return bool(users) and all(not _ALTERING.isdisjoint(traverse.words(user.function)) for user in users)
+
+
 def _is_one_a_case(site: Site, load: Load, ctx: Context) -> bool:
     """Whether parametrize says what is loaded, and nobody knows which: every case loads one of its own."""
+    return site.args.get(load.source or "", UNKNOWN) is UNKNOWN and _names_case(site, load, ctx)
+
+
+def _names_case(site: Site, load: Load, ctx: Context) -> bool:
+    """Whether a parameter of parametrize says what is loaded."""
     body, node = ctx.body, site.node
     if body is None or body.role != "test" or not isinstance(node, f.Call):
-        return False
-    if site.args.get(load.source or "", UNKNOWN) is not UNKNOWN:
         return False
     varied = {name for names, _, _ in ctx.suite.parametrized(body) for name in names}
     given = [arg.value for arg in node.args if arg.keyword in {None, load.source}][:1]

@@ -45,6 +45,9 @@ _OF_MODULE = frozenset(
     {"setUpModule", "setup_module", "setup", "tearDownModule", "teardown_module", "teardown"}
 )
 _OF_CLASS = frozenset({"setUpClass", "setup_class", "tearDownClass", "teardown_class"})  # run once a class
+_MODULE_ENDS = frozenset({"tearDownModule", "teardown_module", "teardown"})
+# how a test counts who holds an object: it keeps one on purpose
+_COUNTING = frozenset({"get_referrers", "get_referents", "getrefcount"})
 _HOOKS_AT_THE_END = frozenset({"pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure"})
 # hooks that run once a session, or whose parameters belong to pytest
 _HOOKS_OF_TESTS = (
@@ -202,6 +205,11 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
         lines.add(filling.line)
         each = kept_by_one_run(ctx.suite, filling, body)
         few = _is_one_of_few(filling, body, ctx) or _is_filled_once(filling, body)
+        few = (
+            few
+            or _is_told_at_the_end(container, ctx)
+            or not _COUNTING.isdisjoint(traverse.words(body.function))
+        )
         sure = Confidence.LOW if few else confidence
         cases = ctx.suite.cases(body) if body.role == "test" else ONE
         yield Draft(
@@ -237,6 +245,19 @@ def _is_filled_once(filling: Filling, body: Body) -> bool:
         isinstance(statement, f.Return) and statement.value is None and enclosing
         for statement, enclosing in traverse.statements(f.body_of(body.function))
         if statement.line < filling.line
+    )
+
+
+def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
+    """Whether the tear-down of the module, or a hook, reads what was gathered: a report of the tests, of which a
+    part is no report.
+    """
+    name = container.key.name
+    return any(
+        traverse.says(body.function, name)
+        and (body.role == "hook" or (body.owner is None and body.function.name in _MODULE_ENDS))
+        for body in ctx.suite.of(ctx.project.modules[container.key.path]).bodies
+        if body is not ctx.body
     )
 
 
