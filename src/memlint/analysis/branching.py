@@ -31,17 +31,19 @@ def _passed(node: f.Call, function: f.Function) -> dict[str, f.Expr | None]:
     }
 
 
-def texts_in(node: f.Call, function: f.Function) -> dict[str, f.Text]:
-    """Parameters whose value in this call is a text: ``def writer(kind="csv")``."""
-    return {
-        name: value
+def texts_in(node: f.Call, function: f.Function, caller: Run) -> dict[str, f.Text]:
+    """Parameters whose value in this call is a text: ``def writer(kind="csv")``, handed on or not."""
+    given = (
+        (name, caller.texts.get(value.path) if isinstance(value, f.Name) else value)
         for name, value in _passed(node, function).items()
-        if isinstance(value, f.Text) and len(value.value) == value.length
+    )
+    return {
+        name: value for name, value in given if isinstance(value, f.Text) and len(value.value) == value.length
     }
 
 
-def flags_in(node: f.Call, function: f.Function) -> dict[str, bool]:
-    """Parameters whose value in this call is True or False: ``def run(command, blocking=True)``."""
+def flags_in(node: f.Call, function: f.Function, caller: Run) -> dict[str, bool]:
+    """Parameters whose value in this call is True or False: ``def run(command, blocking=True)``, handed on or not."""
     if any(arg.star for arg in node.args):
         return {}
     flags = {
@@ -49,6 +51,9 @@ def flags_in(node: f.Call, function: f.Function) -> dict[str, bool]:
         for name, value in _passed(node, function).items()
         if isinstance(value, f.Const) and isinstance(value.value, bool)
     }
+    for name, value in _passed(node, function).items():
+        if isinstance(value, f.Name) and value.path in caller.flags:
+            flags[name] = caller.flags[value.path]
     request = next(
         (p.name for p in function.params if p.name == "request" and p.default == f.Const(None)), None
     )

@@ -87,7 +87,7 @@ class Run:
     used: set[str] = field(default_factory=set)  # names that were read, as far as they are nested functions
     globals: set[str] = field(default_factory=set)
     enclosing: frozenset[str] = frozenset()  # locals of the functions in which this one is nested and called
-    running: tuple[int, ...] = ()
+    running: tuple[tuple[str, int], ...] = ()  # the project's functions it was called through: file and line
     expected: str = ""  # the exception that an enclosing pytest.raises expects
     loops: int = 0  # loops without a break around the statement
     flags: dict[str, bool] = field(

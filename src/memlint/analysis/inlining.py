@@ -59,7 +59,7 @@ class Inlining(Handover):
         passed = NOTHING.union(*held)
         if (
             run.depth >= _MAX_DEPTH
-            or function.line in run.running
+            or (callee.module.path, function.line) in run.running
             or function.yields
             or is_context_manager(function)
         ):
@@ -120,11 +120,11 @@ class Inlining(Handover):
     ) -> frozenset[Obligation]:
         """Run a function's body over the caller's state. ``own``: it is nested in the caller and sees its names."""
         function = callee.function
-        if run.depth >= _MAX_DEPTH or function.line in run.running:
+        if run.depth >= _MAX_DEPTH or (callee.module.path, function.line) in run.running:
             return NOTHING
         inner = self._inner_run(callee, site, run, frame)
         if node is not None:
-            inner.flags, inner.texts = flags_in(node, function), texts_in(node, function)
+            inner.flags, inner.texts = flags_in(node, function, run), texts_in(node, function, run)
             inner.nones = self._nones(node, callee, run)
         if own:
             given_to = {param.name for param in run.function.params}
@@ -180,7 +180,7 @@ class Inlining(Handover):
                 else Frame(callee.module, callee.function.name, callee.function, callee.owner, callee.frame)
             )
         inner = Run({s.at: s for s in sites}, frame, callee.function, run.depth + 1)
-        inner.running = (*run.running, callee.function.line)
+        inner.running = (*run.running, (callee.module.path, callee.function.line))
         inner.nested = dict(run.nested)
         inner.used = run.used
         inner.expected = run.expected
