@@ -9,6 +9,7 @@ from memlint.analysis.obligations import NOTHING, Obligation, State
 from memlint.analysis.traverse import walk
 
 PIPES = frozenset({"stdin", "stdout", "stderr"})
+ANY_PART = ".*."  # in the path of a call: of whichever part a loop is at
 
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "RaisesGroup"})
 _CONNECTIONS = frozenset({"sock", "socket", "transport", "connection", "conn"})

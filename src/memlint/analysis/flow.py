@@ -22,6 +22,7 @@ from memlint.analysis.branching import (
     settle_in_child,
 )
 from memlint.analysis.expectations import (
+    ANY_PART,
     catches_all,
     expects_exception,
     expects_failure,
@@ -284,12 +285,18 @@ class Flow(Holdings):
 
     @staticmethod
     def _alias(node: f.Assign, held: frozenset[Obligation], state: State, run: Run) -> None:
-        """``out = process.stdout``, ``pid = process.pid``: what is done to that name is done to the part."""
+        """``out = process.stdout``, ``pid = process.pid``: what is done to that name is done to the part.
+
+        And ``pipe = getattr(process, name)`` to any of its parts.
+        """
+        asked = _asked_by_any_name(node.value)
         for target in node.targets:
             if not isinstance(target, f.Name):
                 continue
             if isinstance(node.value, f.Name) and not held and named(node.value.path, state):
                 run.aliases[target.path] = node.value.path
+            elif isinstance(asked, f.Name) and asked.path in state.names:
+                run.aliases[target.path] = f"{asked.path}{ANY_PART.rstrip('.')}"
 
     @staticmethod
     def _lead_back(node: f.Assign, state: State, run: Run) -> None:
@@ -440,6 +447,8 @@ class Flow(Holdings):
             return self.block(node.body if none else node.orelse, state, exits, run)
         about = mentioned(node.test, state) | _asked_for(node.test, state)
         about |= asked_by_library(node.test, state)
+        if isinstance(node.test, f.Name) and node.test.path in run.aliases:  # ``if pipe: pipe.close()``
+            about |= named(run.aliases[node.test.path], state)
         if about and cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
         sign = _sign_of(node.test)
@@ -727,3 +736,10 @@ _STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] 
     f.Match: Flow._match,
 }
 __all__ = ["KEPT", "Exits", "Flow", "Run", "closing_inside"]
+
+
+def _asked_by_any_name(node: f.Expr | None) -> f.Expr | None:
+    """``process`` in ``getattr(process, name)``."""
+    if not isinstance(node, f.Call) or node.func != f.Name("getattr") or len(node.args) < 2:
+        return None
+    return node.args[0].value if not isinstance(node.args[1].value, f.Text) else None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
-from memlint.analysis.expectations import PIPES, says_gone, seen_closed, used_in, without_tested
+from memlint.analysis.expectations import ANY_PART, PIPES, says_gone, seen_closed, used_in, without_tested
 from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.groups import leads_a_group
@@ -349,8 +349,8 @@ class Handover(Flow):
         if last == "cancel" and resource.name.startswith("asyncio.") and not obligation.awaited:
             state.discharge(obligation, obligation.full)  # the task that would have made it
         pipe = method.rpartition(".")[0].rpartition(".")[2]
-        if last == "communicate" or (last == "close" and pipe in PIPES):
-            obligation.closed_pipes |= {pipe} if last == "close" else PIPES
+        if last == "communicate" or (last == "close" and pipe in {*PIPES, "*"}):
+            obligation.closed_pipes |= {pipe} if last == "close" and pipe != "*" else PIPES
         if "Timeout" in expected or (
             obligation.endless and node is not None and node.args and last == "join"
         ):
@@ -777,7 +777,11 @@ def _groups(resource: Resource, method: str) -> int:
     if resource.with_ == "releases" and method.rpartition(".")[2] in {"__exit__", "__aexit__"}:
         return (1 << len(resource.release)) - 1
     called = f".{method}"
-    ended = (any(called.endswith(f".{name}") for name in group) for group in resource.release)
+    holder, _, of_any = called.rpartition(ANY_PART)
+    ended = (
+        any(called.endswith(f".{name}") or (holder and name.endswith(f".{of_any}")) for name in group)
+        for group in resource.release
+    )
     return sum(1 << number for number, done in enumerate(ended) if done)
 
 
