@@ -166,7 +166,8 @@ def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
         for expression in traverse.own_expressions(statement):
             for node in traverse.walk(expression):
                 passing = node.base is site.node if isinstance(node, f.Attr) else _is_given(site, node)
-                if passing and resource.forgotten == "closed":
+                ended = isinstance(node, f.Attr) and node.attr in releases  # ``Tk().destroy()``
+                if passing and (ended or resource.forgotten == "closed"):
                     return True
                 if node is site.node and isinstance(statement, f.Assign):
                     names |= {target.path for target in statement.targets if isinstance(target, f.Name)}

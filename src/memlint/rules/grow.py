@@ -161,7 +161,7 @@ def rebound_in_loop(subject: Rebinding, ctx: Context) -> Iterator[Draft]:
     ):
         return
     found = allocation(site, ctx)
-    if found is None or ctx.at_collection(site):
+    if found is None or ctx.at_collection(site) or is_on_accelerator(site, ctx):
         return
     both = f"the old and the new {format_bytes(size.likely)} are alive together"
     message = f"'{subject.name}' is rebound in a loop: {both}"

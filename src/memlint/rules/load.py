@@ -249,10 +249,14 @@ def is_passing(source: Source, ctx: Context) -> bool:
                 return True
             if isinstance(arg.value, f.Name):
                 names.add(arg.value.path.rpartition(".")[2])
-    return any(
+    beside = _beside(ctx.body, ctx)
+    if any(
         not _REMOVING.isdisjoint(words) and not names.isdisjoint(words)
-        for words in (traverse.words(body.function) for body in _beside(ctx.body, ctx))
-    )
+        for words in (traverse.words(body.function) for body in beside)
+    ):
+        return True
+    before = (body for body in beside if body.role in {"setup", "fixture"})
+    return any(_writes(site, source.path) for body in before for site in ctx.suite.evaluate(body).sites)
 
 
 def is_path(value: Value, text: str) -> bool:
@@ -293,18 +297,19 @@ def _small_by_nature(source: Source) -> bool:
 
 def writes_itself(site: Site, source: Source) -> bool:
     """Whether the same body writes a file of that name before it reads it."""
-    if source.path is None:
+    path = source.path
+    return path is not None and any(
+        other.line < site.line and _writes(other, path) for other in site.frame.sites
+    )
+
+
+def _writes(site: Site, path: str) -> bool:
+    """Whether a call opens a path to write to it, or is named like one that writes, and given the path."""
+    mode = text_of(site.args.get("mode", NONE)) or ""
+    if mode[:1] not in {"w", "x", "a"} and not site.name.rpartition(".")[2].startswith(WRITERS):
         return False
-    for other in site.frame.sites:
-        if other.line >= site.line:
-            continue
-        mode = text_of(other.args.get("mode", NONE)) or ""
-        if mode[:1] not in {"w", "x", "a"} and not other.name.rpartition(".")[2].startswith(WRITERS):
-            continue
-        named = [texts.as_path(value) for value in (other.receiver, *other.args.values())]
-        if any(path is not None and path.text == source.path for path in named):
-            return True
-    return False
+    named = (texts.as_path(value) for value in (site.receiver, *site.args.values()))
+    return any(one is not None and one.text == path for one in named)
 
 
 def _advice(load: Load) -> str:
