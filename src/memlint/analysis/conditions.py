@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import last_name, skips
+from memlint.analysis.narrowing import asks_for_python
 from memlint.analysis.sites import Frame
 from memlint.analysis.traverse import calls, names, statements
 from memlint.analysis.values import Literal, Num, Ref
@@ -96,6 +97,9 @@ def holds(test: f.Expr, evaluator: Evaluator, frame: Frame) -> bool | None:
         return test.value
     if not isinstance(test, f.Compare) or len(test.rest) != 1:
         return None
+    if asks_for_python(test):
+        said = evaluator.quiet_eval(test, frame)
+        return bool(said.value) if isinstance(said, Literal) else None
     by_release = released(test, evaluator, frame)
     if by_release is not None:
         return by_release

@@ -16,7 +16,7 @@ from memlint.analysis import arithmetic, texts
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import expressions, place_of
-from memlint.analysis.narrowing import are_settled, compare_texts
+from memlint.analysis.narrowing import are_settled, asks_for_python, compare_python, compare_texts
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
@@ -215,6 +215,8 @@ class Evaluator(CallEvaluation):
             if op in _ELEMENTWISE and (isinstance(left, Data) or isinstance(value, Data)):
                 return self._compared(node, op, left, value, frame)
             if len(node.rest) == 1:
+                if asks_for_python(node):
+                    return compare_python(op, left, value)
                 said = compare_texts(op, left, value)
                 known = said is not UNKNOWN and are_settled(
                     (node.left, right), frame.function, called=frame.depth > 0

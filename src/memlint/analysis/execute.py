@@ -12,7 +12,7 @@ from memlint.analysis import arithmetic
 from memlint.analysis.assign import Assignment
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
-from memlint.analysis.narrowing import contradicted
+from memlint.analysis.narrowing import asks_for_python, contradicted
 from memlint.analysis.pages import mark_untouched
 from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.traverse import statements, walk
@@ -245,7 +245,7 @@ class Execution(Assignment):
         if known is None and self._is_flag_down(node.test, frame):
             known = True
         if known is not None and (
-            not node.orelse or frame.depth
+            not node.orelse or frame.depth or asks_for_python(node.test)
         ):  # what a call's arguments decide is decided
             return self.exec_block(node.body if known else node.orelse, frame)
         before = frame.env

@@ -37,12 +37,13 @@ from memlint.analysis.expectations import (
     without_tested,
 )
 from memlint.analysis.holdings import Holdings, mentioned, named, passed_by
+from memlint.analysis.narrowing import asks_for_python
 from memlint.analysis.obligations import KEPT, NOTHING, Obligation, State, merge
 from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake, makes_fake
 from memlint.analysis.traverse import says, statements, walk, words
-from memlint.analysis.values import ClassValue, Obj, Sequence
+from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
@@ -438,6 +439,8 @@ class Flow(Holdings):
             return self.block(node.orelse, state, exits, run)
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
         if negated is not None and is_off(negated, run, self.evaluator):
+            return self.block(node.body, state, exits, run)
+        if asks_for_python(node.test) and self.evaluator.quiet_eval(node.test, run.frame) == Literal(True):
             return self.block(node.body, state, exits, run)
         flag = flag_of(node.test, run)
         if flag is not None:

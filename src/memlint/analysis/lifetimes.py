@@ -262,7 +262,14 @@ class Lifetimes(Inlining):
         """What remains of an attribute's or a global's obligation after what runs later."""
         body, place = debt.body, debt.place
         before = debt.verdict
-        if ends.normal is None or before in {"released", "kept", "late"}:
+        if ends.normal is None or before in {"released", "kept"}:
+            return
+        if before == "late":
+            if body.owner is not None and place.startswith(("self.", "cls.")):
+                open_still = ends.normal.copy()
+                open_still.masks[debt.obligation] = frozenset({0})
+                rest = self._rest(debt, self.teardowns.after(body, body.owner), open_still)
+                debt.verdict = "released" if rest == "released" else before
             return
         if "." not in place:
             self._after_global(debt, ends.normal)

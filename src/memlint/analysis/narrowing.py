@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from memlint import facts as f
 from memlint.analysis.traverse import statements, walk
-from memlint.analysis.values import UNKNOWN, Literal, Num, Sequence, Value, text_of
+from memlint.analysis.values import UNKNOWN, Literal, Num, Ref, Sequence, Value, text_of
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}  # what a comparison is with its sides exchanged
+_OLDEST_PYTHON = (3, 10)
 _CAN_HOLD: dict[str, Callable[[Num, Num], bool]] = {
     "<": lambda left, right: left.low < right.high,
     "<=": lambda left, right: left.low <= right.high,
@@ -52,6 +53,26 @@ def compare_texts(op: str, left: Value, right: Value) -> Value:
     if items is None or None in texts:
         return UNKNOWN
     return Literal((first in texts) is (op == "in"))
+
+
+def compare_python(op: str, left: Value, right: Value) -> Value:
+    """``sys.version_info < (3, 7)``, as every Python that is supported answers it; UNKNOWN where they differ."""
+    if left != Ref("sys.version_info"):
+        return UNKNOWN
+    items = right.items if isinstance(right, Sequence) and right.kind == "tuple" else None
+    if not items or not all(isinstance(item, Num) and item.exact for item in items):
+        return UNKNOWN
+    asked = tuple(int(item.low) for item in items if isinstance(item, Num))
+    if asked > _OLDEST_PYTHON or op not in {"<", "<=", ">", ">="}:
+        return UNKNOWN
+    if asked == _OLDEST_PYTHON and op in {"<=", ">"}:
+        return UNKNOWN
+    return Literal(op in {">", ">="})
+
+
+def asks_for_python(test: f.Expr) -> bool:
+    """Whether a condition compares the version of Python: what it says holds for the whole run."""
+    return isinstance(test, f.Compare) and test.left == f.Name("sys.version_info")
 
 
 def _text(value: Value) -> str | None:

@@ -16,6 +16,7 @@ _RANKS = frozenset({"rank", "local_rank", "world_size"})  # what a launcher numb
 _HANDING_OUT = frozenset(
     {"submit", "map", "apply", "apply_async", "map_async", "imap", "imap_unordered", "starmap"}
 )
+_SENDING = frozenset({"run_in_pyodide", "run_in_subprocess", "isolated_process"})  # decorators
 # test cases of torch, each of whose tests runs in processes of its own
 _IN_PROCESSES = ("MultiProcessTestCase", "DistributedTestBase", "MultiProcContinuousTest")
 _MOST_STEPS = 3  # from a helper up to the function that the process starts with
@@ -23,6 +24,8 @@ _MOST_STEPS = 3  # from a helper up to the function that the process starts with
 
 def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
+    if any(_sends_away(decorator) for decorator, _ in body.function.decorators):
+        return True
     if body.owner is not None:
         return _tests_in_processes(body.owner, suite)
     if body.role not in {"helper", "test"}:
@@ -38,6 +41,12 @@ def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
             if node.func == f.Name(function.name):
                 callers.append(other)
     return bool(callers) and steps > 1 and all(runs_elsewhere(other, suite, steps - 1) for other in callers)
+
+
+def _sends_away(decorator: f.Expr) -> bool:
+    """``@run_in_pyodide``, of a browser; ``@isolated.decorate``, of PyInstaller's child processes."""
+    called = decorator.func if isinstance(decorator, f.Call) else decorator
+    return last_name(called) in _SENDING or called == f.Name("isolated.decorate")
 
 
 def _tests_in_processes(owner: ClassValue, suite: Suite) -> bool:

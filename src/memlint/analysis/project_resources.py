@@ -165,7 +165,9 @@ class ProjectResources:
                 title=f"{cls.cls.name} (holds {_article(opening.resource.title)} {opening.resource.title})",
                 rule=opening.resource.rule,
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
-                started_by=[] if openers & {*_CONSTRUCTING} else sorted(openers - _NO_STARTERS),
+                started_by=_starters(opening, own, calls)
+                if openers & {*_CONSTRUCTING}
+                else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
                 confidence="low" if "__del__" in own or idle or _is_unsure(opening) else "medium",
                 forgotten=opening.resource.forgotten,
@@ -268,6 +270,20 @@ class ProjectResources:
         acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
         resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
         return (resource, site.name) if resource is not None else None
+
+
+def _starters(opening: Opening, own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]) -> list[str]:
+    """From which methods on it is owed, where what the constructor makes opens later: ``self.client.connect(host)``.
+
+    Empty where it is owed from the constructor on.
+    """
+    later = opening.resource.started_by
+    if not later or ANY_USE in later:
+        return []
+    said = {f"self.{opening.attribute}.{name}" for name in later}
+    direct = [name for name, method in own.items() if not said.isdisjoint(names(f.body_of(method.function)))]
+    reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
+    return [] if reaching & {*_CONSTRUCTING} else sorted({*reaching, *later} - _NO_STARTERS)
 
 
 def _is_unsure(opening: Opening) -> bool:

@@ -188,6 +188,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     registry: bool = False  # a module-level registry keeps it alive without any reference (pyplot figures)
     children: list[str] = []  # types got from it that must be released too (engine → session)
     owned_by: list[str] = []  # releasing one of these types that was made with it releases it
+    over: str | None = None  # a parameter: what it is opened over, whose own close ends it too
     ended_through: list[str] = []  # types made over it, whose release ends it too
     finalized: bool = False  # finalizers end what it holds once nothing refers to it
     bytes: str | None = None  # what one costs while it lives

@@ -16,7 +16,7 @@ from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
-from memlint.analysis.values import Ref
+from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
@@ -331,6 +331,16 @@ def _is_told_by_a_hook(debt: Debt, ctx: Context) -> bool:
     return any(not _STOPPING.isdisjoint(words(other.function)) for other in ends)
 
 
+def _is_over_anothers(debt: Debt, ctx: Context) -> bool:
+    """``DB(self.storage)`` of a storage that another function has opened: closing that is all there is to close."""
+    site = debt.obligation.site
+    beneath = site.args.get(debt.obligation.resource.over or "", NONE)
+    if beneath == NONE or text_of(beneath) is not None:
+        return False
+    made = beneath.origin if isinstance(beneath, Obj) else None
+    return made is None or made.frame is not site.frame
+
+
 def _may_be_there(debt: Debt, ctx: Context) -> bool:
     """``plt.gca()`` after code of the project, or of another library, that may have made the figure which it gives."""
     made = debt.obligation
@@ -365,6 +375,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.UNFINALIZED: _goes_with_its_whole,
     Assumption.PLUGIN_LEAVES: _is_the_plugins,
     Assumption.GOES_ON: _is_told_by_a_hook,
+    Assumption.BENEATH_STAYS: _is_over_anothers,
     Assumption.NO_FIGURE_YET: _may_be_there,
     Assumption.ON_THE_NETWORK: _is_answered_here,
 }
