@@ -30,6 +30,7 @@ Known = OneOf["sized", "small", "unknown", "opaque", "other"]
 _LOCAL = re.compile(
     r"[\w+.-]+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
 )
+_IN_MEMORY = ("memory://", "mock://", "reference://")  # of fsspec, which the test has filled or described
 # no file of the system, which is small, and no name that says that there is nothing
 _ELSEWHERE = re.compile(
     r"(?i)(?:~|[a-z]:)?[\\/](?!(?:etc|dev(?!/shm)|usr|bin|lib|opt|run|foo|fake|path|nope|invalid|missing|(?:non|not?)_?-?exist\w*|does\w*)\b)"
@@ -188,7 +189,7 @@ def _weigh_path(path: PathValue, module: Module, disk: Disk) -> Source:
         return OPAQUE
     if path.text is not None and _LOCAL.match(path.text):
         return Source("opaque", "a local server")
-    if path.text is not None and path.text.startswith("memory://"):
+    if path.text is not None and path.text.startswith(_IN_MEMORY):
         return Source("small", "a file system in memory")
     if path.base == "url":
         return Source("unknown", f"'{path.text}'" if path.text else "a URL", path=path.text)
