@@ -11,14 +11,13 @@ from memlint.analysis.values import (
     ONE,
     UNKNOWN,
     Data,
-    Literal,
     Num,
     Obj,
     Sequence,
     Value,
     join,
 )
-from memlint.analysis.views import dict_of, merge_dicts
+from memlint.analysis.views import dict_of, is_exact, merge_dicts
 
 _HEAVY = 10_000_000  # bytes from which on it is worth knowing that a loop rebinds a name
 
@@ -66,7 +65,7 @@ class Assignment(NameResolution):
     def _assign_item(self, target: f.Subscript, value: Value, frame: Frame) -> None:
         base = self.eval(target.base, frame)
         keys = [self.eval(index, frame) for index in target.index]
-        if isinstance(target.base, f.Name) and isinstance(keys[0], Literal) and _is_spelt(base):
+        if isinstance(target.base, f.Name) and is_exact(keys[0]) and _is_spelt(base):
             frame.env[target.base.path] = merge_dicts([base, dict_of(keys[:1], [value])])
             return
         grows = isinstance(base, Sequence) and base.kind == "dict"

@@ -38,5 +38,6 @@ class Assumption(Enum):
     PLUGIN_LEAVES = "the plugin that the fixture is for leaves it open"
     LOOKED_AT = "a session takes the branch that shows the figure to somebody"
     BENEATH_STAYS = "whoever has made what it is opened over does not close that"
+    DRAWN_BY_PYPLOT = "pandas draws by matplotlib, and not by a backend that the suite sets"
     NO_FIGURE_YET = "what was called before has made no figure"
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"

@@ -51,7 +51,14 @@ def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
         for key, value in zip(base.keys, base.items, strict=True):
             if key == first and first is not UNKNOWN:
                 return value
+        if is_exact(first) and all(map(is_exact, base.keys)):
+            return UNKNOWN  # put in somewhere else, and no other one's value
     return base.element
+
+
+def is_exact(key: Value) -> bool:
+    """Whether a key is one text or number, and known."""
+    return isinstance(key, Literal) or (isinstance(key, Num) and key.exact)
 
 
 def dict_of(keys: Items[Value], values: Items[Value]) -> Sequence:

@@ -341,6 +341,15 @@ def _is_over_anothers(debt: Debt, ctx: Context) -> bool:
     return made is None or made.frame is not site.frame
 
 
+def _is_drawn_otherwise(debt: Debt, ctx: Context) -> bool:
+    """``df.plot()`` in a module that sets ``pandas.options.plotting.backend``, or takes a fixture that is named so."""
+    if not debt.obligation.site.name.startswith("pandas."):
+        return False
+    said = words(ctx.suite.of(debt.body.module).module.facts)
+    asked = {param.name for param in debt.body.function.params}
+    return {"plotting", "backend"} <= said or "plotting_backend" in said | asked
+
+
 def _may_be_there(debt: Debt, ctx: Context) -> bool:
     """``plt.gca()`` after code of the project, or of another library, that may have made the figure which it gives."""
     made = debt.obligation
@@ -376,6 +385,7 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.PLUGIN_LEAVES: _is_the_plugins,
     Assumption.GOES_ON: _is_told_by_a_hook,
     Assumption.BENEATH_STAYS: _is_over_anothers,
+    Assumption.DRAWN_BY_PYPLOT: _is_drawn_otherwise,
     Assumption.NO_FIGURE_YET: _may_be_there,
     Assumption.ON_THE_NETWORK: _is_answered_here,
 }

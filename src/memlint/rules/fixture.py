@@ -9,7 +9,7 @@ from memlint.analysis.loads import is_bounded, load_of
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.sources import source_of
 from memlint.analysis.suite import SETUP, Body, Fixture, ModuleSuite
-from memlint.analysis.values import Data, Obj, Sequence, Value
+from memlint.analysis.values import Data, FunctionValue, Obj, Sequence, Value
 from memlint.model import ZERO, Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.devices import is_on_accelerator
@@ -148,7 +148,8 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             f"{format_bytes(size.likely)} built {_PLACES[site.where]}: every run and every worker pays for it at "
             "collection, and it stays to the end of the session"
         )
-        confidence = Confidence.LOW if is_on_accelerator(site, ctx) else None
+        vague = is_on_accelerator(site, ctx) or _is_given_on(site, frame)
+        confidence = Confidence.LOW if vague else None
         yield Draft(
             "MEM304",
             site.at,
@@ -157,6 +158,14 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             confidence,
             size,
         )
+
+
+def _is_given_on(site: Site, frame: Frame) -> bool:
+    """``masked(values * 3)`` in a decorator: what the project's function gives back stays, and not what it is given."""
+    return site.where in {"decorator", "default"} and any(
+        isinstance(other.callee, FunctionValue) and other is not site and _encloses(other.at, site.at)
+        for other in frame.sites
+    )
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
