@@ -15,7 +15,7 @@ from memlint.analysis.loops import rounds
 from memlint.analysis.narrowing import asks_for_python, contradicted
 from memlint.analysis.pages import mark_untouched
 from memlint.analysis.sites import Frame, LoopSite
-from memlint.analysis.traverse import statements, walk
+from memlint.analysis.traverse import calls, statements, walk
 from memlint.analysis.types import type_name
 from memlint.analysis.values import (
     UNKNOWN,
@@ -441,7 +441,7 @@ def _last_deed(body: tuple[f.Stmt, ...]) -> int:
 
 
 def _changes(node: f.While) -> bool:
-    """Whether the body of a loop gives a name of its test another value."""
+    """Whether the body of a loop gives a name of its test another value, or hands it to a call, which may empty it."""
     asked = {part.path for part in walk(node.test) if isinstance(part, f.Name)}
     given = (
         target.path
@@ -449,4 +449,10 @@ def _changes(node: f.While) -> bool:
         for target in (statement.targets if isinstance(statement, f.Assign) else ())
         if isinstance(target, f.Name)
     )
-    return any(name in asked for name in given)
+    handed = (
+        arg.value.path
+        for call, _, _ in calls(node.body)
+        for arg in call.args
+        if isinstance(node.test, f.Name) and isinstance(arg.value, f.Name)
+    )
+    return any(name in asked for name in (*given, *handed))

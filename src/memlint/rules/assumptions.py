@@ -317,9 +317,10 @@ def _is_answered_here(debt: Debt, ctx: Context) -> bool:
 
 
 def _is_the_plugins(debt: Debt, ctx: Context) -> bool:
-    """The fixture ``event_loop``, of which pytest-asyncio closes what it gives."""
+    """The fixture ``event_loop``, of which pytest-asyncio closes what it gives; the loop that a hook sets for all."""
     loop = debt.obligation.resource.name == "asyncio.AbstractEventLoop"
-    return loop and debt.body.role == "fixture" and debt.body.function.name == "event_loop"
+    given = debt.body.role == "fixture" and debt.body.function.name == "event_loop"
+    return loop and (given or debt.body.role == "hook")
 
 
 def _is_told_by_a_hook(debt: Debt, ctx: Context) -> bool:

@@ -73,6 +73,8 @@ _SMALL_SUFFIXES = (
     *(".cfg", ".conf", ".env", ".ini", ".toml", ".yaml", ".yml"),
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
 )
+_SECRET = re.compile(r"/(?:token|secret|passw(?:or)?d|credentials?|namespace|hostname|version)\Z")
+_SERVED_RAW = "://raw.githubusercontent.com/"
 # of an address: an archive, or data
 _DATA = re.compile(
     r"(?i)\.(?:zip|tar|t?gz|bz2|xz|zst|7z|rar|whl|iso|img|bin|csv|tsv|parquet|feather|arrow|orc|npy|npz|h5|hdf5|nc|grib2?|"
@@ -81,6 +83,19 @@ _DATA = re.compile(
 )
 _LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
 _FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
+_SAVED = (
+    ".onnx",
+    ".pt",
+    ".pth",
+    ".pkl",
+    ".joblib",
+    ".h5",
+    ".keras",
+    ".safetensors",
+    ".bin",
+    ".tflite",
+    ".ckpt",
+)
 _EMPTYING = "init_empty_weights"
 _ALTERING = frozenset(
     {"fit", "dispatch_model", "get_peft_model", "merge_and_unload", "resize_token_embeddings", "cpu_offload"}
@@ -291,8 +306,12 @@ def _is_own_answer(site: Site, source: Source) -> bool:
 
 
 def _small_by_nature(source: Source) -> bool:
-    """A picture, a key, a configuration, a script: what nobody can weigh is small all the same."""
-    return source.path is not None and source.path.lower().endswith(_SMALL_SUFFIXES)
+    """A picture, a key, a configuration, a script: what nobody can weigh is small all the same.
+
+    A file that a repository serves raw is one of those that it holds, which are seldom data in bulk.
+    """
+    path = (source.path or "").lower()
+    return path.endswith(_SMALL_SUFFIXES) or bool(_SECRET.search(path)) or _SERVED_RAW in path
 
 
 def writes_itself(site: Site, source: Source) -> bool:
@@ -492,6 +511,8 @@ def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     path = source.path or ""
     if path.startswith(("./", "../", "/")) and source.bytes is None:
         return True  # no name of a hub: what something has saved there
+    if path.endswith(_SAVED) and "://" not in path and source.bytes is None:
+        return True  # a file that is not there: what the test has exported
     if "://" in path and _FOR_TESTS.search(path):
         return True  # what a project has uploaded for its tests
     params = {param.name for param in ctx.body.function.params} if ctx.body is not None else set()

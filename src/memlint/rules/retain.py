@@ -204,9 +204,10 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
             continue
         lines.add(filling.line)
         each = kept_by_one_run(ctx.suite, filling, body)
-        few = _is_one_of_few(filling, body, ctx) or _is_filled_once(filling, body)
         few = (
-            few
+            _is_one_of_few(filling, body, ctx)
+            or _is_filled_once(filling, body)
+            or _is_asked_for_first(filling, body)
             or _is_told_at_the_end(container, ctx)
             or not _COUNTING.isdisjoint(traverse.words(body.function))
         )
@@ -246,6 +247,24 @@ def _is_filled_once(filling: Filling, body: Body) -> bool:
         for statement, enclosing in traverse.statements(f.body_of(body.function))
         if statement.line < filling.line
     )
+
+
+def _is_asked_for_first(filling: Filling, body: Body) -> bool:
+    """``if name not in KNOWN: KNOWN.append(name)``, ``SCORES[task][model] = score``: each of them is there once."""
+    name = filling.container.key.name
+    for statement, enclosing in traverse.statements(f.body_of(body.function)):
+        if statement.line != filling.line:
+            continue
+        targets = statement.targets if isinstance(statement, f.Assign) else ()
+        if any(isinstance(t, f.Subscript) and isinstance(t.base, f.Subscript) for t in targets):
+            return True
+        tests = (node for outer in enclosing if isinstance(outer, f.If) for node in traverse.walk(outer.test))
+        return any(
+            isinstance(node, f.Compare)
+            and any(op == "not in" and expectations.last_name(side) == name for op, side in node.rest)
+            for node in tests
+        )
+    return False
 
 
 def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
