@@ -112,7 +112,9 @@ def dtype_bytes(value: Value | None) -> float | None:
     if isinstance(value, Literal) and isinstance(value.value, str):
         name = value.value
     elif isinstance(value, Ref):
-        name = value.name.rpartition(".")[2]
+        library, _, name = value.name.rpartition(".")
+        if library == "torch" and name in {"float", "int"}:
+            return 4.0  # of C, where NumPy and Python mean eight
     if name is None:
         return None
     return _named_dtype(name)

@@ -14,6 +14,7 @@ from memlint.model import ZERO, Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.devices import is_on_accelerator
 from memlint.rules.registry import rule
+from memlint.rules.rows import is_in_a_loops_rows
 from memlint.units import format_bytes
 
 _MAX_VALUES = 2_000  # values looked at inside one container
@@ -148,7 +149,8 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             f"{format_bytes(size.likely)} built {_PLACES[site.where]}: every run and every worker pays for it at "
             "collection, and it stays to the end of the session"
         )
-        vague = is_on_accelerator(site, ctx) or _is_given_on(site, frame)
+        ranges = size.low < size.likely and is_in_a_loops_rows(suite.module.body, site.statement)
+        vague = ranges or is_on_accelerator(site, ctx) or _is_given_on(site, frame)
         confidence = Confidence.LOW if vague else None
         yield Draft(
             "MEM304",

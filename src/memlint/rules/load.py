@@ -379,7 +379,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     what = texts.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
     kept = _kept_by_class(ctx)
-    if kept and ctx.body is not None and ctx.lifetimes.teardowns.let_go(ctx.body):
+    if kept and _is_let_go(site, ctx):
         return
     alone = not kept and _is_for_one_test(site, load, ctx)
     how = (
@@ -499,6 +499,27 @@ def _kept_by_class(ctx: Context) -> bool:
         and body.role == "setup"
         and body.owner is not None
         and SETUP.get(body.function.name) == "class"
+    )
+
+
+def _is_let_go(site: Site, ctx: Context) -> bool:
+    """Whether a tear-down deletes it, or nothing but a name of the set-up method itself holds it."""
+    body = ctx.body
+    return body is not None and (ctx.lifetimes.teardowns.let_go(body) or _is_local_to(body, site))
+
+
+def _is_local_to(body: Body, site: Site) -> bool:
+    """Whether a set-up method binds it to a name of its own, and no attribute to that."""
+    block = [statement for statement, _ in traverse.statements(f.body_of(body.function))]
+    binding = [s for s in block if isinstance(s, f.Assign) and s.value is not None and s.value == site.node]
+    names = [target for statement in binding for target in statement.targets]
+    if not names or not all(isinstance(name, f.Name) and "." not in name.path for name in names):
+        return False
+    return not any(
+        isinstance(statement, f.Assign)
+        and statement.value in names
+        and any(isinstance(target, f.Name) and "." in target.path for target in statement.targets)
+        for statement in block
     )
 
 

@@ -64,9 +64,12 @@ def as_some_row_has_it(found: Allocation, ctx: Context) -> Allocation | None:
 
 def is_of_a_loops_rows(function: f.Function | None, line: int) -> bool:
     """Whether a loop around the line takes rows apart: ``for height, width in SHAPES``, or one counts to another's."""
-    if function is None:
-        return False
-    for statement, enclosing in traverse.statements(f.body_of(function)):
+    return function is not None and is_in_a_loops_rows(f.body_of(function), line)
+
+
+def is_in_a_loops_rows(block: tuple[f.Stmt, ...], line: int) -> bool:
+    """The same for a block, which may be that of a module."""
+    for statement, enclosing in traverse.statements(block):
         loops = [outer for outer in enclosing if isinstance(outer, f.For)]
         if statement.line == line and (any(map(_takes_rows_apart, loops)) or _depend(loops)):
             return True
