@@ -505,7 +505,7 @@ def _kept_by_class(ctx: Context) -> bool:
 def _is_let_go(site: Site, ctx: Context) -> bool:
     """Whether a tear-down deletes it, or nothing but a name of the set-up method itself holds it."""
     body = ctx.body
-    return body is not None and (ctx.lifetimes.teardowns.let_go(body) or _is_local_to(body, site))
+    return body is not None and (bool(ctx.lifetimes.teardowns.let_go(body)) or _is_local_to(body, site))
 
 
 def _is_local_to(body: Body, site: Site) -> bool:
