@@ -570,7 +570,7 @@ class Flow(Holdings):
                 for o in held
                 if o.resource.with_ == "releases" or closing_inside(manager) or _is_entered(manager, o)
             )
-            closed |= closes
+            closed |= closes | _held_through(manager, state)
             if target is not None:
                 self.bind(target, held, state, run)
             if isinstance(target, f.Name) and (held or _opens(manager)):
@@ -739,6 +739,15 @@ _STATEMENTS: dict[type, Callable[[Flow, Any, State, Exits, Run], State | None]] 
     f.Match: Flow._match,
 }
 __all__ = ["KEPT", "Exits", "Flow", "Run", "closing_inside"]
+
+
+def _held_through(manager: f.Expr, state: State) -> frozenset[Obligation]:
+    """``async with context.session:`` of an object of the project that holds a session, and nothing else."""
+    holder, _, attr = manager.path.rpartition(".") if isinstance(manager, f.Name) else ("", "", "")
+    held = state.names.get(holder, NOTHING) if holder else NOTHING
+    return frozenset(
+        o for o in held if o.inferred and attr.strip("_") in o.resource.title.split(" (holds ")[-1]
+    )
 
 
 def _asked_by_any_name(node: f.Expr | None) -> f.Expr | None:

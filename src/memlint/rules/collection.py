@@ -84,7 +84,8 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
             name = site.name.rpartition(".")[2]
             related = (Related(inner.frame.module.path, inner.line, f"reads {source.text} here"),)
             message = f"{name}() {place} reads {source.text}: {_PAID}"
-            sure = source.bytes is not None or source.outside or (load.what != "file" and not is_bare(source))
+            from_beyond = source.outside and not is_at_home(source)
+            sure = source.bytes is not None or from_beyond or (load.what != "file" and not is_bare(source))
             estimate = estimate_in_memory(load, source)
             confidence = None if sure else Confidence.LOW
             if estimate is not None:
@@ -163,6 +164,8 @@ def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
     releases = {name for group in resource.release for name in group}
     names: set[str] = set()
     for statement, _ in traverse.statements(ctx.module.body):
+        if isinstance(statement, f.For) and statement.iter == site.node and resource.forgotten == "closed":
+            return True  # ``for line in open(path):``
         for expression in traverse.own_expressions(statement):
             for node in traverse.walk(expression):
                 passing = node.base is site.node if isinstance(node, f.Attr) else _is_given(site, node)
