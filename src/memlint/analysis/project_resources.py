@@ -152,8 +152,10 @@ class ProjectResources:
         if own_only:
             holding = self._mentioning(cls, opening.attribute)
             releases = [name for name in releases if holding & _reached(name, calls)]
+        releases = [name for name in releases if not _does_nothing(own[name].function)]
         if not releases:
             return None
+        on_request = all(_asks_first(own[name].function, opening.attribute) for name in releases)
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
         ends_itself = _ends_itself(opening, releases, own, calls)
@@ -169,7 +171,9 @@ class ProjectResources:
                 if openers & {*_CONSTRUCTING}
                 else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
-                confidence="low" if "__del__" in own or idle or _is_unsure(opening) else "medium",
+                confidence="low"
+                if "__del__" in own or idle or on_request or _is_unsure(opening)
+                else "medium",
                 forgotten=opening.resource.forgotten,
                 advice=f"Call {releases[0]}() in a finally block or after the fixture's yield.",
             ),
@@ -270,6 +274,38 @@ class ProjectResources:
         acquired = [entry.acquire for entry in site.entries if entry.acquire is not None]
         resource = self.evaluator.index.resources.get(acquired[0]) if acquired else None
         return (resource, site.name) if resource is not None else None
+
+
+def _does_nothing(function: f.Function) -> bool:
+    """``def close(self): pass``, which heirs override."""
+    return all(
+        isinstance(s, f.Jump) or (isinstance(s, f.ExprStmt) and isinstance(s.value, (f.Text, f.Const)))
+        for s in f.body_of(function)
+    )
+
+
+def _asks_first(function: f.Function, attribute: str) -> bool:
+    """``if self._cleanup: self._cache.close()``: all that is done to the attribute stands under another one."""
+    held = f"self.{attribute}"
+    done = [
+        enclosing
+        for statement, enclosing in statements(f.body_of(function))
+        if not isinstance(statement, f.If)
+        and any(
+            isinstance(node, f.Name) and (node.path == held or node.path.startswith(f"{held}."))
+            for own in own_expressions(statement)
+            for node in walk(own)
+        )
+    ]
+    return bool(done) and all(
+        any(isinstance(outer, f.If) and _is_flag_of_self(outer.test, attribute) for outer in enclosing)
+        for enclosing in done
+    )
+
+
+def _is_flag_of_self(test: f.Expr, attribute: str) -> bool:
+    own = isinstance(test, f.Name) and test.path.startswith("self.") and test.path.count(".") == 1
+    return own and isinstance(test, f.Name) and test.path != f"self.{attribute}"
 
 
 def _starters(opening: Opening, own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]) -> list[str]:
