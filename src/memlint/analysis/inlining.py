@@ -164,6 +164,12 @@ class Inlining(Handover):
         _take_names(state, after, receiver, own, mine, prefix, known)
         if site is None:
             return inner.returned
+        if callee.module is not run.frame.module:  # a base's method in another file: owed where it is called
+            fresh = stored - known - inner.returned
+            if callee.module.is_product:
+                state.keep(fresh)  # the library's own class decides when to let it go
+            else:
+                self._moved(fresh, site, state)
         if callee.module.is_product:
             left = (o for o in after.masks if o.resource.registry and o not in known | inner.returned)
             for obligation in [o for o in left if not after.done(o)]:
