@@ -233,7 +233,7 @@ class Flow(Holdings):
             flag = node.value.test.path
             run.signs[flag] = run.signs.get(flag, NOTHING) | self.at_span(node.value.body, held)
         for target in node.targets:
-            if isinstance(target, f.Seq) and len(held) > 1:
+            if isinstance(target, f.Seq) and held:
                 self._unpack(target, node.value, held, state, run)
             else:
                 self.bind(target, held, state, run)
@@ -332,14 +332,13 @@ class Flow(Holdings):
     ) -> None:
         """``engine, session = make()``: each name gets what was returned at its place, as far as types tell."""
         values = self.evaluator.quiet_eval(value, run.frame) if value is not None else None
-        items = getattr(values, "items", None)
+        items = getattr(values, "items", ())
+        known = isinstance(items, tuple) and len(items) == len(target.items)
+        kinds = [item.type if isinstance(item, Obj) else None for item in items] if known else []
+        placed = frozenset(o for o in held if any(_is_kind(o, kind) for kind in kinds))
         for position, inner in enumerate(target.items):
-            mine = held
-            if isinstance(items, tuple) and len(items) == len(target.items):
-                item = items[position]
-                kind = item.type if isinstance(item, Obj) else None
-                mine = frozenset(o for o in held if _is_kind(o, kind))
-            self.bind(inner, mine, state, run)
+            mine = frozenset(o for o in placed if _is_kind(o, kinds[position]))
+            self.bind(inner, mine | (held - placed), state, run)
 
     def _augmented(self, node: f.AugAssign, state: State, exits: Exits, run: Run) -> State | None:
         held = self.visit(node.value, state, run)
