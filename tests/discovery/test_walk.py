@@ -280,12 +280,15 @@ class TestErrors:
         assert "leads nowhere" in messages(result)["tests/test_round.py"]
         assert messages(run("tests/test_b.py")) == {"tests/test_b.py": messages(result)["tests/test_b.py"]}
 
-    def test_a_link_loop_is_told_once_and_ends(self, suite):
-        touch(suite, "tests/deep/test_a.py")
+    def test_a_link_loop_is_told_where_it_leads_to_more_than_was_asked_for(self, suite):
+        touch(suite, "tests/deep/test_a.py", "checks/test_b.py")
         (suite / "tests" / "deep" / "up").symlink_to("../..", target_is_directory=True)
-        result = run(".")
+        result = run("tests")
         assert [file.path for file in result.files] == ["tests/deep/test_a.py"]
         assert messages(result) == {"tests/deep/up": "a symbolic link to a folder that holds it: ."}
+        result = run(".")
+        assert [file.path for file in result.files] == ["checks/test_b.py", "tests/deep/test_a.py"]
+        assert messages(result) == {}
 
     def test_linked_folders_and_files_are_followed_once(self, suite, tmp_path_factory):
         outside = tmp_path_factory.mktemp("outside")
@@ -303,7 +306,7 @@ class TestErrors:
             "tests/test_a.py",
             "tests/test_l.py",
         ]
-        assert set(messages(result)) == {"tests/inner"}
+        assert messages(result) == {}
 
     def test_a_folder_named_like_a_module_is_told_and_walked(self, suite):
         touch(suite, "tests/test_x.py/test_a.py")

@@ -453,7 +453,7 @@ class Flow(Holdings):
             about |= named(run.aliases[node.test.path], state)
         if about and cannot_be(node.test, about):
             return self.block(node.orelse, state, exits, run)
-        sign = _sign_of(node.test)
+        sign = sign_of(node.test)
         if sign is not None:
             about |= run.signs.get(sign, NOTHING)
         taken_state, other_state = state.copy(), state.copy()
@@ -658,10 +658,16 @@ def _looped(end: State | None, skipped: State | None) -> State | None:
     return State({**skipped.names, **end.names}, {**skipped.masks, **end.masks})
 
 
-def _sign_of(test: f.Expr) -> str | f.Expr | None:
-    """What is the same again when a later branch asks the same: ``new``, ``kind == "remote"``."""
+def sign_of(test: f.Expr) -> str | f.Expr | None:
+    """What is the same again when a later branch asks the same: ``new``, ``kind == "remote"``, ``not on_cloud()``."""
+    if isinstance(test, f.Unary) and test.op == "not":
+        sign = sign_of(test.value)
+        return f.Unary("not", test.value if isinstance(sign, str) else sign) if sign is not None else None
     if isinstance(test, f.Name):
         return test.path
+    if isinstance(test, f.Call):
+        asks = isinstance(test.func, f.Name) and all(isinstance(a.value, (f.Const, f.Text)) for a in test.args)
+        return f.Call(test.func, test.args, f.NOWHERE) if asks else None
     return (
         test if isinstance(test, f.Compare) and not any(isinstance(x, f.Call) for x in walk(test)) else None
     )

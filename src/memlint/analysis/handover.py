@@ -210,7 +210,11 @@ class Handover(Flow):
             state.settle(state.names.get(seen_closed(shown), NOTHING))
         if asserts or (run.every_call_fails and not any(_starts_or_ends(o, path) for o in base)):
             tested = tuple(arg.value for arg in node.args)
-            self.fails(without_tested(tested, state), run, used_in(tested, state) if asserts else NOTHING)
+            left = without_tested(tested, state)
+            if isinstance(callee, FunctionValue):  # a helper of the suite: what is in it says when it fails
+                left = left.copy()
+                left.keep(given)
+            self.fails(left, run, used_in(tested, state) if asserts else NOTHING)
         self.may_fail(state, run)
         self._gives_release(node, path, state)
         self._note_down(node, path, state, run)

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
@@ -19,7 +20,7 @@ from memlint.analysis.branching import early_exits
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import expects_exception, first_name
 from memlint.analysis.first_use import may_be_used, opens_when_used
-from memlint.analysis.flow import Exits, Run
+from memlint.analysis.flow import Exits, Run, sign_of
 from memlint.analysis.holdings import named
 from memlint.analysis.inlining import Inlining, is_context_manager
 from memlint.analysis.obligations import (
@@ -352,18 +353,19 @@ class Lifetimes(Inlining):
             {name: held for name, held in normal.names.items() if name.startswith(("self.", "cls."))}
         )
         for body in after:
-            state = self._ran(body, state, guards)
+            state = self._ran(body, state, guards, debt)
         debt.missing = _missing(debt.obligation, state)
         for obligation, masks in state.masks.items():
             if obligation.parent is debt.obligation or debt.obligation.parent is obligation:
                 normal.masks[obligation] = masks
         return judge(debt.obligation, Ends(state, None, None))
 
-    def _ran(self, body: Body, state: State, guards: list[f.Expr]) -> State:
+    def _ran(self, body: Body, state: State, guards: list[f.Expr], debt: Debt) -> State:
         """The state after a further body, which sees the same attributes under its own first parameter."""
         frame = self.suite.evaluate(body)
         run = self._run_of(body, frame, 1)
         run.ruled_out = guards
+        run.signs = {sign: frozenset({debt.obligation}) for sign in _conditions_around(debt)}
         names = dict(state.names)
         for name, held in state.names.items():
             first, _, attr = name.partition(".")
@@ -793,6 +795,20 @@ def _relate(new: Obligation, other: Obligation) -> None:
         new.owner = other
     elif name in other.resource.children:
         new.parent = other
+
+
+def _conditions_around(debt: Debt) -> Iterator[str | f.Expr]:
+    """The conditions under which the body acquires it, as a later body may ask them again."""
+    line = debt.obligation.at[0]
+    chain: tuple[f.Stmt, ...] = ()
+    for statement, enclosing in statements(f.body_of(debt.body.function)):
+        if statement.line <= line:
+            chain = (*enclosing, statement)
+    for outer, inner in pairwise(chain):
+        if isinstance(outer, f.If) and any(inner is part for part in outer.body):
+            sign = sign_of(outer.test)
+            if sign is not None:
+                yield sign
 
 
 def _stored(normal: State | None, run: Run) -> dict[Obligation, str]:
