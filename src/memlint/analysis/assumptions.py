@@ -41,3 +41,4 @@ class Assumption(Enum):
     DRAWN_BY_PYPLOT = "pandas draws by matplotlib, and not by a backend that the suite sets"
     NO_FIGURE_YET = "what was called before has made no figure"
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"
+    NONE_OPEN = "no session is open in this process yet"
