@@ -600,13 +600,15 @@ class Lifetimes(Inlining):
         return any("close" in one and not one.isdisjoint({"figure", "subplots"}) for one in said)
 
     def _owner_goes_with_its_fixture(self, site: Site, resource: Resource) -> bool:
-        """``client.pubsub()`` of a client that a fixture of the test's own scope gives: it is that client's to end."""
+        """``client.pubsub()`` of a client that a fixture of the test's own scope, or the test's class, has: that ends it."""
         body, node = self._current, site.node
         if body is None or type_name(site.receiver) not in resource.owned_by or not isinstance(node, f.Call):
             return False
         if comes_from_fixture(site.receiver, body, self.suite):
             return True  # ``open_socket(context)``, which calls ``context.socket()``
         first = node.func.path.partition(".")[0] if isinstance(node.func, f.Name) else ""
+        if first in {"self", "cls"} and body.owner is not None and self.suite.is_test_class(body.owner):
+            return True
         giver = next((fixture for fixture in self.suite.requested(body) if fixture.name == first), None)
         return giver is not None and not giver.wide
 
