@@ -150,12 +150,20 @@ def _bytes(value: Value, seen: set[int]) -> Num | None:
     if isinstance(value, Sequence):
         return _sequence_bytes(value, seen)
     if isinstance(value, PathValue):
-        return Num(200, 600)
+        return _path_bytes(value)
     if isinstance(value, Obj):
         return _object_bytes(value, seen)
     if isinstance(value, Iterator):
         return Num(100, 200)
     return None
+
+
+def _path_bytes(path: PathValue) -> Num:
+    """A pathlib path with its parts, or only the text of one: names are 10 to 60 characters where nothing tells."""
+    if not path.is_string:
+        return Num(200, 600)
+    known = len(path.text) if path.text is not None else None
+    return Num(TEXT + known, TEXT + known) if known is not None else Num(TEXT + 10, TEXT + 60)
 
 
 def _held(value: Value, seen: set[int]) -> Num | None:
