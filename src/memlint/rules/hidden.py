@@ -58,8 +58,8 @@ def grid_of_drawn_arrays(body: Body, ctx: Context) -> Iterator[Draft]:
     shown = [*(decorator for decorator, _ in body.function.decorators)]
     given = {node.keyword for part in shown for node in traverse.walk(part) if isinstance(node, f.Arg)}
     given |= {arg.keyword for call, _, _ in traverse.calls(block) for arg in call.args}
-    if given & _BOUNDS:
-        return
+    if given & _BOUNDS or ("max_value" in given and not traverse.says(body.function, "arrays")):
+        return  # each side, or the numbers of which sides and axes are drawn
     for node, _, _ in traverse.calls(block):
         name = node.func.path.rpartition(".")[2] if isinstance(node.func, f.Name) else ""
         if name in _GRIDS and any(arg.star == "*" for arg in node.args):
