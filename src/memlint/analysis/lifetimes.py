@@ -862,12 +862,12 @@ def _presentable(debts: list[Debt], verdicts: dict[Obligation, Verdict], body: B
         obligation = debt.obligation
         if debt.verdict in {"released", "kept"} or (debt.how == "returned" and body.role != "fixture"):
             continue
-        if obligation.resource.name == "contextlib.ExitStack" and obligation in owners:
+        if obligation.resource.name.startswith("contextlib.ExitStack") and obligation in owners:
             continue
         owner = obligation.owner
         if (
             owner is not None
-            and owner.resource.name != "contextlib.ExitStack"
+            and not owner.resource.name.startswith("contextlib.ExitStack")
             and verdicts.get(owner) not in {None, "released", "kept"}
         ):
             continue
