@@ -34,8 +34,10 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
     ]
     releases = {part.rpartition(".")[2] for group in debt.obligation.resource.release for part in group}
     if debt.how == "factory":
-        if fixture is not None and not any(name in names(f.body_of(user.function)) for user in users):
-            return _is_asked_for(fixture, suite)  # and never called: nothing is acquired
+        if fixture is not None:
+            users = [user for user in users if name in names(f.body_of(user.function))]
+            if not users:
+                return _is_asked_for(fixture, suite)  # and never called: nothing is acquired
         return bool(users) and all(_releases_what(name, user, releases) for user in users)
     ended = are_named([name], debt.obligation)
     ending = [user for user in users if not ended.isdisjoint(names(f.body_of(user.function)))]
