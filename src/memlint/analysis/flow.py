@@ -666,7 +666,9 @@ def sign_of(test: f.Expr) -> str | f.Expr | None:
     if isinstance(test, f.Name):
         return test.path
     if isinstance(test, f.Call):
-        asks = isinstance(test.func, f.Name) and all(isinstance(a.value, (f.Const, f.Text)) for a in test.args)
+        asks = isinstance(test.func, f.Name) and all(
+            isinstance(a.value, (f.Const, f.Text)) for a in test.args
+        )
         return f.Call(test.func, test.args, f.NOWHERE) if asks else None
     return (
         test if isinstance(test, f.Compare) and not any(isinstance(x, f.Call) for x in walk(test)) else None

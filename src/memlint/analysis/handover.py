@@ -447,7 +447,8 @@ class Handover(Flow):
         if owner is None:
             return False
         stack = next(
-            (o for o in base if o.resource.name.startswith("contextlib.ExitStack") and not state.done(o)), None
+            (o for o in base if o.resource.name.startswith("contextlib.ExitStack") and not state.done(o)),
+            None,
         )
         if owner in {"closing", "enter_context"}:
             useless = frozenset(

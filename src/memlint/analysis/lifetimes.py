@@ -600,7 +600,7 @@ class Lifetimes(Inlining):
         return any("close" in one and not one.isdisjoint({"figure", "subplots"}) for one in said)
 
     def _owner_goes_with_its_fixture(self, site: Site, resource: Resource) -> bool:
-        """``client.pubsub()`` of a client that a fixture of the test's own scope, or the test's class, has: that ends it."""
+        """``client.pubsub()`` of a client that the class, or a fixture of the test's own scope, has and ends."""
         body, node = self._current, site.node
         if body is None or type_name(site.receiver) not in resource.owned_by or not isinstance(node, f.Call):
             return False

@@ -175,7 +175,9 @@ class _Walk:
         if self.skips(entry.path + "/", entry.name + "/", ignores):
             return
         if _lies_in(here, target):
-            if not any(_lies_in(target, top) for top in self.tops):  # else all that it leads to is walked anyway
+            if not any(
+                _lies_in(target, top) for top in self.tops
+            ):  # else all that it leads to is walked anyway
                 self.fail(entry.path, f"a symbolic link to a folder that holds it: {self.shown(target)}")
         elif target not in self.linked and not any(_lies_in(target, top) for top in self.tops):
             self.linked.add(target)

@@ -8,15 +8,12 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
-from memlint.analysis.expectations import last_name
 from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, members_read, source_of, weigh
-from memlint.analysis.suite import SETUP, Body
+from memlint.analysis.suite import Body
 from memlint.analysis.values import (
     NONE,
-    UNKNOWN,
-    Choice,
     Obj,
     Sequence,
     Value,
@@ -24,9 +21,9 @@ from memlint.analysis.values import (
 )
 from memlint.knowledge.apis import Load
 from memlint.model import Confidence, Estimate
-from memlint.rules.context import Context, Draft, estimate_of
+from memlint.rules.context import Context, Draft
 from memlint.rules.fake_networks import answers_itself
-from memlint.rules.once import requesting, runs_of, runs_once, serves_tests
+from memlint.rules.once import runs_once
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
 
@@ -38,7 +35,6 @@ _OWN_FOLDERS = frozenset({"isolated_filesystem", "tmp_path", "tmpdir", "testdir"
 _CHANGING = re.compile(
     r"(?i)chdir|switch_?dir|in_?te?mp|te?mp(?:orary)?_?(?:cwd|workdir|working)|working_?dir"
 )
-_HOMES = frozenset({"data_home", "cache_dir", "root", "cache", "data_dir", "download_root"})
 _SETTING = frozenset({"setenv", "putenv", "EnvironmentVarGuard"})
 _REMOVING = frozenset({"remove", "unlink", "rename"})
 _COMMANDS = frozenset(
@@ -81,34 +77,7 @@ _DATA = re.compile(
     r"fits|tiff?|mp[34]|avi|mov|wav|pdf|xlsx?|sql|db|sqlite3?|dump|jsonl|ndjson|pt|pth|ckpt|onnx|safetensors)\b|"
     r"dump|bulk|archive|dataset"
 )
-_LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
-_FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
-_SAVED = (
-    ".onnx",
-    ".pt",
-    ".pth",
-    ".pkl",
-    ".joblib",
-    ".h5",
-    ".keras",
-    ".safetensors",
-    ".bin",
-    ".tflite",
-    ".ckpt",
-)
-_EMPTYING = "init_empty_weights"
-_ALTERING = frozenset(
-    {"fit", "dispatch_model", "get_peft_model", "merge_and_unload", "resize_token_embeddings", "cpu_offload"}
-)
-# what only the real weights or rows give, or compares numbers
-_RESULTS = frozenset(
-    {
-        *("encode", "generate", "predict", "similarity", "transcribe", "evaluate", "fit", "train", "Trainer"),
-        *("approx", "allclose", "isclose", "assert_close", "assert_allclose", "assertAlmostEqual"),
-        *("assert_array_almost_equal", "assert_almost_equal"),
-    }
-)
-_APART = frozenset({"slow", "custom", "integration", "nightly", "manual", "gpu", "large", "network"})
+FOR_TESTS = re.compile(r"(?i)(?<![a-z])(?:tests?|testing|fixtures?|dummy|tiny)(?![a-z])")
 _JOINING = {"pandas.concat", "dask.dataframe.concat", "polars.concat", "numpy.concatenate", "numpy.vstack"}
 
 
@@ -167,7 +136,7 @@ def _is_founded(site: Site, load: Load, source: Source, ctx: Context) -> bool:
     """
     if _small_by_nature(source) or "storage_options" in site.args or _made_on_the_way(source, ctx):
         return False
-    if is_at_home(source) and _FOR_TESTS.search(source.path or ""):
+    if is_at_home(source) and FOR_TESTS.search(source.path or ""):
         return False  # what a project has laid out for its tests
     if is_at_home(source) and (load.what == "file" or _sets_environment(ctx)):
         return False  # nothing is known but that the environment says where it is
@@ -358,183 +327,3 @@ def rejoined_chunks(site: Site, ctx: Context) -> Iterator[Draft]:
         yield Draft(
             "MEM101", reader.at, message, "Reduce each chunk before the next one is read.", Confidence.MEDIUM
         )
-
-
-@rule("MEM105")
-def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
-    """A model or data set loaded by every test that gets here, or kept for the session."""
-    load = load_of(site)
-    if (
-        load is None
-        or load.what not in {"model", "dataset"}
-        or ctx.at_collection(site)
-        or is_bounded(site, load)
-    ):
-        return
-    source = source_of(site, load, ctx.project.disk)
-    if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < _LIGHT):
-        return
-    if runs_once(ctx.body, ctx) or _is_empty(site, ctx):
-        return
-    what = texts.as_path(site.args.get(load.source or "", NONE))
-    named = f" of '{what.text}'" if what is not None and what.text else ""
-    kept = _kept_by_class(ctx)
-    if kept and _is_let_go(site, ctx):
-        return
-    alone = not kept and _is_for_one_test(site, load, ctx)
-    how = (
-        "stays on its class to the end of the session"
-        if kept
-        else "is loaded whole for one test"
-        if alone
-        else "is loaded anew by every test that gets here"
-    )
-    message = f"{site.name.rpartition('.')[2]}{named}: the {load.what} {how}"
-    estimate = estimate_in_memory(load, source)
-    weighed = estimate_of(site.result)
-    light = weighed is not None and load.what == "dataset" and weighed.likely < _LIGHT
-    made_for_it = what is not None and _FOR_TESTS.search(what.text or "") is not None
-    once = not serves_tests(ctx.body, ctx) or _is_one_a_case(site, load, ctx)
-    vague = (
-        light
-        or made_for_it
-        or once
-        or (alone and _needs_it(ctx))
-        or _is_changed(ctx)
-        or _is_staged(site, load, source, ctx)
-    )
-    confidence = Confidence.LOW if vague else None
-    advice = "Load it once in a session fixture, or use a tiny one."
-    if alone:
-        advice = "Use a tiny one: the test does not look at what this one computes."
-    if kept:
-        advice = "Delete it in tearDownClass, or load it in a fixture of the class."
-    yield Draft("MEM105", site.at, message, advice, confidence, estimate)
-
-
-def _is_for_one_test(site: Site, load: Load, ctx: Context) -> bool:
-    """Whether one test is all that loads it, or each case loads one of its own: a wider fixture would only keep it
-    longer. The same text given to the same loader elsewhere in the module is another load of it.
-    """
-    body = ctx.body
-    if body is None:
-        return False
-    what, last = site.args.get(load.source or "", NONE), site.name.rpartition(".")[2]
-    if isinstance(what, Choice) and _names_case(site, load, ctx):
-        return True
-    if runs_of(body, ctx) > 1:
-        return False
-    others = (
-        other
-        for found in ctx.suite.of(ctx.module).bodies
-        if traverse.says(found.function, last)
-        for other in ctx.suite.evaluate(found).sites
-        if other.name == site.name and other.node is not site.node
-    )
-    return not any(other.args.get(load.source or "", NONE) == what for other in others)
-
-
-def _needs_it(ctx: Context) -> bool:
-    """Whether the tests that use it look at what its weights or rows give, or are left out of an ordinary run."""
-    users = _users(ctx)
-    return bool(users) and all(
-        not _RESULTS.isdisjoint(traverse.words(user.function))
-        or any(mark.name in _APART for mark in ctx.suite.marks(user))
-        for user in users
-    )
-
-
-def _users(ctx: Context) -> list[Body]:
-    """The tests and fixtures that ask for the fixture at hand; of another body, itself."""
-    fixture = ctx.fixture
-    return requesting(fixture, ctx) if fixture is not None else [ctx.body] if ctx.body is not None else []
-
-
-def _is_empty(site: Site, ctx: Context) -> bool:
-    """``with init_empty_weights(): ...``: the parameters have shapes and no memory."""
-    if ctx.body is None or not traverse.says(ctx.body.function, _EMPTYING):
-        return False
-    return any(
-        isinstance(around, f.With)
-        and any(
-            isinstance(manager, f.Call) and last_name(manager.func) == _EMPTYING
-            for manager, _ in around.items
-        )
-        for statement, enclosing in traverse.statements(f.body_of(ctx.body.function))
-        if any(
-            site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
-        )
-        for around in enclosing
-    )
-
-
-def _is_changed(ctx: Context) -> bool:
-    """Whether all that use a model train it, or lay it out anew: each needs one of its own."""
-    users = _users(ctx)
-    return bool(users) and all(not _ALTERING.isdisjoint(traverse.words(user.function)) for user in users)
-
-
-def _is_one_a_case(site: Site, load: Load, ctx: Context) -> bool:
-    """Whether parametrize says what is loaded, and nobody knows which: every case loads one of its own."""
-    return site.args.get(load.source or "", UNKNOWN) is UNKNOWN and _names_case(site, load, ctx)
-
-
-def _names_case(site: Site, load: Load, ctx: Context) -> bool:
-    """Whether a parameter of parametrize says what is loaded."""
-    body, node = ctx.body, site.node
-    if body is None or body.role != "test" or not isinstance(node, f.Call):
-        return False
-    varied = {name for names, _, _ in ctx.suite.parametrized(body) for name in names}
-    given = [arg.value for arg in node.args if arg.keyword in {None, load.source}][:1]
-    return any(
-        isinstance(part, f.Name) and part.path in varied for value in given for part in traverse.walk(value)
-    )
-
-
-def _kept_by_class(ctx: Context) -> bool:
-    """Whether a set-up method of a class loads it: pytest keeps class attributes to the session's end."""
-    body = ctx.body
-    return (
-        body is not None
-        and body.role == "setup"
-        and body.owner is not None
-        and SETUP.get(body.function.name) == "class"
-    )
-
-
-def _is_let_go(site: Site, ctx: Context) -> bool:
-    """Whether a tear-down deletes it, or nothing but a name of the set-up method itself holds it."""
-    body = ctx.body
-    return body is not None and (bool(ctx.lifetimes.teardowns.let_go(body)) or _is_local_to(body, site))
-
-
-def _is_local_to(body: Body, site: Site) -> bool:
-    """Whether a set-up method binds it to a name of its own, and no attribute to that."""
-    block = [statement for statement, _ in traverse.statements(f.body_of(body.function))]
-    binding = [s for s in block if isinstance(s, f.Assign) and s.value is not None and s.value == site.node]
-    names = [target for statement in binding for target in statement.targets]
-    if not names or not all(isinstance(name, f.Name) and "." not in name.path for name in names):
-        return False
-    return not any(
-        isinstance(statement, f.Assign)
-        and statement.value in names
-        and any(isinstance(target, f.Name) and "." in target.path for target in statement.targets)
-        for statement in block
-    )
-
-
-def _is_staged(site: Site, load: Load, source: Source, ctx: Context) -> bool:
-    """Whether the test seems to lay the data out itself: its own folder, a path it computes, a patched download."""
-    if not _HOMES.isdisjoint(site.args) or "storage_options" in site.args or answers_itself(ctx.body):
-        return True
-    if source.known == "opaque" and load.source is not None and load.source in site.args:
-        return True
-    path = source.path or ""
-    if path.startswith(("./", "../", "/")) and source.bytes is None:
-        return True  # no name of a hub: what something has saved there
-    if path.endswith(_SAVED) and "://" not in path and source.bytes is None:
-        return True  # a file that is not there: what the test has exported
-    if "://" in path and _FOR_TESTS.search(path):
-        return True  # what a project has uploaded for its tests
-    params = {param.name for param in ctx.body.function.params} if ctx.body is not None else set()
-    return not params.isdisjoint({"monkeypatch", "mocker"})

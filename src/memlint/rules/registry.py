@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FAMILY_MODULES = (
     "load",
+    "pretrained",
     "collection",
     "grow",
     "hidden",
