@@ -632,7 +632,7 @@ class Lifetimes(Inlining):
         if pair is None and isinstance(result, ClassValue):
             pair, bound = self.pairs.of_result(callee, result), False
             opens = False  # that others close what such a method makes was right in three of eight
-        if pair is None or self._undone_around(pair.release, run):
+        if pair is None or self._undone_around(pair.release, run) or _was_ended(pair.release, node, run):
             return NOTHING
         if any(says(nested, pair.release) for nested in run.nested.values()):
             return NOTHING  # a callback undoes it: ``client.on_connect = leave``
@@ -797,6 +797,12 @@ def _relate(new: Obligation, other: Obligation) -> None:
         new.owner = other
     elif name in other.resource.children:
         new.parent = other
+
+
+def _was_ended(release: str, node: f.Call, run: Run) -> bool:
+    """``stop_server(host)`` and then ``start_server(host)``: what was there before is put back."""
+    earlier = (call for call, _, _ in calls(f.body_of(run.function)) if call.at < node.at)
+    return any(isinstance(c.func, f.Name) and c.func.path.rpartition(".")[2] == release for c in earlier)
 
 
 def _conditions_around(debt: Debt) -> Iterator[str | f.Expr]:

@@ -111,12 +111,12 @@ def _goes_with_its_last_name(made: Site, ctx: Context) -> bool:
 
 
 def _is_said_for_it(word: str, module: Module, ctx: Context) -> bool:
-    """Whether a module that mentions a word speaks of this one's tests: it is the same, or says it around tests."""
-    if module is ctx.module or not module.linted:
-        return module is ctx.module
-    around = (
-        body for body in ctx.suite.of(module).bodies if body.role in {"fixture", "setup", "teardown", "hook"}
-    )
+    """Whether a module that mentions a word speaks of this test: the test does, or what runs around tests."""
+    if not module.linted and module is not ctx.module:
+        return False
+    if ctx.body is not None and module is ctx.module and traverse.says(ctx.body.function, word):
+        return True
+    around = (body for body in ctx.suite.of(module).bodies if body.role not in {"test", "method"})
     return any(traverse.says(body.function, word) for body in around)
 
 

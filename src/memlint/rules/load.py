@@ -70,7 +70,8 @@ _SMALL_SUFFIXES = (
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
 )
 _SECRET = re.compile(r"/(?:token|secret|passw(?:or)?d|credentials?|namespace|hostname|version)\Z")
-_SERVED_RAW = "://raw.githubusercontent.com/"
+# a repository's own files, which are small where no large-file store has them
+_SERVED_RAW = re.compile(r"://(?:raw\.githubusercontent\.com/|github\.com/[^/]+/[^/]+/raw/)")
 # of an address: an archive, or data
 _DATA = re.compile(
     r"(?i)\.(?:zip|tar|t?gz|bz2|xz|zst|7z|rar|whl|iso|img|bin|csv|tsv|parquet|feather|arrow|orc|npy|npz|h5|hdf5|nc|grib2?|"
@@ -280,7 +281,7 @@ def _small_by_nature(source: Source) -> bool:
     A file that a repository serves raw is one of those that it holds, which are seldom data in bulk.
     """
     path = (source.path or "").lower()
-    return path.endswith(_SMALL_SUFFIXES) or bool(_SECRET.search(path)) or _SERVED_RAW in path
+    return path.endswith(_SMALL_SUFFIXES) or bool(_SECRET.search(path)) or bool(_SERVED_RAW.search(path))
 
 
 def writes_itself(site: Site, source: Source) -> bool:

@@ -274,9 +274,8 @@ def _row_marked(node: f.Expr, ctx: Context) -> bool:
     marks = next((arg.value for arg in node.args if arg.keyword == "marks"), None)
     if marks is None:
         return False
-    return any(
-        isinstance(n, f.Name) and n.path.rpartition(".")[2] in ctx.markers for n in traverse.walk(marks)
-    )
+    names = {n.path.rpartition(".")[2] for n in traverse.walk(marks) if isinstance(n, f.Name)}
+    return not names.isdisjoint(ctx.markers) or any(_HEAVY.search(name) for name in names)
 
 
 def _column(row: Value, position: int, width: int) -> Value:
