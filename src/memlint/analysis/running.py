@@ -49,7 +49,7 @@ class Running:
         if fixture is None or fixture.autouse or not self._is_of_tests(module):
             return False
         name = fixture.name
-        if name in self._said_at_import(module) or self._is_imported_with(name, module):
+        if name in self.said_at_import(module) or self._is_imported_with(name, module):
             return False
         if says(module.facts, "getfixturevalue"):
             return False
@@ -142,7 +142,7 @@ class Running:
             self._is_of_a_lone_class(body) and "test" not in body.owner.cls.name.lower()
         ):
             return False
-        by_name = function.name in self._said_at_import(module)
+        by_name = function.name in self.said_at_import(module)
         return not by_name and not self._is_imported_with(function.name, module)
 
     def _is_of_a_lone_class(self, body: Body) -> bool:
@@ -188,7 +188,7 @@ class Running:
         others = (other for other in self.suite.project.mentioning(name) if other is not module)
         return any(says(other.facts, stem) for other in others)
 
-    def _said_at_import(self, module: Module) -> frozenset[str]:
+    def said_at_import(self, module: Module) -> frozenset[str]:
         """The names that a module says outside of its functions, where it is imported and not run as a script."""
         if module.path not in self._at_import:
             self._at_import[module.path] = frozenset(_said(module.body))
@@ -198,6 +198,11 @@ class Running:
 def never_runs(suite: Suite, body: Body) -> bool:
     """Whether no session runs a body of the suite."""
     return suite.shared(Running).never(body)
+
+
+def said_at_import(suite: Suite, module: Module) -> frozenset[str]:
+    """The names that a module says outside of its functions, where it is imported and not run as a script."""
+    return suite.shared(Running).said_at_import(module)
 
 
 def _said(block: tuple[f.Stmt, ...]) -> Iterator[str]:

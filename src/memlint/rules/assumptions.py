@@ -14,6 +14,7 @@ from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
+from memlint.analysis.running import said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
 from memlint.analysis.values import NONE, Obj, Ref, text_of
@@ -368,11 +369,19 @@ def _may_draw(called: f.Expr, debt: Debt, ctx: Context) -> bool:
 
 
 def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
-    """``SparkSession.builder.getOrCreate()`` in a test: without a word about what it wants, it takes what there is."""
+    """``SparkSession.builder.getOrCreate()`` in a test: without a word about what it wants, it takes what there is.
+
+    That is, where a module of the suite opens one as it is imported.
+    """
     site = debt.obligation.via or debt.obligation.site
     asked = site.node.func if isinstance(site.node, f.Call) and not site.node.args else None
     takes = isinstance(asked, f.Name) and asked.path.endswith((".builder.getOrCreate", "Context.getOrCreate"))
-    return takes and debt.body.role not in {"fixture", "setup"}
+    if not takes or debt.body.role in {"fixture", "setup"}:
+        return False
+    return any(
+        module.linted and "getOrCreate" in said_at_import(ctx.suite, module)
+        for module in ctx.project.mentioning("getOrCreate")
+    )
 
 
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
