@@ -43,7 +43,7 @@ class Running:
         return self._never[body]
 
     def _is_asked_for_by_none(self, body: Body) -> bool:
-        """Whether nobody, or only tests that never run, ask for a fixture of a module of tests."""
+        """Whether only tests that never run ask for a fixture of a module of tests."""
         module = body.module
         fixture = next((x for x in self.suite.of(module).fixtures.values() if x.body is body), None)
         if fixture is None or fixture.autouse or not self._is_of_tests(module):
@@ -55,11 +55,8 @@ class Running:
             return False
         users = [x for x in self.suite.of(module).bodies if x is not body and says(x.function, name)]
         takers = [x for x in self.suite.of(module).bodies if any(p.name == name for p in x.function.params)]
-        if not takers:  # a mark may name it, and heirs of its class may ask for it
-            asking = (x for x in self.suite.of(module).bodies if fixture in self.suite.requested(x))
-            return body.owner is None and not users and next(asking, None) is None
         self._never[body] = True  # of fixtures that only ask for each other none runs
-        return all(map(self.never, {*users, *takers}))
+        return bool(takers) and all(map(self.never, {*users, *takers}))
 
     def _is_kept_from_it(self, body: Body) -> bool:
         return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)
