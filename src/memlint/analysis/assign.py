@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memlint import facts as f
 from memlint.analysis import arithmetic
-from memlint.analysis.loops import immutable, joining, leaves
+from memlint.analysis.loops import immutable, joining, leaves, passes_over
 from memlint.analysis.names import NameResolution
 from memlint.analysis.sites import Accumulation, Frame, Growth, Rebinding
 from memlint.analysis.values import (
@@ -80,7 +80,9 @@ class Assignment(NameResolution):
         else:
             count = times(frame.loop_lengths[depth:])
             loops = tuple(frame.loop_nodes[-(len(frame.loop_lengths) - depth) :])
-            certain = not frame.branches and not any(leaves(loop.body) for loop in loops)
+            certain = not frame.branches and not any(
+                leaves(loop.body) or passes_over(loop.body, at[0]) for loop in loops
+            )
             frame.growths.append(
                 Growth(
                     at,

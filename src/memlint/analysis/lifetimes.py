@@ -80,6 +80,7 @@ class Debt:
     how: str  # local, returned, yielded, stored, factory
     place: str = ""  # where it is stored: "self.server"; of a factory the function's name
     missing: tuple[tuple[str, ...], ...] = ()
+    given_only: bool = False  # no path releases it: where it is not left it is given to somebody
     fails_only: bool = False  # released wherever the body ends well; only a failing assertion skips it
     fails_always: bool = False  # a mark says that the test fails
     relative: Obligation | None = None  # the part that is released, or the whole of which this is a part
@@ -182,6 +183,9 @@ class Lifetimes(Inlining):
             debt = Debt(obligation, body, verdict, "local", missing=_lacking(obligation, verdict, ends))
             if forgotten:
                 debt.verdict, debt.missing = "partial", tuple((f"{pipe}.close",) for pipe in forgotten)
+            debt.given_only = not any(
+                mask & obligation.full for state in ends.states() for mask in state.masks.get(obligation, ())
+            )
             debt.fails_always = run.every_call_fails
             debt.fails_only = ends.normal is not None and ends.normal.done(obligation)
             if obligation in run.factories:

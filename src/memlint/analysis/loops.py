@@ -79,6 +79,21 @@ def _leaves(statement: f.Stmt, inner: bool) -> bool:
     return any(leaves(block, inner) for block in blocks(statement))
 
 
+def passes_over(body: tuple[f.Stmt, ...], line: int) -> bool:
+    """Whether a ``continue`` of a loop's body lets some rounds end before a line: ``except KeyError: continue``."""
+    return any(_passes_over(statement, line) for statement in body)
+
+
+def _passes_over(statement: f.Stmt, line: int) -> bool:
+    if isinstance(statement, f.Jump):
+        return statement.kind == "continue" and statement.line < line
+    if isinstance(statement, (f.FunctionDef, f.ClassDef)):
+        return False
+    if isinstance(statement, (f.For, f.While)):  # a continue in its else belongs to the loop around it
+        return passes_over(statement.orelse, line)
+    return any(passes_over(block, line) for block in blocks(statement))
+
+
 def blocks(statement: f.Stmt) -> Iterator[tuple[f.Stmt, ...]]:
     """The blocks of statements inside a compound statement."""
     for name in ("body", "orelse", "final"):

@@ -79,6 +79,7 @@ class Literal(Value, frozen=True, gc=False):
 
 
 NONE = Literal(None)
+_ENDLESS = frozenset({"itertools.count", "itertools.cycle", "itertools.repeat"})
 
 
 class PathValue(Value, frozen=True, gc=False):
@@ -340,7 +341,12 @@ def _join_iterators(found: list[Any]) -> Iterator:
 
 
 def _interest(value: Value) -> int:
-    """Which of several possible values an analysis would rather follow."""
+    """Which of several possible values an analysis would rather follow.
+
+    ``it = range`` and ``it = itertools.count`` in a branch: as with iterators, it is endless only when all are.
+    """
+    if isinstance(value, Ref) and value.name in _ENDLESS:
+        return 1
     for rank, kind in enumerate(
         (Literal, Num, Ref, PathValue, Choice, Sequence, Iterator, FunctionValue, Data, Obj)
     ):

@@ -21,6 +21,7 @@ from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_networks import is_answered
+from memlint.rules.once import is_asked_for
 
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
@@ -384,6 +385,17 @@ def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
     )
 
 
+def _is_only_given_away(debt: Debt, ctx: Context) -> bool:
+    """What no path releases, and some give to code that may keep it: of the others too nobody can say."""
+    return debt.verdict == "unsure" and debt.how == "local" and debt.given_only
+
+
+def _is_of_a_fixture_for_none(debt: Debt, ctx: Context) -> bool:
+    """What a fixture opens that no test of the suite asks for."""
+    fixture = ctx.within(debt.body).fixture if debt.body.role == "fixture" else None
+    return fixture is not None and not is_asked_for(fixture, ctx)
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -407,4 +419,6 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.NO_FIGURE_YET: _may_be_there,
     Assumption.ON_THE_NETWORK: _is_answered_here,
     Assumption.NONE_OPEN: _asks_for_what_is_open,
+    Assumption.NOT_TAKEN: _is_only_given_away,
+    Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
 }

@@ -27,6 +27,7 @@ _PLACES = {
 # readers whose files hold data; any other file may be a note of what a test did
 _BULK = frozenset({"table", "array"})
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
+_IDLE = "(holds a thread pool)"  # whose threads start with the first task, some call beyond the constructor
 _EMPTY = frozenset({"contextlib.ExitStack"})  # what is entered into it costs, and not the stack
 _PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
 _MOVE = "Move it into a fixture of the scope that needs it."
@@ -131,6 +132,7 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
+    costs = costs and not resource.title.endswith(_IDLE)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
 
 

@@ -24,6 +24,7 @@ from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
 from memlint.model import Budget, Confidence, Estimate, Related
 
+_FEWEST_OF_A_SUITE = 5  # modules of tests
 _RUNNING = frozenset({"main", "run", "start", "exit", "serve_forever", "run_forever"})
 MAX_BYTES = 2**62  # no machine grants more
 BEYOND_BELIEF = (
@@ -172,6 +173,23 @@ class Context(Struct, eq=False):
         if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
             return False
         return not any(map(self._is_imported_by, self._others))
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether the module lies between the tests of a whole suite, none of which imports it, and holds none itself:
+        a program that somebody runs by hand, input of a build, a helper that nobody needs any more.
+        """
+        if any(body.role not in {"helper", "method"} for body in self.suite.of(self.module).bodies):
+            return False
+        return self.is_unimported and self._tests_beside() >= _FEWEST_OF_A_SUITE
+
+    def _tests_beside(self) -> int:
+        """How many modules of tests were read."""
+        return sum(
+            COLLECTED.match(posixpath.basename(path)) is not None
+            for path, module in tuple(self.project.modules.items())
+            if not module.is_product
+        )
 
     @property
     def _others(self) -> list[Module]:

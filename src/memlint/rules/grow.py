@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.iterators import iterate
-from memlint.analysis.objects import bytes_of, dtype_bytes
+from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Growth, Rebinding, Site
 from memlint.analysis.sources import weigh
 from memlint.analysis.values import NONE, UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
@@ -25,7 +25,13 @@ from memlint.rules.context import BEYOND_BELIEF, Context, Draft, estimate_of
 from memlint.rules.devices import is_on_accelerator
 from memlint.rules.load import is_at_home, is_passing
 from memlint.rules.registry import rule
-from memlint.rules.rows import as_some_row_has_it, is_of_a_loops_rows
+from memlint.rules.rows import (
+    as_some_row_has_it,
+    filled_in_some_row,
+    is_of_a_loops_rows,
+    made_in_some_row,
+    size_of,
+)
 from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
@@ -221,7 +227,10 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
     if length is None or length.high == float("inf") or ctx.at_collection(site):
         return
     size = estimate_of(made)
-    if size is not None and size.high >= 2**62:
+    if size is not None and size.low < size.likely >= ctx.option("MEM202", "min-bytes"):
+        made = made_in_some_row(site, made, ctx)
+        length, size = made.length, estimate_of(made)
+    if length is None or (size is not None and size.high >= 2**62):
         return
     source = _source(site, ctx)
     filtered = site.args.get("filtered") == Literal(True) or (source is not None and source.why == "filtered")
@@ -286,24 +295,20 @@ def filled_in_loop(growth: Growth, ctx: Context) -> Iterator[Draft]:
     if growth.count is None and growth.certain and isinstance(source, Iterated) and source.unbounded:
         yield from _loop_unbounded(growth, source, ctx)
         return
+    size = size_of(growth)
+    if size is not None and size.low < size.likely >= ctx.option("MEM202", "min-bytes"):
+        growth = filled_in_some_row(growth, ctx)
+        size = size_of(growth)
     if growth.count is None or not 1 < growth.count.high < float("inf"):
         return  # one object is told of where it is made
-    each = bytes_of(growth.element) if growth.element is not UNKNOWN else None
-    size = estimate_of(Sequence("list", None, growth.count, growth.element)) if each is not None else None
-    for draft in _judged(
-        growth.at,
-        f"the loop fills '{growth.name}' and",
-        growth.count,
-        size,
+    what = f"the loop fills '{growth.name}' and"
+    may_be_small = size is not None and size.low < ctx.option("MEM202", "min-bytes")
+    unsure = (
         not growth.certain
         or _is_vague(growth.element, growth.count)
-        or (
-            size is not None
-            and size.low < ctx.option("MEM202", "min-bytes")
-            and is_of_a_loops_rows(growth.frame.function, growth.statement)
-        ),
-        ctx,
-    ):
+        or (may_be_small and is_of_a_loops_rows(growth.frame.function, growth.statement))
+    )
+    for draft in _judged(growth.at, what, growth.count, size, unsure, ctx):
         if growth.certain or draft.confidence is Confidence.LOW:
             yield draft
 

@@ -23,6 +23,7 @@ from memlint.knowledge.apis import Load
 from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.fake_networks import answers_itself
+from memlint.rules.known_content import is_known
 from memlint.rules.once import runs_once
 from memlint.rules.registry import rule
 from memlint.units import format_bytes
@@ -99,7 +100,7 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     code = _CODES[load.what]
     reader = short_name(site.name)
     if source.bytes is None:
-        if writes_itself(site, source) or is_passing(source, ctx):
+        if writes_itself(site, source) or is_passing(source, ctx) or is_known(site, source):
             return
         founded = _is_founded(site, load, source, ctx) and not runs_once(ctx.body, ctx)  # that is MEM302's
         confidence = Confidence.MEDIUM if founded else Confidence.LOW

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import traverse
-from memlint.analysis.sites import Frame
+from memlint.analysis.objects import bytes_of
+from memlint.analysis.sites import Frame, Growth, Site
 from memlint.analysis.suite import Body
-from memlint.analysis.values import Literal, Sequence, Value
+from memlint.analysis.values import UNKNOWN, Literal, Sequence, Value
+from memlint.model import Estimate
 from memlint.rules.allocations import Allocation, allocation
-from memlint.rules.context import Context
+from memlint.rules.context import Context, estimate_of
 
 _MOST_ROWS = 24  # of one mark; more are left as ranges
 _COUNTING = frozenset({"enumerate"})  # one of whose names is a number of rounds
@@ -44,22 +46,62 @@ def _named(names: tuple[str, ...], row: Value) -> dict[str, Value] | None:
 
 def as_some_row_has_it(found: Allocation, ctx: Context) -> Allocation | None:
     """The allocation in the row that makes most of it; None when no row makes it large."""
-    if ctx.body is None or found.size.low >= found.size.likely or found.site.frame is not ctx.body.frame:
+    if found.size.low >= found.size.likely:
         return found
-    for frames in frames_by_row(ctx.body, ctx):
-        made = [
-            one
-            for frame in frames
-            for site in frame.sites
-            if (site.at, site.name) == (found.site.at, found.site.name)
-            if (one := allocation(site, ctx)) is not None
-        ]
+    for sites in _in_rows(found.site, ctx):
+        made = [one for site in sites if (one := allocation(site, ctx)) is not None]
         heaviest = max(made, key=lambda one: one.size.likely, default=None)
         if heaviest is None:
             return None
         if heaviest.size.likely < found.size.likely:
             found = heaviest
     return found
+
+
+def made_in_some_row(site: Site, made: Sequence, ctx: Context) -> Sequence:
+    """The objects that a site makes in the row that makes most of them."""
+    for sites in _in_rows(site, ctx):
+        weighed = [
+            (size.likely, one.result)
+            for one in sites
+            if isinstance(one.result, Sequence) and (size := estimate_of(one.result)) is not None
+        ]
+        heaviest = max(weighed, key=lambda pair: pair[0], default=None)
+        size = estimate_of(made)
+        if heaviest is not None and size is not None and heaviest[0] < size.likely:
+            made = heaviest[1]
+    return made
+
+
+def filled_in_some_row(growth: Growth, ctx: Context) -> Growth:
+    """What a loop of the test at hand gathers in the row in which it gathers most."""
+    if ctx.body is None or growth.frame is not ctx.body.frame:
+        return growth
+    for frames in frames_by_row(ctx.body, ctx):
+        same = [
+            one for frame in frames for one in frame.growths if (one.at, one.name) == (growth.at, growth.name)
+        ]
+        weighed = [(size.likely, one) for one in same if (size := size_of(one)) is not None]
+        heaviest = max(weighed, key=lambda pair: pair[0], default=None)
+        size = size_of(growth)
+        if heaviest is not None and size is not None and heaviest[0] < size.likely:
+            growth = heaviest[1]
+    return growth
+
+
+def size_of(growth: Growth) -> Estimate | None:
+    """The bytes of all that a loop gathers; None where nobody knows them."""
+    if growth.element is UNKNOWN or bytes_of(growth.element) is None or growth.count is None:
+        return None
+    return estimate_of(Sequence("list", None, growth.count, growth.element))
+
+
+def _in_rows(site: Site, ctx: Context) -> Iterator[list[Site]]:
+    """For each parametrize mark what a site of the test at hand is in its rows."""
+    if ctx.body is None or site.frame is not ctx.body.frame:
+        return
+    for frames in frames_by_row(ctx.body, ctx):
+        yield [one for frame in frames for one in frame.sites if (one.at, one.name) == (site.at, site.name)]
 
 
 def is_of_a_loops_rows(function: f.Function | None, line: int) -> bool:

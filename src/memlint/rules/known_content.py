@@ -1,0 +1,86 @@
+"""What a test says of the file that it reads: what it holds, or that it has a copy of it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from memlint import facts as f
+from memlint.analysis import traverse
+from memlint.analysis.sites import Site
+from memlint.analysis.sources import Source
+
+_EQUAL = frozenset({"assertEqual", "assertEquals", "assertMultiLineEqual", "assert_equal", "eq_"})
+
+
+def is_known(site: Site, source: Source) -> bool:
+    """Whether the code that reads a file compares it whole with a text of its own, or with a copy beside the tests.
+
+    ``assert path.read_text() == "hello"`` tells the size as well as any look at the disk;
+    ``self.assertEqual(urlopen(url).read(), open(data("x.gz")).read())`` has what it reads in the suite.
+    """
+    function = site.frame.function
+    if function is None:
+        return False
+    body = f.body_of(function)
+    return _has_copy(source, body) or _equals_text(site, body)
+
+
+def _has_copy(source: Source, body: tuple[f.Stmt, ...]) -> bool:
+    """Whether a text of the body is the name of a file of the same name as the address that is read."""
+    if source.path is None or "://" not in source.path:
+        return False
+    file = posixpath.basename(source.path)
+    if not posixpath.splitext(file)[1]:
+        return False
+    return any(
+        isinstance(node, f.Text) and "://" not in node.value and posixpath.basename(node.value) == file
+        for node in _nodes(body)
+    )
+
+
+def _equals_text(site: Site, body: tuple[f.Stmt, ...]) -> bool:
+    """Whether what is read is compared for equality with a literal, at once or by the name that it is bound to."""
+    names = {
+        target.path
+        for statement, _ in traverse.statements(body)
+        if isinstance(statement, f.Assign) and statement.value is not None and _reads(statement.value, site)
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    }
+
+    def is_it(node: f.Expr) -> bool:
+        return _reads(node, site) or (isinstance(node, f.Name) and node.path in names)
+
+    return any(
+        any(isinstance(side, f.Text) for side in sides) and any(map(is_it, sides))
+        for sides in map(_compared, _nodes(body))
+    )
+
+
+def _compared(node: f.Node) -> tuple[f.Expr, ...]:
+    """The two sides of ``a == b`` or ``self.assertEqual(a, b)``."""
+    if isinstance(node, f.Compare) and len(node.rest) == 1 and node.rest[0][0] == "==":
+        return node.left, node.rest[0][1]
+    called = node.func if isinstance(node, f.Call) else None
+    if isinstance(node, f.Call) and isinstance(called, f.Name) and called.path.rpartition(".")[2] in _EQUAL:
+        return tuple(arg.value for arg in node.args[:2])
+    return ()
+
+
+def _reads(node: f.Expr, site: Site) -> bool:
+    """Whether an expression is the read itself, or a method of what it gives: ``f.read().decode()``."""
+    while isinstance(node, (f.Call, f.Attr, f.Await)):
+        if isinstance(node, f.Call):
+            if node.at == site.at:
+                return True
+            node = node.func
+        else:
+            node = node.base if isinstance(node, f.Attr) else node.value
+    return False
+
+
+def _nodes(body: tuple[f.Stmt, ...]) -> Iterator[f.Node]:
+    for statement, _ in traverse.statements(body):
+        for expression in traverse.own_expressions(statement):
+            yield from traverse.walk(expression)
