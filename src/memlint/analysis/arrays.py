@@ -15,11 +15,14 @@ from memlint.analysis.values import (
     Data,
     Literal,
     Num,
+    Ref,
     Sequence,
     Value,
     product,
     total,
 )
+
+_OF_SMALL_INTEGERS = 2.0  # bytes of an element that is most likely an integer
 
 Model = Callable[[Any, Value, list[Value], dict[str, Value]], Value | None]
 
@@ -52,7 +55,17 @@ def _where(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value
     shape = given[0].shape or ()
     for arg in given[1:]:
         shape = arithmetic.broadcast(shape, arg.shape or ())
-    return shaped(given[0], shape, max((arg.item for arg in chosen), default=8.0))
+    item = max((arg.item for arg in chosen), default=8.0)
+    if item <= _OF_SMALL_INTEGERS and any(map(_is_fraction, args[1:])):
+        item = 8.0  # ``where(counts == 0, nan, counts)``: NumPy makes float64 of integers and a float
+    return shaped(given[0], shape, item)
+
+
+def _is_fraction(value: Value) -> bool:
+    """A Python float: ``nan``, ``inf``, 0.5."""
+    if isinstance(value, Ref):
+        return value.name.rpartition(".")[2] in {"nan", "NaN", "inf"}
+    return isinstance(value, Num) and value.exact and not float(value.low).is_integer()
 
 
 def _matmul(_: Any, receiver: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:

@@ -42,5 +42,6 @@ class Assumption(Enum):
     NO_FIGURE_YET = "what was called before has made no figure"
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"
     NONE_OPEN = "no session is open in this process yet"
+    KEPT_ALIVE = "the server keeps the connection open after its answer"
     ASKED_FOR = "a test asks for the fixture, though none of this suite does"
     NOT_TAKEN = "what it is given to on some paths does not answer for it on all"

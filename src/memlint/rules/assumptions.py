@@ -396,6 +396,14 @@ def _is_of_a_fixture_for_none(debt: Debt, ctx: Context) -> bool:
     return fixture is not None and not is_asked_for(fixture, ctx)
 
 
+def _is_read_to_its_end(debt: Debt, ctx: Context) -> bool:
+    """``http.client``'s connection of which the answer is read: one that says ``Connection: close``, as those of
+    ``http.server`` and of development servers do, has closed it then.
+    """
+    plain = debt.obligation.resource.name.startswith("http.client.HTTP") and debt.how == "local"
+    return plain and {"getresponse", "read"} <= words(debt.body.function)
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -420,5 +428,6 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.ON_THE_NETWORK: _is_answered_here,
     Assumption.NONE_OPEN: _asks_for_what_is_open,
     Assumption.NOT_TAKEN: _is_only_given_away,
+    Assumption.KEPT_ALIVE: _is_read_to_its_end,
     Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
 }
