@@ -43,5 +43,6 @@ class Assumption(Enum):
     ON_THE_NETWORK = "it asks the network, and not a library that answers from memory"
     NONE_OPEN = "no session is open in this process yet"
     KEPT_ALIVE = "the server keeps the connection open after its answer"
+    REAL_FILES = "the file is a real one, and not of a file system in memory"
     ASKED_FOR = "a test asks for the fixture, though none of this suite does"
     NOT_TAKEN = "what it is given to on some paths does not answer for it on all"

@@ -20,6 +20,7 @@ from memlint.analysis.traverse import calls, statements, words
 from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
+from memlint.rules.fake_files import has_fake_files
 from memlint.rules.fake_networks import is_answered
 from memlint.rules.once import is_asked_for
 
@@ -404,6 +405,14 @@ def _is_read_to_its_end(debt: Debt, ctx: Context) -> bool:
     return plain and {"getresponse", "read"} <= words(debt.body.function)
 
 
+def _is_in_memory(debt: Debt, ctx: Context) -> bool:
+    """A file of a test whose file system pyfakefs makes."""
+    files = debt.obligation.resource.name == "builtins.file" or debt.obligation.site.name.startswith(
+        "tempfile."
+    )
+    return files and has_fake_files(debt.body, ctx)
+
+
 _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.OUTLIVES: _is_gone_when_forgotten,
     Assumption.HELD: _is_gone_with_its_statement,
@@ -429,5 +438,6 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.NONE_OPEN: _asks_for_what_is_open,
     Assumption.NOT_TAKEN: _is_only_given_away,
     Assumption.KEPT_ALIVE: _is_read_to_its_end,
+    Assumption.REAL_FILES: _is_in_memory,
     Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
 }

@@ -22,6 +22,7 @@ from memlint.analysis.values import (
 from memlint.knowledge.apis import Load
 from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft
+from memlint.rules.fake_files import has_fake_files
 from memlint.rules.fake_networks import answers_itself
 from memlint.rules.known_content import is_known
 from memlint.rules.once import runs_once
@@ -90,6 +91,8 @@ def whole_load(site: Site, ctx: Context) -> Iterator[Draft]:
     if load is None or load.what in {"model", "dataset"} or ctx.at_collection(site):
         return
     if is_bounded(site, load) or is_reduced(site.receiver) or answers_itself(ctx.body):
+        return
+    if has_fake_files(ctx.body, ctx):
         return
     yield from _weighed(site, load, source_of(site, load, ctx.project.disk), ctx)
 

@@ -91,7 +91,7 @@ def _mixin_behind(cls: ClassValue, suite: ModuleSuite, shown: set[str], ctx: Con
     """A mixin behind TestCase whose tear-down lets something go: TestCase's own empty method runs in its place."""
     for name, body in ctx.lifetimes.teardowns.behind_test_case(cls):
         owner = body.owner
-        if owner is None or name in shown or not _lets_go(body):
+        if owner is None or name in shown or not _lets_go(body) or _is_a_bases_order(cls, body, ctx):
             continue
         message = f"TestCase stands before {owner.cls.name} in the bases: its {name}() never runs"
         line = cls.cls.line
@@ -108,6 +108,16 @@ def _mixin_behind(cls: ClassValue, suite: ModuleSuite, shown: set[str], ctx: Con
             symbol=cls.cls.name,
         )
         return
+
+
+def _is_a_bases_order(cls: ClassValue, body: Body, ctx: Context) -> bool:
+    """Whether a base of the class has the mixin behind TestCase already: the order is told of there."""
+    return any(
+        behind is body
+        for base in ctx.suite.evaluator.mro(cls)
+        if base.cls is not cls.cls and ctx.suite.is_test_class(base)
+        for _, behind in ctx.lifetimes.teardowns.behind_test_case(base)
+    )
 
 
 def _lets_go(body: Body) -> bool:
