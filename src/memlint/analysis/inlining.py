@@ -10,7 +10,8 @@ from memlint.analysis.handover import Handover
 from memlint.analysis.obligations import NOTHING, Obligation, State, merge
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Suite
-from memlint.analysis.traverse import words
+from memlint.analysis.threads import ends_what_it_gives
+from memlint.analysis.traverse import names, words
 from memlint.analysis.values import NONE, FunctionValue, Literal
 
 _MAX_DEPTH = 4
@@ -242,6 +243,8 @@ class Inlining(Handover):
         if found is None:
             found = Obligation(made.resource, site, site.at, made.started, via=made.via or made.site)
             found.evidence, found.inferred = made.evidence, made.inferred
+            if made.resource.name.startswith("threading.Thread") and _is_ended_beside(site):
+                found.assumed.add(Assumption.GOES_ON)
             self.acquired[key] = found
             self.kept.append(made)
         return found
@@ -385,3 +388,9 @@ def _take_names(
             state.names[name] = held
         elif prefix and not mine and held & known and name.startswith("self."):
             state.names[f"{receiver}.{name.removeprefix('self.')}"] = held & known
+
+
+def _is_ended_beside(site: Site) -> bool:
+    """Whether the function that has a helper start a thread also ends what the thread runs."""
+    function = site.frame.function
+    return function is not None and ends_what_it_gives(site.node, names(f.body_of(function)))

@@ -119,6 +119,15 @@ def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
     return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
 
 
+def ends_what_it_gives(node: f.Expr, said: Iterable[str]) -> bool:
+    """``start_thread(conductor.run)`` of a helper that makes the thread, where the body says ``conductor.stop()`` too."""
+    args = node.args if isinstance(node, f.Call) else ()
+    given = [arg.value.path.rpartition(".") for arg in args if isinstance(arg.value, f.Name)]
+    holders = {holder for holder, _, method in given if method in _SERVING and holder not in {"", "self"}}
+    ending = (name.rpartition(".") for name in said)
+    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
+
+
 def ends_what_it_serves(node: f.Expr, said: Iterable[str]) -> bool:
     """``Thread(target=server.serve_forever)`` and ``server.shutdown()``, which waits until the serving has ended."""
     targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
