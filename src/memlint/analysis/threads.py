@@ -120,7 +120,7 @@ def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
 
 
 def ends_what_it_gives(node: f.Expr, said: Iterable[str]) -> bool:
-    """``start_thread(conductor.run)`` of a helper that makes the thread, where the body says ``conductor.stop()`` too."""
+    """``start_thread(conductor.run)`` of a helper that makes the thread, where the body calls ``conductor.stop()``."""
     args = node.args if isinstance(node, f.Call) else ()
     given = [arg.value.path.rpartition(".") for arg in args if isinstance(arg.value, f.Name)]
     holders = {holder for holder, _, method in given if method in _SERVING and holder not in {"", "self"}}
