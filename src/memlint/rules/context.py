@@ -181,15 +181,17 @@ class Context(Struct, eq=False):
         """
         if any(body.role not in {"helper", "method"} for body in self.suite.of(self.module).bodies):
             return False
-        return self.is_unimported and self._tests_beside() >= _FEWEST_OF_A_SUITE
+        return self.is_unimported and self._lies_between_tests()
 
-    def _tests_beside(self) -> int:
-        """How many modules of tests were read."""
-        return sum(
-            COLLECTED.match(posixpath.basename(path)) is not None
+    def _lies_between_tests(self) -> bool:
+        """Whether its folder holds modules of tests of several: what lies apart may be found by its place."""
+        tests = [
+            path
             for path, module in tuple(self.project.modules.items())
-            if not module.is_product
-        )
+            if not module.is_product and COLLECTED.match(posixpath.basename(path)) is not None
+        ]
+        folder = posixpath.dirname(self.module.path)
+        return len(tests) >= _FEWEST_OF_A_SUITE and any(posixpath.dirname(path) == folder for path in tests)
 
     @property
     def _others(self) -> list[Module]:
