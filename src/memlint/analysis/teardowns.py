@@ -98,8 +98,10 @@ class Teardowns:
             chain = self.chain(owner, name)
             called = {word for body in chain.reached for word in body.function.mentions.split()}
             for body in chain.unreached if chain.stopped_by is None else ():
-                if body.owner is not None and body.owner.cls.name not in called:
-                    yield name, body
+                if body.owner is None or body.owner.cls.name in called:
+                    continue
+                if not any(base.endswith("TestCase") for base in self.evaluator.external_bases(body.owner)):
+                    yield name, body  # a test case of its own stands before the TestCase of which it is made
 
     def let_go(self, body: Body) -> frozenset[str]:
         """Attributes that a tear-down method of a set-up's class deletes or rebinds."""

@@ -197,7 +197,7 @@ def _texts_of_decorators(body: Body) -> Iterator[str]:
 
 
 def _skipped_for_memory(body: Body) -> bool:
-    """A skip whose condition or reason speaks of memory."""
+    """A skip whose condition or reason speaks of memory, or of a test that is no light one: ``skipif(SKIP_LARGE)``."""
     decorators = [*body.function.decorators, *(body.owner.cls.decorators if body.owner is not None else ())]
     for decorator, _ in decorators:
         if (
@@ -210,7 +210,7 @@ def _skipped_for_memory(body: Body) -> bool:
                 for n in traverse.walk(decorator)
                 if isinstance(n, (f.Text, f.Name))
             ]
-            if any("mem" in text.lower() for text in texts):
+            if any("mem" in text.lower() or _HEAVY.search(text) for text in texts):
                 return True
     return _skips_for_memory(body)
 
