@@ -237,10 +237,10 @@ class Suite:
 
     def _role(self, function: f.Function, owner: ClassValue | None, module: Module) -> Role:
         name = function.name
-        if name in SETUP:
-            return "setup"
-        if name in TEARDOWN_NAMES:
-            return "teardown"
+        if name in SETUP or name in TEARDOWN_NAMES:
+            if owner is None and _asks_for_several(function):
+                return "helper"  # ``setup(rank, world_size)``, which the suite's own workers call
+            return "setup" if name in SETUP else "teardown"
         if name.startswith("pytest_"):
             return "hook"
         if name.startswith(self.prefixes) and (owner is None or self.is_test_class(owner)):
@@ -654,3 +654,13 @@ def _column(row: Value, position: int, width: int) -> Value:
     if isinstance(row, Sequence) and row.items is not None and position < len(row.items):
         return row.items[position]
     return UNKNOWN
+
+
+def _asks_for_several(function: f.Function) -> bool:
+    """Whether a function cannot be called with one argument or none, as pytest calls set-up functions of a module."""
+    asked = [
+        param
+        for param in function.params
+        if param.default is None and param.kind in {"positional", "keyword"}
+    ]
+    return len(asked) > 1
