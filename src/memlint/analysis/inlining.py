@@ -170,13 +170,13 @@ class Inlining(Handover):
             if callee.module.is_product:
                 state.keep(fresh)  # the library's own class decides when to let it go
             else:
-                self._moved(fresh, site, state)
+                self._moved(fresh, site, state, run)
         if callee.module.is_product:
             left = (o for o in after.masks if o.resource.registry and o not in known | inner.returned)
             for obligation in [o for o in left if not after.done(o)]:
                 state.masks[obligation] = after.masks[obligation]
-                self._moved(frozenset({obligation}), site, state)
-        return self._moved(inner.returned - known, site, state) | (inner.returned & known)
+                self._moved(frozenset({obligation}), site, state, run)
+        return self._moved(inner.returned - known, site, state, run) | (inner.returned & known)
 
     def _inner_run(self, callee: FunctionValue, site: Site | None, run: Run, frame: Frame | None) -> Run:
         sites = site.inner if site is not None else tuple(frame.sites) if frame is not None else ()
@@ -218,7 +218,9 @@ class Inlining(Handover):
             return run.nones[node.path]
         return self.evaluator.quiet_eval(node, run.frame) in (NONE, Literal(None))
 
-    def _moved(self, fresh: frozenset[Obligation], site: Site, state: State) -> frozenset[Obligation]:
+    def _moved(
+        self, fresh: frozenset[Obligation], site: Site, state: State, run: Run
+    ) -> frozenset[Obligation]:
         """What a factory returns is owed where the factory was called."""
         moved = {obligation: self.obligation_at(site, obligation) for obligation in fresh}
         for obligation, new in moved.items():
@@ -230,6 +232,8 @@ class Inlining(Handover):
             new.owner = moved.get(obligation.owner, obligation.owner) if obligation.owner else None
             new.parent = moved.get(obligation.parent, obligation.parent) if obligation.parent else None
             new.assumed |= obligation.assumed
+            if _is_told_beside(new, run):
+                new.assumed.add(Assumption.GOES_ON)
             state.masks[new] = state.masks.pop(obligation, frozenset({0}))
         for name, held in state.names.items():
             if not held.isdisjoint(moved):  # the factory has noted it down, too
@@ -243,8 +247,6 @@ class Inlining(Handover):
         if found is None:
             found = Obligation(made.resource, site, site.at, made.started, via=made.via or made.site)
             found.evidence, found.inferred = made.evidence, made.inferred
-            if made.resource.name.startswith("threading.Thread") and _is_ended_beside(site):
-                found.assumed.add(Assumption.GOES_ON)
             self.acquired[key] = found
             self.kept.append(made)
         return found
@@ -390,7 +392,8 @@ def _take_names(
             state.names[f"{receiver}.{name.removeprefix('self.')}"] = held & known
 
 
-def _is_ended_beside(site: Site) -> bool:
-    """Whether the function that has a helper start a thread also ends what the thread runs."""
-    function = site.frame.function
-    return function is not None and ends_what_it_gives(site.node, names(f.body_of(function)))
+def _is_told_beside(made: Obligation, run: Run) -> bool:
+    """Whether a test that has a helper start a thread also ends what the thread runs. A fixture should wait for it."""
+    if run.is_fixture or not made.resource.name.startswith("threading.Thread"):
+        return False
+    return ends_what_it_gives(made.site.node, names(f.body_of(run.function)))

@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from memlint import facts as f
 from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
 from memlint.analysis.declarations import makes_fields
-from memlint.analysis.project import Module
+from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
-from memlint.analysis.suite import Body, Suite
-from memlint.analysis.traverse import blocks, own_expressions, says, walk, words
+from memlint.analysis.suite import Body, Fixture, Suite
+from memlint.analysis.traverse import blocks, nodes, own_expressions, says, walk, words
 from memlint.analysis.values import ClassValue
 
 COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
+_PATTERNS = ("test*.py", "*_test.py", "*_tests.py")  # the same for a glob
 _TYPE_CHECK = re.compile(r"type_?check")
+_BY_TEXT = frozenset({"getfixturevalue", "lazy_fixture", "lf", "fixture_ref"})
+_FEWEST_TESTS = 12  # of a suite; a few may lie beside what asks for a fixture
+_FEWEST_MODULES = 5  # of tests, of a suite
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -57,6 +61,45 @@ class Running:
         takers = [x for x in self.suite.of(module).bodies if any(p.name == name for p in x.function.params)]
         self._never[body] = True  # of fixtures that only ask for each other none runs
         return bool(takers) and all(map(self.never, {*users, *takers}))
+
+    def is_asked_for(self, fixture: Fixture) -> bool:
+        """Whether a test or fixture is seen to ask for a fixture, or may do so unseen: by a text, or in a file that was
+        not read.
+        """
+        if fixture.autouse:
+            return True
+        home, project = fixture.body.module, self.suite.project
+        read = [module for module in tuple(project.modules.values()) if module.linted]
+        near = [
+            home,
+            *(module for module in read if says(module.facts, fixture.name)),
+        ]  # most often one of these
+        if any(self._asks_for(fixture, module) for module in dict.fromkeys([*near, *read])):
+            return True
+        tests = sum(body.role == "test" for module in read for body in self.suite.of(module).bodies)
+        return tests < _FEWEST_TESTS or not all_read_below(home, project)
+
+    def _asks_for(self, fixture: Fixture, module: Module) -> bool:
+        bodies = self.suite.of(module).bodies
+        if any(param.name == fixture.name for body in bodies for param in body.function.params):
+            return True
+        if says(module.facts, "usefixtures") and any(
+            fixture in self.suite.requested(body) for body in bodies
+        ):
+            return True
+        return any(says(module.facts, word) for word in _BY_TEXT) and _has_text(fixture.name, module, bodies)
+
+    def lies_between_tests(self, module: Module) -> bool:
+        """Whether a folder holds a module and modules of tests, all of them read, of a suite of several: what lies
+        apart may be found by its place.
+        """
+        project = self.suite.project
+        tests = [
+            other.folder
+            for other in tuple(project.modules.values())
+            if other.linted and COLLECTED.match(posixpath.basename(other.path)) is not None
+        ]
+        return len(tests) >= _FEWEST_MODULES and module.folder in tests and all_read_below(module, project)
 
     def _is_kept_from_it(self, body: Body) -> bool:
         return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)
@@ -190,6 +233,37 @@ class Running:
         if module.path not in self._at_import:
             self._at_import[module.path] = frozenset(_said(module.body))
         return self._at_import[module.path]
+
+
+def all_read_below(module: Module, project: Project) -> bool:
+    """Whether every module of tests in the folder of a module, or below it, is being checked. A commit hook gives some
+    files of a folder alone: what the others ask for or import is then unknown.
+    """
+    folder = f"{module.folder}/" if module.folder else ""
+    found = (path for pattern in _PATTERNS for path in project.disk.matches(f"{folder}**/{pattern}"))
+    return all(path in project.modules and project.modules[path].linted for path in found)
+
+
+def _has_text(text: str, module: Module, bodies: list[Body]) -> bool:
+    """Whether a module has a text among its expressions, or formats one that may be it."""
+    blocks = (module.body, *(f.body_of(body.function) for body in bodies))
+    decorators = (
+        node for body in bodies for decorator, _ in body.function.decorators for node in walk(decorator)
+    )
+    return any(
+        isinstance(node, f.FString) or (isinstance(node, f.Text) and node.value == text)
+        for node in (*decorators, *(node for block in blocks for node in nodes(block)))
+    )
+
+
+def is_asked_for(suite: Suite, fixture: Fixture) -> bool:
+    """Whether a test or fixture asks for a fixture, or may do so unseen."""
+    return suite.shared(Running).is_asked_for(fixture)
+
+
+def lies_between_tests(suite: Suite, module: Module) -> bool:
+    """Whether a module lies among the modules of tests of a whole suite."""
+    return suite.shared(Running).lies_between_tests(module)
 
 
 def never_runs(suite: Suite, body: Body) -> bool:

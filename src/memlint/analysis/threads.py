@@ -111,21 +111,22 @@ def _asks(test: f.Expr) -> bool:
 def _ends_what_it_runs(node: f.Expr, said: Iterable[str]) -> bool:
     """``Thread(target=supervisor.run)`` where the body also says ``supervisor.join_all()``."""
     targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
-    holders = {target.path.rpartition(".")[0] for target in targets if isinstance(target, f.Name)} - {
-        "",
-        "self",
-    }
-    ending = (name.rpartition(".") for name in said)
-    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
+    return _are_ended(
+        {target.path.rpartition(".")[0] for target in targets if isinstance(target, f.Name)}, said
+    )
 
 
 def ends_what_it_gives(node: f.Expr, said: Iterable[str]) -> bool:
     """``start_thread(conductor.run)`` of a helper that makes the thread, where the body calls ``conductor.stop()``."""
     args = node.args if isinstance(node, f.Call) else ()
     given = [arg.value.path.rpartition(".") for arg in args if isinstance(arg.value, f.Name)]
-    holders = {holder for holder, _, method in given if method in _SERVING and holder not in {"", "self"}}
+    return _are_ended({holder for holder, _, method in given if method in _SERVING}, said)
+
+
+def _are_ended(holders: set[str], said: Iterable[str]) -> bool:
+    """Whether a method that ends is called of one of the holders."""
     ending = (name.rpartition(".") for name in said)
-    return any(holder in holders and _ENDING.match(method) for holder, _, method in ending)
+    return any(holder in holders - {"", "self"} and _ENDING.match(method) for holder, _, method in ending)
 
 
 def ends_what_it_serves(node: f.Expr, said: Iterable[str]) -> bool:

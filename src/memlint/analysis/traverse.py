@@ -111,6 +111,13 @@ def walk(node: f.Node) -> Iterator[f.Node]:
             stack.extend([getattr(part, name) for name in reversed(f.INNER[type(part)])])
 
 
+def nodes(block: tuple[f.Stmt, ...]) -> Iterator[f.Node]:
+    """Every node of the expressions of a block; functions and classes stay closed."""
+    for statement, _ in statements(block):
+        for expression in own_expressions(statement):
+            yield from walk(expression)
+
+
 def calls(block: tuple[f.Stmt, ...]) -> Iterator[tuple[f.Call, f.Stmt, Enclosing]]:
     """Every call of a block, with its statement and those that hold it; also those of nested functions."""
     for statement, enclosing in statements(block):

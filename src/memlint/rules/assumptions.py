@@ -14,7 +14,7 @@ from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
-from memlint.analysis.running import said_at_import
+from memlint.analysis.running import is_asked_for, said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
 from memlint.analysis.values import NONE, Obj, Ref, text_of
@@ -22,7 +22,6 @@ from memlint.model import Confidence
 from memlint.rules.context import Context
 from memlint.rules.fake_files import has_fake_files
 from memlint.rules.fake_networks import is_answered
-from memlint.rules.once import is_asked_for
 
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
@@ -394,7 +393,7 @@ def _is_only_given_away(debt: Debt, ctx: Context) -> bool:
 def _is_of_a_fixture_for_none(debt: Debt, ctx: Context) -> bool:
     """What a fixture opens that no test of the suite asks for."""
     fixture = ctx.within(debt.body).fixture if debt.body.role == "fixture" else None
-    return fixture is not None and not is_asked_for(fixture, ctx)
+    return fixture is not None and not is_asked_for(ctx.suite, fixture)
 
 
 def _is_read_to_its_end(debt: Debt, ctx: Context) -> bool:

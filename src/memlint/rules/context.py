@@ -16,7 +16,7 @@ from memlint import facts as f
 from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
-from memlint.analysis.running import COLLECTED
+from memlint.analysis.running import COLLECTED, lies_between_tests
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.traverse import says, statements
@@ -24,7 +24,6 @@ from memlint.analysis.values import Data, Num, Value
 from memlint.knowledge.index import ApiIndex
 from memlint.model import Budget, Confidence, Estimate, Related
 
-_FEWEST_OF_A_SUITE = 5  # modules of tests
 _RUNNING = frozenset({"main", "run", "start", "exit", "serve_forever", "run_forever"})
 MAX_BYTES = 2**62  # no machine grants more
 BEYOND_BELIEF = (
@@ -181,17 +180,7 @@ class Context(Struct, eq=False):
         """
         if any(body.role not in {"helper", "method"} for body in self.suite.of(self.module).bodies):
             return False
-        return self.is_unimported and self._lies_between_tests()
-
-    def _lies_between_tests(self) -> bool:
-        """Whether its folder holds modules of tests of several: what lies apart may be found by its place."""
-        tests = [
-            path
-            for path, module in tuple(self.project.modules.items())
-            if not module.is_product and COLLECTED.match(posixpath.basename(path)) is not None
-        ]
-        folder = posixpath.dirname(self.module.path)
-        return len(tests) >= _FEWEST_OF_A_SUITE and any(posixpath.dirname(path) == folder for path in tests)
+        return self.is_unimported and lies_between_tests(self.suite, self.module)
 
     @property
     def _others(self) -> list[Module]:

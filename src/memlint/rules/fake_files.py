@@ -9,12 +9,8 @@ from memlint.rules.context import Context
 
 _SETTING_UP = "setUpPyfakefs"
 _DECORATOR = "patchfs"
-_FIXTURES = (
-    "fs",
-    "fs_class",
-    "fs_module",
-    "fs_session",
-)  # of its plugin, unless the suite has one of that name
+# of its plugin, unless the suite has one of that name
+_FIXTURES = ("fs", "fs_class", "fs_module", "fs_session")
 
 
 def has_fake_files(body: Body | None, ctx: Context) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
+from memlint.analysis.known_content import is_known
 from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, members_read, source_of, weigh
@@ -24,7 +25,6 @@ from memlint.model import Confidence, Estimate
 from memlint.rules.context import Context, Draft
 from memlint.rules.fake_files import has_fake_files
 from memlint.rules.fake_networks import answers_itself
-from memlint.rules.known_content import is_known
 from memlint.rules.once import runs_once
 from memlint.rules.registry import rule
 from memlint.units import format_bytes

@@ -6,14 +6,11 @@ import posixpath
 
 from memlint import facts as f
 from memlint.analysis.expectations import last_name
-from memlint.analysis.project import Module
 from memlint.analysis.suite import Body, Fixture
-from memlint.analysis.traverse import own_expressions, says, statements, walk
+from memlint.analysis.traverse import says
 from memlint.rules.context import Context
 
 _KEEPING = frozenset({"cache", "lru_cache", "cached_property", "cached", "memoize", "memoized"})
-_BY_TEXT = frozenset({"getfixturevalue", "lazy_fixture", "lf", "fixture_ref"})
-_FEWEST_OF_A_SUITE = 12  # tests
 _DEEPEST = 3  # callers of callers
 _MANY = 2  # from here on it does not matter how many
 
@@ -77,44 +74,6 @@ def requesting(fixture: Fixture, ctx: Context) -> list[Body]:
         for user in ctx.suite.of(module).bodies
         if any(asked is fixture for asked in ctx.suite.requested(user))
     ]
-
-
-def is_asked_for(fixture: Fixture, ctx: Context) -> bool:
-    """Whether a test or fixture of the suite is seen to ask for a fixture, or may do so by a text that nobody knows.
-
-    Of a few tests nobody can say that they are the suite: they may lie beside what asks for it.
-    """
-    if fixture.autouse:
-        return True
-    tests = 0
-    for module in tuple(ctx.project.modules.values()):  # a look at a module may read another one
-        if module.is_product:
-            continue
-        bodies = ctx.suite.of(module).bodies
-        if any(says(module.facts, word) for word in _BY_TEXT) and _has_text(fixture.name, module, bodies):
-            return True
-        by_mark = says(module.facts, "usefixtures")
-        for body in bodies:
-            tests += body.role == "test"
-            if any(param.name == fixture.name for param in body.function.params):
-                return True
-            if by_mark and any(asked is fixture for asked in ctx.suite.requested(body)):
-                return True
-    return tests < _FEWEST_OF_A_SUITE
-
-
-def _has_text(text: str, module: Module, bodies: list[Body]) -> bool:
-    """Whether a module of tests has a text among its expressions, or formats one that may be it."""
-    blocks = (module.body, *(f.body_of(body.function) for body in bodies))
-    decorators = (decorator for body in bodies for decorator, _ in body.function.decorators)
-    stated = (
-        own for block in blocks for statement, _ in statements(block) for own in own_expressions(statement)
-    )
-    return any(
-        isinstance(node, f.FString) or (isinstance(node, f.Text) and node.value == text)
-        for expression in (*stated, *decorators)
-        for node in walk(expression)
-    )
 
 
 def _keeps_results(decorator: f.Expr) -> bool:

@@ -115,7 +115,7 @@ def _is_a_bases_order(cls: ClassValue, body: Body, ctx: Context) -> bool:
     return any(
         behind is body
         for base in ctx.suite.evaluator.mro(cls)
-        if base.cls is not cls.cls and ctx.suite.is_test_class(base)
+        if base.cls is not cls.cls and base.module.linted and ctx.suite.is_test_class(base)
         for _, behind in ctx.lifetimes.teardowns.behind_test_case(base)
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -35,7 +34,7 @@ def _has_copy(source: Source, body: tuple[f.Stmt, ...]) -> bool:
         return False
     return any(
         isinstance(node, f.Text) and "://" not in node.value and posixpath.basename(node.value) == file
-        for node in _nodes(body)
+        for node in traverse.nodes(body)
     )
 
 
@@ -54,7 +53,7 @@ def _equals_text(site: Site, body: tuple[f.Stmt, ...]) -> bool:
 
     return any(
         any(isinstance(side, f.Text) for side in sides) and any(map(is_it, sides))
-        for sides in map(_compared, _nodes(body))
+        for sides in map(_compared, traverse.nodes(body))
     )
 
 
@@ -78,9 +77,3 @@ def _reads(node: f.Expr, site: Site) -> bool:
         else:
             node = node.base if isinstance(node, f.Attr) else node.value
     return False
-
-
-def _nodes(body: tuple[f.Stmt, ...]) -> Iterator[f.Node]:
-    for statement, _ in traverse.statements(body):
-        for expression in traverse.own_expressions(statement):
-            yield from traverse.walk(expression)
