@@ -45,4 +45,5 @@ class Assumption(Enum):
     KEPT_ALIVE = "the server keeps the connection open after its answer"
     REAL_FILES = "the file is a real one, and not of a file system in memory"
     ASKED_FOR = "a test asks for the fixture, though none of this suite does"
+    NAMED = "something calls the function, though nothing of this suite names it"
     NOT_TAKEN = "what it is given to on some paths does not answer for it on all"

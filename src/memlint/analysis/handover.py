@@ -82,7 +82,14 @@ _THROUGH = {
     "ensure_future",
 }
 _BUNDLES = {"types.SimpleNamespace", "argparse.Namespace", "collections.deque", "collections.OrderedDict"}
-_FINALIZERS = {"addCleanup", "addClassCleanup", "addfinalizer", "addModuleCleanup", "addAsyncCleanup"}
+_FINALIZERS = {
+    "add_done_callback",
+    "addCleanup",
+    "addClassCleanup",
+    "addfinalizer",
+    "addModuleCleanup",
+    "addAsyncCleanup",
+}
 _ENTERING = {"enterContext", "enter_context", "enter_async_context", "enterClassContext", "enterAsyncContext"}
 _STACK_CALLBACKS = {"callback", "push_async_callback"}
 _USING = frozenset({"create_all", "drop_all"})  # of anybody's metadata: the engine is used, not kept

@@ -167,7 +167,7 @@ class ProjectResources:
                 title=f"{cls.cls.name} (holds {_article(opening.resource.title)} {opening.resource.title})",
                 rule=opening.resource.rule,
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
-                started_by=_starters(opening, own, calls)
+                started_by=_starters(opening, own, calls, releases)
                 if openers & {*_CONSTRUCTING}
                 else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
@@ -308,18 +308,40 @@ def _is_flag_of_self(test: f.Expr, attribute: str) -> bool:
     return own and isinstance(test, f.Name) and test.path != f"self.{attribute}"
 
 
-def _starters(opening: Opening, own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]) -> list[str]:
+def _starters(
+    opening: Opening, own: dict[str, FunctionValue], calls: dict[str, frozenset[str]], releases: list[str]
+) -> list[str]:
     """From which methods on it is owed, where what the constructor makes opens later: ``self.client.connect(host)``.
 
     Empty where it is owed from the constructor on.
     """
     later = opening.resource.started_by
+    holder = f"self.{opening.attribute}"
+    if opening.resource.rule == "MEM403" and later == [ANY_USE]:
+        direct = [name for name, method in own.items() if _gives_tasks(method.function, holder)]
+        reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
+        return [] if reaching & {*_CONSTRUCTING} else sorted(reaching - _NO_STARTERS - {*releases})
     if not later or ANY_USE in later:
         return []
-    said = {f"self.{opening.attribute}.{name}" for name in later}
+    said = {f"{holder}.{name}" for name in later}
     direct = [name for name, method in own.items() if not said.isdisjoint(names(f.body_of(method.function)))]
     reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
     return [] if reaching & {*_CONSTRUCTING} else sorted({*reaching, *later} - _NO_STARTERS)
+
+
+def _gives_tasks(function: f.Function, holder: str) -> bool:
+    """Whether a method calls something of a pool, or hands the pool on: its threads start with the first task."""
+    for statement, _ in statements(f.body_of(function)):
+        targets = statement.targets if isinstance(statement, f.Assign) else ()
+        for expression in own_expressions(statement):
+            if any(expression is target for target in targets):
+                continue
+            if any(
+                isinstance(node, f.Name) and (node.path == holder or node.path.startswith(f"{holder}."))
+                for node in walk(expression)
+            ):
+                return True
+    return False
 
 
 def _is_unsure(opening: Opening) -> bool:

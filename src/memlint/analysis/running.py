@@ -74,10 +74,32 @@ class Running:
             home,
             *(module for module in read if says(module.facts, fixture.name)),
         ]  # most often one of these
-        if any(self._asks_for(fixture, module) for module in dict.fromkeys([*near, *read])):
+        asked = any(self._asks_for(fixture, module) for module in dict.fromkeys([*near, *read]))
+        return asked or not self._is_read_around(home)
+
+    def is_named(self, body: Body) -> bool:
+        """Whether something is seen to name a helper, or the class of a method, or may do so unseen."""
+        function, owner, home = body.function, body.owner, body.module
+        if (
+            body.within is not None
+            or body.role not in {"helper", "method"}
+            or (owner is None and function.name.startswith("__"))
+        ):
             return True
+        if owner is not None and (owner.cls.decorators or self.suite.is_test_class(owner)):
+            return True
+        if owner is None and not all(map(_is_mark, (decorator for decorator, _ in function.decorators))):
+            return True
+        name = owner.cls.name if owner is not None else function.name
+        if says(home.facts, name) or any(other is not home for other in self.suite.project.mentioning(name)):
+            return True
+        return not self._is_read_around(home)
+
+    def _is_read_around(self, home: Module) -> bool:
+        """Whether what is checked is a whole suite: what asks for something in one of its modules has been read."""
+        read = [module for module in tuple(self.suite.project.modules.values()) if module.linted]
         tests = sum(body.role == "test" for module in read for body in self.suite.of(module).bodies)
-        return tests < _FEWEST_TESTS or not all_read_below(home, project)
+        return tests >= _FEWEST_TESTS and all_read_below(home, self.suite.project)
 
     def _asks_for(self, fixture: Fixture, module: Module) -> bool:
         bodies = self.suite.of(module).bodies
@@ -261,6 +283,11 @@ def is_asked_for(suite: Suite, fixture: Fixture) -> bool:
     return suite.shared(Running).is_asked_for(fixture)
 
 
+def is_named(suite: Suite, body: Body) -> bool:
+    """Whether something names a helper, or the class of a method, or may do so unseen."""
+    return suite.shared(Running).is_named(body)
+
+
 def lies_between_tests(suite: Suite, module: Module) -> bool:
     """Whether a module lies among the modules of tests of a whole suite."""
     return suite.shared(Running).lies_between_tests(module)
@@ -274,6 +301,12 @@ def never_runs(suite: Suite, body: Body) -> bool:
 def said_at_import(suite: Suite, module: Module) -> frozenset[str]:
     """The names that a module says outside of its functions, where it is imported and not run as a script."""
     return suite.shared(Running).said_at_import(module)
+
+
+def _is_mark(decorator: f.Expr) -> bool:
+    """``@pytest.mark.asyncio``, which registers its function nowhere."""
+    named = decorator.func if isinstance(decorator, f.Call) else decorator
+    return isinstance(named, f.Name) and named.path.startswith("pytest.mark.")
 
 
 def _said(block: tuple[f.Stmt, ...]) -> Iterator[str]:

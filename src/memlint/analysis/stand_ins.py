@@ -8,7 +8,7 @@ from memlint import facts as f
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import walk
 from memlint.analysis.types import type_name
-from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
+from memlint.analysis.values import ClassValue, FunctionValue, Mocked, Obj, Sequence, Value
 
 _FAKE = re.compile(r"(?i)fake|mock|stub|dummy")
 _ASKING = ("urllib.request.", "http.client.", "urllib3.", "requests.")
@@ -19,7 +19,9 @@ _ADDRESS = re.compile(r"(?i)path|dir|file|url|uri|dsn|host|port|addr|name|server
 
 def is_given_fakes(site: Site) -> bool:
     """Whether an argument is a fake: ``connect(url, connection_class=FakeConnection)``, ``Client(mock.Mock())``."""
-    if any(_FAKE.search(_named(value)) for value in site.args.values()):
+    starred = site.args.get("*")
+    given = (*site.args.values(), *((starred.items or ()) if isinstance(starred, Sequence) else ()))
+    if any(isinstance(value, Mocked) or is_fake(value) for value in given):
         return True
     return isinstance(site.node, f.Call) and any(_reads_as_fake(arg.value) for arg in site.node.args)
 
@@ -47,9 +49,10 @@ def is_fake(value: Value) -> bool:
 
 
 def _reads_as_fake(node: f.Expr) -> bool:
-    """``Mock(spec=socket)``, ``fake_transport``; not ``dummy_path``."""
+    """``Mock(spec=socket)``, ``object()``, ``fake_transport``; not ``dummy_path``."""
     if isinstance(node, f.Call):
-        return isinstance(node.func, f.Name) and _FAKE.search(node.func.path) is not None
+        path = node.func.path if isinstance(node.func, f.Name) else ""
+        return path == "object" or _FAKE.search(path) is not None
     return isinstance(node, f.Name) and bool(_FAKE.search(node.path)) and not _ADDRESS.search(node.path)
 
 

@@ -14,7 +14,7 @@ from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
-from memlint.analysis.running import is_asked_for, said_at_import
+from memlint.analysis.running import is_asked_for, is_named, said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, statements, words
 from memlint.analysis.values import NONE, Obj, Ref, text_of
@@ -396,6 +396,11 @@ def _is_of_a_fixture_for_none(debt: Debt, ctx: Context) -> bool:
     return fixture is not None and not is_asked_for(ctx.suite, fixture)
 
 
+def _is_of_a_function_for_none(debt: Debt, ctx: Context) -> bool:
+    """What a helper opens, or a method of a class, that nothing of the suite names."""
+    return not is_named(ctx.suite, debt.body)
+
+
 def _is_read_to_its_end(debt: Debt, ctx: Context) -> bool:
     """``http.client``'s connection of which the answer is read: one that says ``Connection: close``, as those of
     ``http.server`` and of development servers do, has closed it then.
@@ -439,4 +444,5 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.KEPT_ALIVE: _is_read_to_its_end,
     Assumption.REAL_FILES: _is_in_memory,
     Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
+    Assumption.NAMED: _is_of_a_function_for_none,
 }

@@ -114,6 +114,8 @@ def _message(found: Allocation) -> str:
     what = _named(found.site)
     if found.via is not None:
         return f"{what} makes {upto}{size} with these arguments ({_named(found.via)})"
+    if found.code == "MEM207" and found.reused:
+        return f"{what} makes {upto}{size}, beside a temporary of as much where NumPy cannot compute in place"
     if found.code == "MEM207" and found.beside is not None:
         return (
             f"a temporary of {format_bytes(found.beside.likely)} lives beside the result of {size} ({what})"
@@ -171,7 +173,10 @@ def rebound_in_loop(subject: Rebinding, ctx: Context) -> Iterator[Draft]:
         return
     both = f"the old and the new {format_bytes(size.likely)} are alive together"
     message = f"'{subject.name}' is rebound in a loop: {both}"
-    yield Draft("MEM207", site.at, message, f"del {subject.name} at the end of each round.", None, size * 2)
+    sure = (
+        Confidence.LOW if size.low < ctx.option("MEM207", "min-bytes") else None
+    )  # large in some rounds alone
+    yield Draft("MEM207", site.at, message, f"del {subject.name} at the end of each round.", sure, size * 2)
 
 
 # --- objects in bulk ------------------------------------------------------------------------------------------
