@@ -16,7 +16,7 @@ from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.running import is_asked_for, is_named, said_at_import
 from memlint.analysis.sources import is_null_device
-from memlint.analysis.traverse import calls, statements, words
+from memlint.analysis.traverse import calls, says, statements, walk, words
 from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
@@ -30,6 +30,9 @@ _CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
 _HOOKS_AT_THE_END = frozenset({"pytest_sessionfinish", "pytest_unconfigure"})
 _STOPPING = frozenset(RELEASING)
 _ASKING = frozenset({"is_alive", "poll"})  # of a child: both reap one that has ended
+_OPEN_ALREADY = frozenset(
+    {"is_initialized", "getActiveSession", "get_runtime_context"}
+)  # of what a process has once
 # libraries whose functions make no figure; pyplot's own are seen to
 _NOT_DRAWING = frozenset(
     {"builtins", "numpy", "pytest", "matplotlib", "math", "os", "pathlib", "datetime", "random"}
@@ -223,8 +226,12 @@ def _goes_on_until(statement: f.Stmt) -> bool:
 
 
 def _asks(node: f.Call) -> bool:
-    name = node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)
-    return name in _ASKING
+    return _called(node) in _ASKING
+
+
+def _called(node: f.Call) -> str:
+    """The last part of the name that a call calls."""
+    return node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)
 
 
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
@@ -370,19 +377,51 @@ def _may_draw(called: f.Expr, debt: Debt, ctx: Context) -> bool:
 
 
 def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
-    """``SparkSession.builder.getOrCreate()`` in a test: without a word about what it wants, it takes what there is.
+    """``SparkSession.builder.getOrCreate()`` in a test, which takes what there is, whatever it asks for.
 
-    That is, where a module of the suite opens one as it is imported.
+    That is, where a module of the suite opens one as it is imported, itself or by a function that it calls.
     """
     site = debt.obligation.via or debt.obligation.site
-    asked = site.node.func if isinstance(site.node, f.Call) and not site.node.args else None
-    takes = isinstance(asked, f.Name) and asked.path.endswith((".builder.getOrCreate", "Context.getOrCreate"))
+    if _opens_where_none_is(debt, ctx):
+        return True
+    takes = isinstance(site.node, f.Call) and _called(site.node) == "getOrCreate"
     if not takes or debt.body.role in {"fixture", "setup"}:
         return False
+    modules = ctx.project.mentioning("getOrCreate")
+    openers = {
+        body.function.name
+        for module in modules
+        for body in ctx.suite.of(module).bodies
+        if body.owner is None and body.role == "helper" and says(body.function, "getOrCreate")
+    }
     return any(
-        module.linted and "getOrCreate" in said_at_import(ctx.suite, module)
-        for module in ctx.project.mentioning("getOrCreate")
+        module.linted and word in said_at_import(ctx.suite, module)
+        for word in sorted({"getOrCreate", *openers})
+        for module in ctx.project.mentioning(word)
     )
+
+
+def _opens_where_none_is(debt: Debt, ctx: Context) -> bool:
+    """``if not ray.is_initialized(): ray.init()`` of the product, which tests call in a module whose fixtures or
+    set-up methods open one before.
+    """
+    site = debt.obligation.via
+    if site is None or site.frame.function is None or not site.frame.module.is_product:
+        return False
+    guarded = any(
+        node.at == site.at
+        and any(isinstance(outer, f.If) and _asks_whether_open(outer.test) for outer in around)
+        for node, _, around in calls(f.body_of(site.frame.function))
+    )
+    opening = set(site.name.split("."))
+    return guarded and any(
+        body.role in {"fixture", "setup"} and opening <= words(body.function)
+        for body in ctx.suite.of(debt.body.module).bodies
+    )
+
+
+def _asks_whether_open(test: f.Expr) -> bool:
+    return any(isinstance(node, f.Call) and _called(node) in _OPEN_ALREADY for node in walk(test))
 
 
 def _is_only_given_away(debt: Debt, ctx: Context) -> bool:
