@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source
 
+_JUDGING = re.compile(
+    r"(?i)(?:\w+_)?assert_?(?:\w*_)?\w*(?:equals?|close|almost\w*)\Z|(?:array_equal|allclose)\Z"
+)
+_PINNING = frozenset({"checksum", "digest", "file_hash", "known_hash", "md5", "sha1", "sha256", "sha512"})
 _EQUAL = frozenset({"assertEqual", "assertEquals", "assertMultiLineEqual", "assert_equal", "eq_"})
 
 
@@ -23,6 +28,60 @@ def is_known(site: Site, source: Source) -> bool:
         return False
     body = f.body_of(function)
     return _has_copy(source, body) or _equals_text(site, body)
+
+
+def is_reference(site: Site) -> bool:
+    """Whether the code that reads a file holds it against what it has computed, counts its rows, or pins what it holds.
+
+    ``assert_allclose(power, np.load(path))``: a reference is as large as what it is held against, and cannot be read in
+    part. ``fetch(name, checksum="6f80…")``: a file that was looked at, and does not grow.
+    """
+    function = site.frame.function
+    if function is None:
+        return False
+    body = f.body_of(function)
+    if _is_pinned(body):
+        return True
+    names = _bound(site, body)
+    return any(
+        _is_in(side, site, names)
+        for node in traverse.nodes(body)
+        for side in (*_judged(node), *_counted(node))
+    )
+
+
+def _is_pinned(body: tuple[f.Stmt, ...]) -> bool:
+    return any(arg.keyword in _PINNING for node, _, _ in traverse.calls(body) for arg in node.args)
+
+
+def _judged(node: f.Node) -> tuple[f.Expr, ...]:
+    """What a function of an assertion compares."""
+    if not isinstance(node, f.Call):
+        return ()
+    called = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
+    judges = _JUDGING.match(called.rpartition(".")[2]) is not None
+    return tuple(arg.value for arg in node.args) if judges and len(node.args) > 1 else ()
+
+
+def _counted(node: f.Node) -> tuple[f.Expr, ...]:
+    """``rows`` of ``len(rows) == 9``."""
+    if not isinstance(node, f.Compare) or len(node.rest) != 1 or node.rest[0][0] != "==":
+        return ()
+    return tuple(
+        arg.value
+        for side in (node.left, node.rest[0][1])
+        if isinstance(side, f.Call) and side.func == f.Name("len")
+        for arg in side.args
+    )
+
+
+def _is_in(expression: f.Expr, site: Site, names: set[str]) -> bool:
+    """Whether what is read, or a name that it is bound to, is part of an expression."""
+    return any(
+        (isinstance(node, f.Call) and node.at == site.at)
+        or (isinstance(node, f.Name) and node.path.partition(".")[0] in names)
+        for node in traverse.walk(expression)
+    )
 
 
 def _has_copy(source: Source, body: tuple[f.Stmt, ...]) -> bool:
@@ -40,13 +99,7 @@ def _has_copy(source: Source, body: tuple[f.Stmt, ...]) -> bool:
 
 def _equals_text(site: Site, body: tuple[f.Stmt, ...]) -> bool:
     """Whether what is read is compared for equality with a literal, at once or by the name that it is bound to."""
-    names = {
-        target.path
-        for statement, _ in traverse.statements(body)
-        if isinstance(statement, f.Assign) and statement.value is not None and _reads(statement.value, site)
-        for target in statement.targets
-        if isinstance(target, f.Name)
-    }
+    names = _bound(site, body)
 
     def is_it(node: f.Expr) -> bool:
         return _reads(node, site) or (isinstance(node, f.Name) and node.path in names)
@@ -55,6 +108,17 @@ def _equals_text(site: Site, body: tuple[f.Stmt, ...]) -> bool:
         any(isinstance(side, f.Text) for side in sides) and any(map(is_it, sides))
         for sides in map(_compared, traverse.nodes(body))
     )
+
+
+def _bound(site: Site, body: tuple[f.Stmt, ...]) -> set[str]:
+    """The names that what is read is bound to."""
+    return {
+        target.path
+        for statement, _ in traverse.statements(body)
+        if isinstance(statement, f.Assign) and statement.value is not None and _reads(statement.value, site)
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    }
 
 
 def _compared(node: f.Node) -> tuple[f.Expr, ...]:

@@ -47,6 +47,8 @@ def _item(base: Sequence, first: Value, nodes: Items[f.Expr]) -> Value:
         position = int(first.low)
         if -len(base.items) <= position < len(base.items):
             return base.items[position]
+        if base.kind == "tuple":
+            return UNKNOWN  # there is none: another row's, or another branch's
     if base.kind == "dict" and base.keys is not None and base.items is not None:
         for key, value in zip(base.keys, base.items, strict=True):
             if key == first and first is not UNKNOWN:

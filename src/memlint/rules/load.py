@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import texts, traverse
-from memlint.analysis.known_content import is_known
+from memlint.analysis.known_content import is_known, is_reference
 from memlint.analysis.loads import estimate_in_memory, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, members_read, source_of, weigh
@@ -105,7 +105,8 @@ def _weighed(site: Site, load: Load, source: Source, ctx: Context) -> Iterator[D
     if source.bytes is None:
         if writes_itself(site, source) or is_passing(source, ctx) or is_known(site, source):
             return
-        founded = _is_founded(site, load, source, ctx) and not runs_once(ctx.body, ctx)  # that is MEM302's
+        founded = _is_founded(site, load, source, ctx) and not is_reference(site)
+        founded = founded and not runs_once(ctx.body, ctx)  # that is MEM302's
         confidence = Confidence.MEDIUM if founded else Confidence.LOW
         message = f"{reader} takes in {source.text} whole, and nothing bounds its size"
         yield Draft(code, site.at, message, _advice(load), confidence)

@@ -12,6 +12,7 @@ from memlint.analysis import expectations, traverse
 from memlint.analysis.containers import Container, Filling
 from memlint.analysis.keeping import containers, is_cache, kept_by_one_run, stored
 from memlint.analysis.objects import bytes_of
+from memlint.analysis.project import Module
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Fixture, ModuleSuite
 from memlint.analysis.values import (
@@ -46,6 +47,7 @@ _OF_MODULE = frozenset(
 )
 _OF_CLASS = frozenset({"setUpClass", "setup_class", "tearDownClass", "teardown_class"})  # run once a class
 _MODULE_ENDS = frozenset({"tearDownModule", "teardown_module", "teardown"})
+_CLASS_ENDS = frozenset({"tearDownClass", "teardown_class", "asyncTearDownClass"})
 # how a test counts who holds an object: it keeps one on purpose
 _COUNTING = frozenset({"get_referrers", "get_referents", "getrefcount"})
 _HOOKS_AT_THE_END = frozenset({"pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure"})
@@ -250,7 +252,10 @@ def _is_filled_once(filling: Filling, body: Body) -> bool:
 
 
 def _is_asked_for_first(filling: Filling, body: Body) -> bool:
-    """``if name not in KNOWN: KNOWN.append(name)``, ``SCORES[task][model] = score``: each of them is there once."""
+    """``if name not in KNOWN: KNOWN.append(name)``, ``SCORES[task][model] = score``: each of them is there once.
+
+    So is what goes beside it: ``if key not in LOADED: LOADED[key] = load(key); DEFAULTS[key] = …``.
+    """
     name = filling.container.key.name
     for statement, enclosing in traverse.statements(f.body_of(body.function)):
         if statement.line != filling.line:
@@ -258,26 +263,47 @@ def _is_asked_for_first(filling: Filling, body: Body) -> bool:
         targets = statement.targets if isinstance(statement, f.Assign) else ()
         if any(isinstance(t, f.Subscript) and isinstance(t.base, f.Subscript) for t in targets):
             return True
+        keys = [t.index[0] for t in targets if isinstance(t, f.Subscript) and t.index]
         tests = (node for outer in enclosing if isinstance(outer, f.If) for node in traverse.walk(outer.test))
         return any(
             isinstance(node, f.Compare)
-            and any(op == "not in" and expectations.last_name(side) == name for op, side in node.rest)
+            and any(
+                op == "not in" and (node.left in keys or expectations.last_name(side) == name)
+                for op, side in node.rest
+            )
             for node in tests
         )
     return False
 
 
 def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
-    """Whether the tear-down of the module, or a hook, reads what was gathered: a report of the tests, of which a
-    part is no report.
+    """Whether the tear-down of the module or class, a hook or an exit function reads what was gathered: a report of the
+    tests, of which a part is no report.
     """
     name = container.key.name
+    suite = ctx.suite.of(ctx.project.modules[container.key.path])
     return any(
-        traverse.says(body.function, name)
-        and (body.role == "hook" or (body.owner is None and body.function.name in _MODULE_ENDS))
-        for body in ctx.suite.of(ctx.project.modules[container.key.path]).bodies
+        traverse.says(body.function, name) and _comes_last(body, suite)
+        for body in suite.bodies
         if body is not ctx.body
     )
+
+
+def _comes_last(body: Body, suite: ModuleSuite) -> bool:
+    """Whether a body runs after all tests of its class, its module or the session."""
+    name = body.function.name
+    if body.owner is not None:
+        return name in _CLASS_ENDS
+    return body.role == "hook" or name in _MODULE_ENDS or name in _registered_at_exit(suite.module)
+
+
+def _registered_at_exit(module: Module) -> Iterator[str]:
+    """The functions that a module registers with ``atexit``."""
+    if not traverse.says(module.facts, "atexit"):
+        return
+    for node, _, _ in traverse.calls(module.body):
+        if node.func == f.Name("atexit.register"):
+            yield from (arg.value.path for arg in node.args[:1] if isinstance(arg.value, f.Name))
 
 
 def _is_one_of_few(filling: Filling, body: Body, ctx: Context) -> bool:
