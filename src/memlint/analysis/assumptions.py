@@ -46,4 +46,5 @@ class Assumption(Enum):
     REAL_FILES = "the file is a real one, and not of a file system in memory"
     ASKED_FOR = "a test asks for the fixture, though none of this suite does"
     NAMED = "something calls the function, though nothing of this suite names it"
+    SWITCHED_ON = "a caller asks for it, though all that are seen say no"
     NOT_TAKEN = "what it is given to on some paths does not answer for it on all"

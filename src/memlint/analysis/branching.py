@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _RUNNING = ("threading.", "multiprocessing.", "subprocess.")
 
 
-def _passed(node: f.Call, function: f.Function) -> dict[str, f.Expr | None]:
+def passed_in(node: f.Call, function: f.Function) -> dict[str, f.Expr | None]:
     """What each parameter is given in this call, or left at; nothing where that cannot be told."""
     if any(arg.star for arg in node.args):
         return {}
@@ -35,7 +35,7 @@ def texts_in(node: f.Call, function: f.Function, caller: Run) -> dict[str, f.Tex
     """Parameters whose value in this call is a text: ``def writer(kind="csv")``, handed on or not."""
     given = (
         (name, caller.texts.get(value.path) if isinstance(value, f.Name) else value)
-        for name, value in _passed(node, function).items()
+        for name, value in passed_in(node, function).items()
     )
     return {
         name: value for name, value in given if isinstance(value, f.Text) and len(value.value) == value.length
@@ -48,10 +48,10 @@ def flags_in(node: f.Call, function: f.Function, caller: Run) -> dict[str, bool]
         return {}
     flags = {
         name: value.value
-        for name, value in _passed(node, function).items()
+        for name, value in passed_in(node, function).items()
         if isinstance(value, f.Const) and isinstance(value.value, bool)
     }
-    for name, value in _passed(node, function).items():
+    for name, value in passed_in(node, function).items():
         if isinstance(value, f.Name) and value.path in caller.flags:
             flags[name] = caller.flags[value.path]
     request = next(

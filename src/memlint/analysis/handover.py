@@ -13,7 +13,7 @@ from memlint.analysis.expectations import ANY_PART, PIPES, says_gone, seen_close
 from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
 from memlint.analysis.flow import Flow, Run, closing_inside
 from memlint.analysis.groups import leads_a_group
-from memlint.analysis.holdings import mentioned, named, passed_by
+from memlint.analysis.holdings import mentioned, named, numbers_in, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.reading import ended_by, pipes_consumed_by, released_by_reading
@@ -691,7 +691,9 @@ class Handover(Flow):
             return NOTHING if last in _KEYED and self._is_itself(node, base, run) else base
         if last in _THROUGH or name in _THROUGH_NAMES:
             return given
-        if name in _FLUENT_NAMES:
+        if name == "builtins.str":
+            return numbers_in(given)
+        if name in _FLUENT_NAMES or any(entry.returns == "self" for entry in self.index.calls.get(name, ())):
             return base
         if last == "getattr" and len(node.args) > 1:
             first, second = node.args[0].value, node.args[1].value

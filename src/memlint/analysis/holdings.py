@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from memlint.analysis.flow import Run
 
 
+_DESCRIPTOR = "os.open"  # the resource that is but a number
+
+
 class Holdings(ABC):
     """Runs expressions."""
 
@@ -168,8 +171,12 @@ class Holdings(ABC):
         return NOTHING
 
     def _fstring(self, node: f.FString, state: State, run: Run) -> frozenset[Obligation]:
-        self.union(node.parts, state, run)
-        return NOTHING
+        return numbers_in(self.union(node.parts, state, run))
+
+
+def numbers_in(held: frozenset[Obligation]) -> frozenset[Obligation]:
+    """What a text of something stands for: ``["--fd", str(fd)]`` and ``f"/dev/fd/{fd}"`` give a descriptor away."""
+    return frozenset(o for o in held if o.resource.name == _DESCRIPTOR)
 
 
 def mentioned(node: Any, state: State) -> frozenset[Obligation]:

@@ -162,10 +162,13 @@ def _islice(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Valu
             source.why,
             source.origin,
         )
-    high = min(stop.high, source.length.high) if source.length is not None else stop.high
-    return Iterator(
-        Num(0 if source.length is None else min(stop.low, source.length.low), high), source.element
-    )
+    if source.length is None:
+        capped = (
+            "" if source.endless or source.unbounded else "capped"
+        )  # by a number that may never be reached
+        return Iterator(Num(0, stop.high), source.element, why=capped)
+    high = min(stop.high, source.length.high)
+    return Iterator(Num(min(stop.low, source.length.low), high), source.element)
 
 
 def _extreme(choose: Callable[[list[float]], float]) -> Model:
@@ -195,6 +198,11 @@ def _integer(evaluator: Any, receiver: Value, args: list[Value], keywords: dict[
     if isinstance(value, Num) and math.isfinite(value.low) and math.isfinite(value.high):
         return Num(int(value.low), int(value.high))
     return value
+
+
+def _dtype(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
+    """``np.dtype("int16")`` says what its argument says."""
+    return args[0] if args and isinstance(args[0], (Literal, Ref)) else None
 
 
 def _str(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value | None:
@@ -410,6 +418,7 @@ MODELS: dict[str, Model] = {
     "math.prod": _prod,
     "numpy.prod": _prod,
     "numpy.int64": _integer,
+    "numpy.dtype": _dtype,
     "builtins.str": _str,
     "builtins.str.format": _format,
     "os.fspath": _str,

@@ -11,7 +11,11 @@ from memlint.analysis.values import ClassValue, FunctionValue, Value
 
 _OPENING = re.compile(
     r"(?i)_*(?:\w+_)?(?:start|launch|spawn|boot|fork|popen|connect|open|listen|serve|bind|mount|attach|deploy|up|run"
-    r"|check_call|check_output|urlopen|create|allocate|alloc|malloc|init|initialize)(?:_\w+)?\Z"
+    r"|check_call|check_output|urlopen|allocate|alloc|malloc)(?:_\w+)?\Z"
+    # a thing that runs or is connected, and no signature, logger or configuration
+    r"|_*(?:\w+_)?(?:create|init|initialize)(?:_\w*(?:all|broker|channel|client|cluster|connection|container|database|db"
+    r"|engine|group|instance|loop|network|node|pool|process|queue|server|service|session|socket|stack|table|tables|thread"
+    r"|topic|worker|workers))?\Z"
 )
 _FAKING = re.compile(r"(?i)patch|mock")
 _MOST_STEPS = 3  # from a function to the one that opens

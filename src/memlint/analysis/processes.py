@@ -26,21 +26,29 @@ def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
     if any(_sends_away(decorator) for decorator, _ in body.function.decorators):
         return True
-    if body.owner is not None:
-        return _tests_in_processes(body.owner, suite)
-    if body.role not in {"helper", "test"}:
+    if body.owner is not None and _tests_in_processes(body.owner, suite):
+        return True
+    if body.role not in {"helper", "method"} and not (body.role == "test" and body.owner is None):
         return False
     function = body.function
     if body.role == "helper" and any(param.name in _RANKS for param in function.params):
         return True
+    names = _called_by(body)
     callers: list[Body] = []
     for other in _mentioning(body, suite):
         for node, _, _ in calls(f.body_of(other.function)):
-            if _starts_with(node, function.name) or _is_task_of_processes(node, function.name, other, suite):
+            if _starts_with(node, names) or _is_task_of_processes(node, names, other, suite):
                 return True
-            if node.func == f.Name(function.name):
+            if node.func in names:
                 callers.append(other)
     return bool(callers) and steps > 1 and all(runs_elsewhere(other, suite, steps - 1) for other in callers)
+
+
+def _called_by(body: Body) -> tuple[f.Name, ...]:
+    """How its own module, or a method of its class, spells a function."""
+    name = body.function.name
+    holders = ("self", "cls", body.owner.cls.name) if body.owner is not None else ()
+    return tuple(f.Name(f"{holder}.{name}") for holder in holders) or (f.Name(name),)
 
 
 def _sends_away(decorator: f.Expr) -> bool:
@@ -57,7 +65,7 @@ def _tests_in_processes(owner: ClassValue, suite: Suite) -> bool:
     return any(name.endswith(_IN_PROCESSES) for name in names)
 
 
-def _is_task_of_processes(node: f.Call, name: str, body: Body, suite: Suite) -> bool:
+def _is_task_of_processes(node: f.Call, names: tuple[f.Name, ...], body: Body, suite: Suite) -> bool:
     """``pool.submit(work, queue)``, of a pool of processes."""
     path = node.func.path if isinstance(node.func, f.Name) else f".{getattr(node.func, 'attr', '')}"
     holder, _, method = path.rpartition(".")
@@ -66,7 +74,7 @@ def _is_task_of_processes(node: f.Call, name: str, body: Body, suite: Suite) -> 
         holder, given = given[0], given[1:]
     elif method not in _HANDING_OUT:
         return False
-    if name not in given[:1]:
+    if not any(name.path in given[:1] for name in names):
         return False
     pool = type_name(suite.evaluator.quiet_eval(f.Name(holder), suite.evaluate(body))) or ""
     return "ProcessPool" in pool or pool == "multiprocessing.pool.Pool" or holder in _process_pools(body)
@@ -95,9 +103,9 @@ def _mentioning(body: Body, suite: Suite) -> list[Body]:
     ]
 
 
-def _starts_with(node: f.Call, name: str) -> bool:
+def _starts_with(node: f.Call, names: tuple[f.Name, ...]) -> bool:
     """Whether a call that starts processes is given the function, bare or in ``partial(work, queue)``."""
     path = node.func.path if isinstance(node.func, f.Name) else getattr(node.func, "attr", "")
     if not _STARTING.search(path.rpartition(".")[2]):
         return False
-    return any(part == f.Name(name) for arg in node.args for part in walk(arg.value))
+    return any(part in names for arg in node.args for part in walk(arg.value))

@@ -155,6 +155,7 @@ class ProjectResources:
         releases = [name for name in releases if not _does_nothing(own[name].function)]
         if not releases:
             return None
+        releases += [name for name in _ending(opening, own) if name not in releases]
         on_request = all(_asks_first(own[name].function, opening.attribute) for name in releases)
         openers = _reaching(opening.method.function.name, calls)
         closes = {"__exit__", "__aexit__"} & own.keys()
@@ -181,15 +182,21 @@ class ProjectResources:
         )
 
     def _with_own(self, cls: ClassValue, inherited: Resource) -> Resource:
-        """The resource of a library's class, released also by methods of the project that call its releases."""
+        """The resource of a library's class, released also by methods of the project that call its releases.
+
+        A process that has a ``close()`` of its own is told to end by it, however that is done.
+        """
         own = self._methods(cls)
+        told = inherited.name.startswith("multiprocessing.Process")
         groups = [
             [
                 *group,
                 *(
                     name
                     for name in RELEASING
-                    if name in own and name not in group and _mentions(own[name], group)
+                    if name in own
+                    and name not in group
+                    and (_mentions(own[name], group) or (told and not _does_nothing(own[name].function)))
                 ),
             ]
             for group in inherited.release
@@ -327,6 +334,17 @@ def _starters(
     direct = [name for name, method in own.items() if not said.isdisjoint(names(f.body_of(method.function)))]
     reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
     return [] if reaching & {*_CONSTRUCTING} else sorted({*reaching, *later} - _NO_STARTERS)
+
+
+def _ending(opening: Opening, own: dict[str, FunctionValue]) -> Iterator[str]:
+    """Methods of any other name that end it: ``def result(self): return self.process.wait()``."""
+    holder = f"self.{opening.attribute}"
+    ends = {f"{holder}.{name}" for group in opening.resource.release for name in group}
+    for name, method in own.items():
+        if name.startswith("_") or name == opening.method.function.name or _AGAIN.match(name):
+            continue
+        if not ends.isdisjoint(names(f.body_of(method.function))):
+            yield name
 
 
 def _gives_tasks(function: f.Function, holder: str) -> bool:

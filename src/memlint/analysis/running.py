@@ -22,6 +22,10 @@ _TYPE_CHECK = re.compile(r"type_?check")
 _BY_TEXT = frozenset({"getfixturevalue", "lazy_fixture", "lf", "fixture_ref"})
 _FEWEST_TESTS = 12  # of a suite; a few may lie beside what asks for a fixture
 _FEWEST_MODULES = 5  # of tests, of a suite
+_PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedAsyncioTestCase"})
+_UNCOLLECTED = re.compile(
+    r"_test\Z|\A_(?!_)"
+)  # a method of a test class that is no test, and that no runner calls
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -171,9 +175,15 @@ class Running:
         return all(off) if users else name.startswith("debug_") and name not in words(body.module.facts)
 
     def _is_called_by_nobody(self, body: Body) -> bool:
-        """Whether a method of a class that stands on its own goes by a name that nothing in the project says."""
+        """Whether a method of a class that stands on its own goes by a name that nothing in the project says.
+
+        Also one of a test class that no loader takes for a test, for all that it is called: ``simple_test``.
+        """
         name = body.function.name
-        if name.startswith(("__", *self.suite.prefixes)) or not self._is_of_a_lone_class(body):
+        alone = self._is_of_a_lone_class(body) or (
+            _UNCOLLECTED.search(name) is not None and self._is_of_plain_tests(body)
+        )
+        if name.startswith(("__", *self.suite.prefixes)) or not alone:
             return False
         if any(module is not body.module for module in self.suite.project.mentioning(name)):
             return False
@@ -198,11 +208,17 @@ class Running:
         function, module = body.function, body.module
         if body.role not in {"helper", "method"} or function.decorators or body.within is not None:
             return False
-        if function.name.startswith("__") or not (self._is_of_tests(module) or self._is_left_alone(module)):
-            return False
-        if body.owner is not None and not (
-            self._is_of_a_lone_class(body) and "test" not in body.owner.cls.name.lower()
+        of_tests = _UNCOLLECTED.search(function.name) is not None and self._is_of_plain_tests(body)
+        if function.name.startswith("__") or not (
+            of_tests or self._is_of_tests(module) or self._is_left_alone(module)
         ):
+            return False
+        alone = (
+            self._is_of_a_lone_class(body) and "test" not in body.owner.cls.name.lower()
+            if body.owner
+            else True
+        )
+        if not (alone or of_tests):
             return False
         by_name = function.name in self.said_at_import(module)
         return not by_name and not self._is_imported_with(function.name, module)
@@ -213,6 +229,17 @@ class Running:
         if owner is None or body.function.decorators:
             return False
         return all(map(self._stands_alone, (owner, *self.suite.heirs(owner))))
+
+    def _is_of_plain_tests(self, body: Body) -> bool:
+        """Whether it is a method of test classes alone that derive from no other library's."""
+        owner = body.owner
+        if owner is None or body.function.decorators:
+            return False
+        classes = (owner, *self.suite.heirs(owner))
+        return all(
+            self.suite.is_test_class(cls) and _PLAIN_TESTS.issuperset(self.evaluator.external_bases(cls))
+            for cls in classes
+        )
 
     def _stands_alone(self, cls: ClassValue) -> bool:
         """Whether no library and no runner calls the methods of a class."""

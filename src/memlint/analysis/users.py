@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from memlint import facts as f
+from memlint.analysis.branching import passed_in
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
-from memlint.analysis.traverse import names, says, statements, words
-from memlint.analysis.values import ClassValue, FunctionValue, Obj, Value
+from memlint.analysis.traverse import calls, names, says, statements, words
+from memlint.analysis.values import UNKNOWN, ClassValue, FunctionValue, Literal, Obj, Value
 
 if TYPE_CHECKING:
     from memlint.analysis.lifetimes import Debt
@@ -85,6 +86,31 @@ def are_named(holders: Iterable[str], obligation: Obligation) -> set[str]:
 
 def _releases_what(name: str, user: Body, releases: set[str]) -> bool:
     return not releases.isdisjoint(words(user.function)) or _enters(user.function, name)
+
+
+def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
+    """Whether every call of a helper says False to the parameter under which it does what stands at a place:
+    ``if plot: plt.figure()`` in a function that all tests call with ``plot=False``.
+    """
+    switches = {
+        outer.test.path
+        for node, _, around in calls(f.body_of(body.function))
+        if node.at == at
+        for outer in around
+        if isinstance(outer, f.If) and isinstance(outer.test, f.Name)
+    } & {param.name for param in body.function.params}
+    if body.role != "helper" or not switches:
+        return False
+    said = [
+        suite.evaluator.quiet_eval(value, suite.evaluate(caller)) if value is not None else UNKNOWN
+        for module in suite.project.mentioning(body.function.name)
+        for caller in suite.of(module).bodies
+        for node, _, _ in calls(f.body_of(caller.function))
+        if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] == body.function.name
+        for given in (passed_in(node, body.function),)
+        for value in (given.get(switch) for switch in switches)
+    ]
+    return bool(said) and all(value == Literal(False) for value in said)
 
 
 def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> bool:

@@ -17,6 +17,7 @@ from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.running import is_asked_for, is_named, said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, says, statements, walk, words
+from memlint.analysis.users import all_switch_off
 from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
@@ -440,6 +441,11 @@ def _is_of_a_function_for_none(debt: Debt, ctx: Context) -> bool:
     return not is_named(ctx.suite, debt.body)
 
 
+def _is_switched_off(debt: Debt, ctx: Context) -> bool:
+    """What a helper opens where a parameter asks for it, to which all callers say no."""
+    return all_switch_off(debt.body, (debt.obligation.via or debt.obligation.site).at, ctx.suite)
+
+
 def _is_read_to_its_end(debt: Debt, ctx: Context) -> bool:
     """``http.client``'s connection of which the answer is read: one that says ``Connection: close``, as those of
     ``http.server`` and of development servers do, has closed it then.
@@ -484,4 +490,5 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.REAL_FILES: _is_in_memory,
     Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
     Assumption.NAMED: _is_of_a_function_for_none,
+    Assumption.SWITCHED_ON: _is_switched_off,
 }

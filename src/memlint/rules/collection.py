@@ -87,6 +87,7 @@ def _own_loader(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
             message = f"{name}() {place} reads {source.text}: {_PAID}"
             from_beyond = source.outside and not is_at_home(source)
             sure = source.bytes is not None or from_beyond or (load.what != "file" and not is_bare(source))
+            sure = sure and inner.certain  # and not where an argument asks for it that may not be given
             estimate = estimate_in_memory(load, source)
             confidence = None if sure else Confidence.LOW
             if estimate is not None:

@@ -169,9 +169,17 @@ class Context(Struct, eq=False):
     def is_unimported(self) -> bool:
         """Whether pytest does not collect the module and no other one imports it: its import never happens."""
         file = posixpath.basename(self.module.path)
-        if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
+        if file in {"conftest.py", "__init__.py"} or (COLLECTED.match(file) and not self._is_named_for_tests):
             return False
         return not any(map(self._is_imported_by, self._others))
+
+    @property
+    def _is_named_for_tests(self) -> bool:
+        """Whether a file holds no test and is called ``server_for_tests.py``, which pytest's own pattern leaves out."""
+        file = posixpath.basename(self.module.path)
+        if not file.endswith("_tests.py") or file.startswith("test"):
+            return False
+        return all(body.role in {"helper", "method"} for body in self.suite.of(self.module).bodies)
 
     @property
     def is_left_behind(self) -> bool:

@@ -238,7 +238,9 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
     if length is None or (size is not None and size.high >= 2**62):
         return
     source = _source(site, ctx)
-    filtered = site.args.get("filtered") == Literal(True) or (source is not None and source.why == "filtered")
+    filtered = site.args.get("filtered") == Literal(True) or (
+        source is not None and source.why in {"filtered", "capped"}
+    )
     if combined and length.high >= ctx.option("MEM202", "min-objects"):
         message = f"{what} makes all {length.high:,.0f} of the {combined}{_weight(size)}"
         yield Draft(
