@@ -33,6 +33,7 @@ _EXAMPLES = re.compile(
     r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy\w*|pyright\w*)"
 )
 
+_INPUT = re.compile(r"(?i)(?:\w+[-_])?(?:data|recipes|resources|assets|jobs)(?:[-_]\w+)?")
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
 _BENCHES = frozenset({"bench", "benches", "benchmark", "benchmarks"})
@@ -83,6 +84,14 @@ def _ends_alike(parents: list[str], folders: list[str]) -> bool:
     """Whether a module of these parents may lie in these folders: one of ``rolo.gateway`` does not lie in ``src``."""
     shared = min(len(parents), len(folders))
     return shared == 0 or parents[-shared:] == folders[-shared:]
+
+
+def _is_input(module: Module) -> bool:
+    """Whether a module that pytest leaves alone lies in a folder of what tests give to the product: ``tests/data``."""
+    file = posixpath.basename(module.path)
+    if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
+        return False
+    return any(map(_INPUT.fullmatch, module.folder.split("/")))
 
 
 def _runs_a_program(statement: f.Stmt) -> bool:
@@ -186,7 +195,10 @@ class Context(Struct, eq=False):
         """Whether the module lies between the tests of a whole suite, none of which imports it, and holds none itself:
         a program that somebody runs by hand, input of a build, a helper that nobody needs any more.
         """
-        if any(body.role not in {"helper", "method"} for body in self.suite.of(self.module).bodies):
+        roles = {body.role for body in self.suite.of(self.module).bodies}
+        if _is_input(self.module) and roles.isdisjoint({"test", "fixture", "hook"}):
+            return not any(map(self._is_imported_by, (x for x in self._others if not _is_input(x))))
+        if not roles <= {"helper", "method"}:
             return False
         return self.is_unimported and lies_between_tests(self.suite, self.module)
 
