@@ -42,7 +42,7 @@ from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_th
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import ends_what_it_serves, is_brief, is_told, kind_of_target
-from memlint.analysis.traverse import after_yield, calls, names, says, statements, words
+from memlint.analysis.traverse import after_yield, calls, names, says, statements, walk, words
 from memlint.analysis.types import type_name
 from memlint.analysis.users import (
     are_all_named,
@@ -546,7 +546,7 @@ class Lifetimes(Inlining):
         endless = told = False
         if resource.name.startswith("threading.Thread"):
             kind = kind_of_target(site, self.evaluator)
-            if kind is None or _serves_known(site.node, state):
+            if kind is None or _serves_known(site.node, state) or _serves_given(site.node, run.function):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
             said = set(names(f.body_of(run.function)))
@@ -789,6 +789,20 @@ def _serves_known(node: f.Expr, state: State) -> bool:
     return any(
         bool(named(target.path.rpartition(".")[0], state)) for target in targets if isinstance(target, f.Name)
     )
+
+
+def _serves_given(node: f.Expr, function: f.Function) -> bool:
+    """The same of a server that the function returns: whoever has it ends the thread with it."""
+    targets = [arg.value for arg in node.args if arg.keyword == "target"] if isinstance(node, f.Call) else []
+    servers = {
+        f.Name(target.path.removesuffix(".serve_forever"))
+        for target in targets
+        if isinstance(target, f.Name) and target.path.endswith(".serve_forever")
+    }
+    returned = (
+        s.value for s, _ in statements(f.body_of(function)) if isinstance(s, f.Return) and s.value is not None
+    )
+    return any(part in servers for value in returned for part in walk(value))
 
 
 def _relate(new: Obligation, other: Obligation) -> None:
