@@ -16,7 +16,13 @@ from memlint.analysis import arithmetic, texts
 from memlint.analysis.calls import CallEvaluation
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import expressions, place_of
-from memlint.analysis.narrowing import are_settled, asks_for_python, compare_python, compare_texts
+from memlint.analysis.narrowing import (
+    are_settled,
+    asks_for_python,
+    compare_numbers,
+    compare_python,
+    compare_texts,
+)
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Frame
 from memlint.analysis.types import type_name
@@ -218,6 +224,8 @@ class Evaluator(CallEvaluation):
                 if asks_for_python(node):
                     return compare_python(op, left, value)
                 said = compare_texts(op, left, value)
+                if said is UNKNOWN and frame.depth:
+                    said = compare_numbers(node, left, value, frame.function)
                 known = said is not UNKNOWN and are_settled(
                     (node.left, right), frame.function, called=frame.depth > 0
                 )

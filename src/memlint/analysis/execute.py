@@ -59,6 +59,9 @@ _GUARDS = {
 }
 
 
+_ANSWERING = frozenset({"thenReturn", "thenAnswer", "thenRaise"})
+
+
 class Execution(Assignment):
     """Runs statements."""
 
@@ -87,6 +90,8 @@ class Execution(Assignment):
         call = node.value.value if isinstance(node.value, f.Await) else node.value
         if isinstance(call, f.Call) and isinstance(call.func, f.Name):
             self._mutation(call, frame)
+        elif isinstance(call, f.Call):
+            self._stubbed(call, frame)
         return isinstance(value, Ref) and value.name == "typing.NoReturn"
 
     def _mutation(self, call: f.Call, frame: Frame) -> None:
@@ -129,6 +134,17 @@ class Execution(Assignment):
                 first
             )  # ``patch.object(client, "connection")``: what it would open with is a fake
             frame.mocked |= {f"{made}.{attr}"} if made else set()
+
+    def _stubbed(self, call: f.Call, frame: Frame) -> None:
+        """mockito's ``when(webdriver).Remote(…).thenReturn(driver)``."""
+        stub = call.func.base if isinstance(call.func, f.Attr) and call.func.attr in _ANSWERING else None
+        asked = stub.func if isinstance(stub, f.Call) else None
+        if not isinstance(asked, f.Attr) or not isinstance(asked.base, f.Call) or len(asked.base.args) != 1:
+            return
+        if asked.base.func == f.Name("when") or asked.base.func == f.Name("mockito.when"):
+            of = self.quiet_eval(asked.base.args[0].value, frame)
+            if isinstance(of, Ref):
+                frame.mocked.add(f"{of.name}.{asked.attr}")
 
     def _return(self, node: f.Return, frame: Frame) -> bool:
         frame.returns.append(self.eval(node.value, frame))

@@ -111,7 +111,7 @@ def without_tested(tests: Iterable[f.Expr], state: State) -> State:
         # no more than a hint to whoever checks the types
         *(state.names.get(holder, NOTHING) for holder in map(_holder_of_part, tests)),
     )
-    return State(dict(state.names), {o: masks for o, masks in state.masks.items() if o not in tested})
+    return state.without(tested)
 
 
 def used_in(tests: Iterable[f.Expr], state: State) -> frozenset[Obligation]:

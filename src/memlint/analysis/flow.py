@@ -389,7 +389,10 @@ class Flow(Holdings):
         state.settle(state.names.get(seen_closed(node.test), NOTHING))
         if tells_type(node.test, run.aliases):
             return state
-        self.fails(without_tested((node.test,), state), run, used_in((node.test,), state))
+        left = without_tested((node.test,), state)
+        if not says_gone(node.test):  # ``assert process.is_alive()``, which fails where asking has reaped it
+            left = left.without(self.polled(node.test, state, ("is_alive",)))
+        self.fails(left, run, used_in((node.test,), state))
         return state
 
     def _delete(self, node: f.Del, state: State, exits: Exits, run: Run) -> State | None:

@@ -218,6 +218,8 @@ class Handover(Flow):
         if asserts or (run.every_call_fails and not any(_starts_or_ends(o, path) for o in base)):
             tested = tuple(arg.value for arg in node.args)
             left = without_tested(tested, state)
+            if last == "assertTrue" and tested:
+                left = left.without(self.polled(tested[0], state, ("is_alive",)))
             if isinstance(callee, FunctionValue):  # a helper of the suite: what is in it says when it fails
                 left = left.copy()
                 left.keep(given)
@@ -384,11 +386,12 @@ class Handover(Flow):
         state: State,
     ) -> None:
         """``plt.close(fig)``, ``os.killpg(os.getpgid(proc.pid), 9)``, ``plt.close("all")``."""
-        for entry in site.entries if site is not None else ():
+        registered = () if site is not None or not _asks_for_all(node) else self.index.calls.get(name, ())
+        for entry in site.entries if site is not None else registered:
             if entry.releases is not None and entry.releases.startswith("all:"):
                 kind = entry.releases.removeprefix("all:")
                 state.settle(frozenset(o for o in state.masks if o.resource.name.partition(":")[0] == kind))
-            elif entry.releases is not None:
+            elif entry.releases is not None and site is not None:
                 state.settle(given)
         self._settle_pairs(name, about, state)
         resources = self.index.releasers.get(name, ())
@@ -710,6 +713,11 @@ class Handover(Flow):
             for o in given | base
             if (o.resource.children or o.resource.ended_through) and not _groups(o.resource, last)
         )
+
+
+def _asks_for_all(node: f.Call) -> bool:
+    """``addCleanup(plt.close, "all")``, ``addCleanup(ray.shutdown)``."""
+    return all(isinstance(arg.value, f.Text) and arg.value.value == "all" for arg in node.args)
 
 
 def _kept_as(node: f.Call, held: list[frozenset[Obligation]], methods: list[f.Function]) -> set[str] | None:

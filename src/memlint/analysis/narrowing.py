@@ -55,6 +55,22 @@ def compare_texts(op: str, left: Value, right: Value) -> Value:
     return Literal((first in texts) is (op == "in"))
 
 
+def compare_numbers(test: f.Compare, left: Value, right: Value, function: f.Function | None) -> Value:
+    """``tolerance != 0.0`` of a parameter that this call leaves at its default; UNKNOWN of anything but parameters."""
+    op, other = test.rest[0]
+    params = {param.name for param in function.params} if function is not None else set()
+    named = {node.path for side in (test.left, other) for node in walk(side) if isinstance(node, f.Name)}
+    if (
+        not (isinstance(left, Num) and left.exact and isinstance(right, Num) and right.exact)
+        or not named <= params
+    ):
+        return UNKNOWN
+    if op in {"==", "!="}:
+        return Literal((left.low == right.low) is (op == "=="))
+    can_hold = _CAN_HOLD.get(op)
+    return Literal(can_hold(left, right)) if can_hold is not None else UNKNOWN
+
+
 def compare_python(op: str, left: Value, right: Value) -> Value:
     """``sys.version_info < (3, 7)``, as every Python that is supported answers it; UNKNOWN where they differ."""
     if left != Ref("sys.version_info"):

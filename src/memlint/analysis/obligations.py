@@ -77,6 +77,10 @@ class State:
         """An independent copy."""
         return State(dict(self.names), dict(self.masks))
 
+    def without(self, gone: frozenset[Obligation]) -> State:
+        """The same where some of what is held cannot be there."""
+        return State(dict(self.names), {o: masks for o, masks in self.masks.items() if o not in gone})
+
     def discharge(self, obligation: Obligation, groups: Mask) -> None:
         """On every path that reaches this point these groups are discharged; with all of them also what it owns."""
         masks = self.masks.get(obligation)

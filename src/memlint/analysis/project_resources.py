@@ -136,7 +136,7 @@ class ProjectResources:
                 return None
             return OwnResource(self._with_own(cls, inherited))
         own = self._methods(cls)
-        releases = [name for name in RELEASING if name in own]
+        releases = [name for name in RELEASING if name in own and _asks_for_nothing(own[name].function)]
         named = [name for name in own if _begins_with_release(name)]
         if not (releases or named) or len(own) > _MOST_METHODS:
             return None
@@ -193,7 +193,7 @@ class ProjectResources:
                 *group,
                 *(
                     name
-                    for name in RELEASING
+                    for name in dict.fromkeys((*RELEASING, *(end.rpartition(".")[2] for end in group)))
                     if name in own
                     and name not in group
                     and (_mentions(own[name], group) or (told and not _does_nothing(own[name].function)))
@@ -345,6 +345,12 @@ def _ending(opening: Opening, own: dict[str, FunctionValue]) -> Iterator[str]:
             continue
         if not ends.isdisjoint(names(f.body_of(method.function))):
             yield name
+
+
+def _asks_for_nothing(function: f.Function) -> bool:
+    """Whether it can be called as it is: ``join(self, others)`` of a data set ends nothing."""
+    needed = [p for p in function.params if p.kind in {"positional", "keyword"} and p.default is None]
+    return len([p for p in needed if p.name not in {"self", "cls"}]) == 0
 
 
 def _gives_tasks(function: f.Function, holder: str) -> bool:

@@ -67,7 +67,8 @@ def _base(beginning: str) -> str:
     if beginning.startswith(("/vsi", "/tmp/")):
         return ""  # a file system of GDAL's over what follows, and what the test has most likely made itself
     if is_address(beginning):
-        return "" if beginning.endswith("://") or _LOCAL.match(beginning) else "url"
+        on_disk = beginning.startswith(("sqlite", "duckdb"))  # a database in a file of the machine
+        return "" if beginning.endswith("://") or on_disk or _LOCAL.match(beginning) else "url"
     return "absolute" if beginning.startswith("/") else ""
 
 

@@ -10,6 +10,7 @@ from memlint.analysis.branching import passed_in
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
+from memlint.analysis.sites import Site
 from memlint.analysis.traverse import calls, names, says, statements, words
 from memlint.analysis.values import UNKNOWN, ClassValue, FunctionValue, Literal, Obj, Value
 
@@ -111,6 +112,36 @@ def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
         for value in (given.get(switch) for switch in switches)
     ]
     return bool(said) and all(value == Literal(False) for value in said)
+
+
+def is_option_left_off(made: Site, body: Body, suite: Suite) -> bool:
+    """Whether a method makes something for those alone who ask its class for it, and the body does not.
+
+    ``if self.histogram: self._draw(rows)`` of a class whose constructor has ``histogram=False``.
+    """
+    owner, function = made.frame.owner, made.frame.function
+    if not isinstance(owner, ClassValue) or function is None:
+        return False
+    methods = [
+        statement.function
+        for cls in suite.evaluator.mro(owner)
+        for statement in cls.cls.body
+        if isinstance(statement, f.FunctionDef)
+    ]
+    left_off = {
+        f.Name(f"self.{param.name}")
+        for method in methods
+        if method.name == "__init__"
+        for param in method.params
+        if param.default == f.Const(False) and not says(body.function, param.name)
+    }
+    asked = [
+        any(isinstance(outer, f.If) and outer.test in left_off for outer in around)
+        for method in methods
+        for node, _, around in calls(f.body_of(method))
+        if node.func == f.Name(f"self.{function.name}")
+    ]
+    return bool(asked) and all(asked)
 
 
 def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> bool:

@@ -17,7 +17,7 @@ from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.running import is_asked_for, is_named, said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, says, statements, walk, words
-from memlint.analysis.users import all_switch_off
+from memlint.analysis.users import all_switch_off, is_option_left_off
 from memlint.analysis.values import NONE, Obj, Ref, text_of
 from memlint.model import Confidence
 from memlint.rules.context import Context
@@ -442,7 +442,10 @@ def _is_of_a_function_for_none(debt: Debt, ctx: Context) -> bool:
 
 
 def _is_switched_off(debt: Debt, ctx: Context) -> bool:
-    """What a helper opens where a parameter asks for it, to which all callers say no."""
+    """What a helper, or an object, opens where it is asked to, which no caller does."""
+    via = debt.obligation.via
+    if via is not None and is_option_left_off(via, debt.body, ctx.suite):
+        return True
     return all_switch_off(debt.body, (debt.obligation.via or debt.obligation.site).at, ctx.suite)
 
 

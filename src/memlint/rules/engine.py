@@ -8,7 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
-from memlint.analysis.running import never_runs
+from memlint.analysis.running import is_named, never_runs
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
@@ -135,9 +135,9 @@ class Engine:
             return draft.module is None and context.is_unimported
         if context.is_left_behind:
             return True
-        return context.body.role in {"test", "method", "helper", "fixture"} and never_runs(
-            self.suite, context.body
-        )
+        if context.body.role not in {"test", "method", "helper", "fixture"}:
+            return False
+        return never_runs(self.suite, context.body) or not is_named(self.suite, context.body)
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -73,7 +73,9 @@ _SMALL_SUFFIXES = (
 )
 _SECRET = re.compile(r"/(?:token|secret|passw(?:or)?d|credentials?|namespace|hostname|version)\Z")
 # a repository's own files, which are small where no large-file store has them
-_SERVED_RAW = re.compile(r"://(?:raw\.githubusercontent\.com/|github\.com/[^/]+/[^/]+/raw/)")
+_SERVED_RAW = re.compile(
+    r"://(?:raw\.githubusercontent\.com/|gist\.githubusercontent\.com/|github\.com/[^/]+/[^/]+/raw/)"
+)
 # of an address: an archive, or data
 _DATA = re.compile(
     r"(?i)\.(?:zip|tar|t?gz|bz2|xz|zst|7z|rar|whl|iso|img|bin|csv|tsv|parquet|feather|arrow|orc|npy|npz|h5|hdf5|nc|grib2?|"
@@ -233,10 +235,14 @@ def is_passing(source: Source, ctx: Context) -> bool:
             return True
         for arg in node.args:
             path = texts.as_path(ctx.suite.evaluator.quiet_eval(arg.value, frame))
-            if path is None or not is_path(path, source.path):
+            if path is None or path.text is None:
                 continue
-            if last in _REMOVING or last.startswith(WRITERS):
+            if (last in _REMOVING or last == "rmtree" or last.startswith(WRITERS)) and _is_there(
+                posixpath.normpath(source.path), posixpath.normpath(path.text)
+            ):
                 return True
+            if not is_path(path, source.path):
+                continue
             if isinstance(arg.value, f.Name):
                 names.add(arg.value.path.rpartition(".")[2])
     beside = _beside(ctx.body, ctx)
@@ -302,8 +308,15 @@ def _writes(site: Site, path: str) -> bool:
     mode = text_of(site.args.get("mode", NONE)) or ""
     if mode[:1] not in {"w", "x", "a"} and not site.name.rpartition(".")[2].startswith(WRITERS):
         return False
-    named = (texts.as_path(value) for value in (site.receiver, *site.args.values()))
-    return any(one is not None and one.text == path for one in named)
+    starred = site.args.get("*")
+    given = starred.items if isinstance(starred, Sequence) and starred.items is not None else ()
+    named = (texts.as_path(value) for value in (site.receiver, *site.args.values(), *given))
+    return any(one is not None and one.text is not None and _is_there(path, one.text) for one in named)
+
+
+def _is_there(path: str, written: str) -> bool:
+    """Whether a path is one that was written to, or lies in a folder that was."""
+    return path == written or (bool(written) and path.startswith(f"{written.rstrip('/')}/"))
 
 
 def _advice(load: Load) -> str:

@@ -34,7 +34,11 @@ _SAVED = (
     ".tflite",
     ".ckpt",
 )
-_EMPTYING = "init_empty_weights"
+_EMPTYING = frozenset(
+    {"init_empty_weights", "no_init_weights", "skip_weights_download", "skip_weights_initialize"}
+)
+# what takes a part of a data set that is read as it is asked for
+_TAKING_PART = frozenset({"isel", "sel", "head", "thin", "select", "take"})
 _ALTERING = frozenset(
     {"fit", "dispatch_model", "get_peft_model", "merge_and_unload", "resize_token_embeddings", "cpu_offload"}
 )
@@ -64,7 +68,7 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     source = source_of(site, load, ctx.project.disk)
     if source.known in {"small", "other"} or (source.bytes is not None and source.bytes < _LIGHT):
         return
-    if runs_once(ctx.body, ctx) or _is_empty(site, ctx):
+    if runs_once(ctx.body, ctx) or _is_empty(site, ctx) or (load.what == "dataset" and _is_part(site, ctx)):
         return
     what = texts.as_path(site.args.get(load.source or "", NONE))
     named = f" of '{what.text}'" if what is not None and what.text else ""
@@ -142,12 +146,12 @@ def _users(ctx: Context) -> list[Body]:
 
 def _is_empty(site: Site, ctx: Context) -> bool:
     """``with init_empty_weights(): ...``: the parameters have shapes and no memory."""
-    if ctx.body is None or not traverse.says(ctx.body.function, _EMPTYING):
+    if ctx.body is None or _EMPTYING.isdisjoint(traverse.words(ctx.body.function)):
         return False
     return any(
         isinstance(around, f.With)
         and any(
-            isinstance(manager, f.Call) and last_name(manager.func) == _EMPTYING
+            isinstance(manager, f.Call) and last_name(manager.func) in _EMPTYING
             for manager, _ in around.items
         )
         for statement, enclosing in traverse.statements(f.body_of(ctx.body.function))
@@ -155,6 +159,19 @@ def _is_empty(site: Site, ctx: Context) -> bool:
             site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
         )
         for around in enclosing
+    )
+
+
+def _is_part(site: Site, ctx: Context) -> bool:
+    """``open_dataset("air_temperature").isel(time=0)``: no more than that is read."""
+    if ctx.body is None or _TAKING_PART.isdisjoint(traverse.words(ctx.body.function)):
+        return False
+    return any(
+        isinstance(node.func, f.Attr)
+        and node.func.attr in _TAKING_PART
+        and isinstance(node.func.base, f.Call)
+        and node.func.base.at == site.at
+        for node, _, _ in traverse.calls(f.body_of(ctx.body.function))
     )
 
 

@@ -210,6 +210,7 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
             _is_one_of_few(filling, body, ctx)
             or _is_filled_once(filling, body)
             or _is_asked_for_first(filling, body)
+            or _is_put_in_place_of(filling, body, ctx)
             or _is_told_at_the_end(container, ctx)
             or not _COUNTING.isdisjoint(traverse.words(body.function))
         )
@@ -276,16 +277,43 @@ def _is_asked_for_first(filling: Filling, body: Body) -> bool:
     return False
 
 
+def _is_put_in_place_of(filling: Filling, body: Body, ctx: Context) -> bool:
+    """``UPDATE[TOPOLOGY] = new`` of a dict that is made with that very key."""
+    made = ctx.project.modules[filling.container.key.path]
+    keys = [
+        key
+        for statement in made.body
+        if isinstance(statement, f.Assign) and statement.line == filling.container.line
+        for key, _ in (statement.value.items if isinstance(statement.value, f.Mapping) else ())
+    ]
+    return any(
+        isinstance(target, f.Subscript) and target.index[0] in keys
+        for statement, _ in traverse.statements(f.body_of(body.function))
+        if statement.line == filling.line
+        for target in (statement.targets if isinstance(statement, f.Assign) else ())
+    )
+
+
 def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
-    """Whether the tear-down of the module or class, a hook or an exit function reads what was gathered: a report of the
-    tests, of which a part is no report.
+    """Whether the tear-down of the module or class, a hook or an exit function reads what was gathered, or another test
+    checks all of it: a report of the tests, of which a part is no report.
     """
     name = container.key.name
     suite = ctx.suite.of(ctx.project.modules[container.key.path])
     return any(
-        traverse.says(body.function, name) and _comes_last(body, suite)
+        traverse.says(body.function, name) and (_comes_last(body, suite) or _checks(body, name))
         for body in suite.bodies
         if body is not ctx.body
+    )
+
+
+def _checks(body: Body, name: str) -> bool:
+    """``assert SEEN == {"one", "two"}`` of another test: what was gathered is what it is about."""
+    return any(
+        isinstance(node, f.Compare)
+        and [op for op, _ in node.rest] == ["=="]
+        and name in {expectations.last_name(side) for side in (node.left, node.rest[0][1])}
+        for node in traverse.nodes(f.body_of(body.function))
     )
 
 
