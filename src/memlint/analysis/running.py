@@ -26,6 +26,7 @@ _PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedA
 _UNCOLLECTED = re.compile(
     r"_test\Z|\A_(?!_)"
 )  # a method of a test class that is no test, and that no runner calls
+_PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -226,7 +227,7 @@ class Running:
     def _is_of_a_lone_class(self, body: Body) -> bool:
         """Whether it is a method that no library, no runner and no heir of its class calls."""
         owner = body.owner
-        if owner is None or body.function.decorators:
+        if owner is None or not all(d in _PLAIN_DECORATORS for d, _ in body.function.decorators):
             return False
         return all(map(self._stands_alone, (owner, *self.suite.heirs(owner))))
 

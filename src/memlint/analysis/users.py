@@ -114,6 +114,24 @@ def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
     return bool(said) and all(value == Literal(False) for value in said)
 
 
+def given_by_all(body: Body, suite: Suite) -> frozenset[str]:
+    """The parameters with a default that every call which is seen gives a value of its own; none without a call."""
+    function = body.function
+    name = body.owner.cls.name if body.owner is not None and function.name == "__init__" else function.name
+    placed = [param.name for param in function.params if param.kind == "positional"]
+    placed = placed[bool(placed) and placed[0] in {"self", "cls"} :]
+    given = [
+        {arg.keyword for arg in node.args} | set(placed[: sum(not arg.keyword for arg in node.args)])
+        for module in suite.project.mentioning(name)
+        for caller in suite.of(module).bodies
+        if says(caller.function, name)
+        for node, _, _ in calls(f.body_of(caller.function))
+        if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] == name
+    ]
+    defaulted = {param.name for param in function.params if param.default is not None}
+    return frozenset(defaulted.intersection(*given)) if given else frozenset()
+
+
 def is_option_left_off(made: Site, body: Body, suite: Suite) -> bool:
     """Whether a method makes something for those alone who ask its class for it, and the body does not.
 

@@ -9,6 +9,7 @@ from memlint.analysis.iterators import iterate
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Growth, Rebinding, Site
 from memlint.analysis.sources import weigh
+from memlint.analysis.users import given_by_all
 from memlint.analysis.values import NONE, UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
 from memlint.model import Confidence, Estimate, Related
@@ -61,7 +62,7 @@ def large_allocation(site: Site, ctx: Context) -> Iterator[Draft]:
         return
     if within_larger(site, ctx) or (found := as_some_row_has_it(found, ctx)) is None:
         return
-    confidence = _confidence(found, ctx)
+    confidence = Confidence.LOW if _is_of_an_unused_default(found, ctx) else _confidence(found, ctx)
     yield Draft(
         found.code, site.at, _message(found), _advice(found), confidence, found.size, tuple(_related(found))
     )
@@ -86,10 +87,23 @@ def _confidence(found: Allocation, ctx: Context) -> Confidence | None:
         return Confidence.LOW if found.via.frame.module.is_product else Confidence.MEDIUM
     if found.size.low < ctx.option(found.code, "min-bytes") and _gathers(site):
         return Confidence.LOW  # large only if every piece is as large as the largest
-    vague = _of_unknown_width(site.args.get("dtype", NONE))
+    vague = _of_unknown_width((found.via or site).args.get("dtype", NONE))
     if vague and found.size.likely / _WIDEST < ctx.option(found.code, "min-bytes"):
         return Confidence.LOW  # large only if its elements are wide
     return Confidence.MEDIUM if may_be_small else None  # large for some of the values that it may be given
+
+
+def _is_of_an_unused_default(found: Allocation, ctx: Context) -> bool:
+    """Whether a helper makes it large by a default alone, in place of which every call gives another value."""
+    body, site = ctx.body, found.site
+    if body is None or body.role not in {"helper", "method"} or site.frame is not body.frame:
+        return False
+    given = given_by_all(body, ctx.suite)
+    if not given:
+        return False
+    frame = ctx.suite.evaluate_with(body, dict.fromkeys(given, UNKNOWN))
+    same = (one for one in frame.sites if (one.at, one.name) == (site.at, site.name))
+    return all(allocation(one, ctx) is None for one in same)
 
 
 def _is_elsewhere(found: Allocation, ctx: Context) -> bool:
