@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, takewhile
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from memlint.analysis.relevance import Relevance
 from memlint.analysis.suite import Suite
 from memlint.cache import FileCache
 from memlint.config import shown
-from memlint.discovery import Discovered, ancestor_conftests, is_excluded
+from memlint.discovery import Discovered, ancestor_conftests, is_excluded, may_be_collected
 from memlint.disk import RealDisk
 from memlint.facts import FileFacts, encode_body
 from memlint.fingerprint import fingerprint
@@ -291,7 +292,14 @@ class Run:
         settings = self.settings
         measured = self.request.measured
         return Engine(
-            suite, lifetimes, self.rules, settings.options, settings.markers, settings.budget, measured
+            suite,
+            lifetimes,
+            self.rules,
+            settings.options,
+            settings.markers,
+            settings.budget,
+            measured,
+            partial(may_be_collected, settings=settings),
         )
 
     def _failed(self, module: Module, error: Exception, consequence: str) -> None:

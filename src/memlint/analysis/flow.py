@@ -227,6 +227,7 @@ class Flow(Holdings):
                 for inner, value in zip(target.items, node.value.items, strict=True):
                     self.bind(inner, self.visit(value, state, run), state, run)
                 return state
+        flag_set = flag_of(node.value, run) if isinstance(node.value, (f.Name, f.Unary)) else None
         held = self.visit(node.value, state, run)
         if isinstance(node.value, f.IfExp) and isinstance(node.value.test, f.Name):
             # ``file = open(path) if new else given``, and later ``if new: file.close()``
@@ -250,6 +251,8 @@ class Flow(Holdings):
         for target in node.targets:
             if isinstance(target, f.Name):
                 run.asked.pop(target.path, None)
+                if flag_set is not None:
+                    run.flags[target.path] = flag_set  # ``exits = not daemon``
                 run.off.discard(target.path)
                 if node.value == f.Const(False) and not run.loops and _bound_once(target.path, run.function):
                     run.off.add(target.path)

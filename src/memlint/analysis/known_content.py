@@ -50,6 +50,16 @@ def is_reference(site: Site) -> bool:
     )
 
 
+def is_compared(site: Site) -> bool:
+    """Whether what a call gives is compared for equality: ``assert list(rows) == [(1, "one")]``."""
+    function = site.frame.function
+    if function is None:
+        return False
+    body = f.body_of(function)
+    names = _bound(site, body)
+    return any(_is_in(side, site, names) for node in traverse.nodes(body) for side in _compared(node))
+
+
 def _is_pinned(body: tuple[f.Stmt, ...]) -> bool:
     return any(arg.keyword in _PINNING for node, _, _ in traverse.calls(body) for arg in node.args)
 

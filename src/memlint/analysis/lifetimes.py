@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -203,6 +203,8 @@ class Lifetimes(Inlining):
                 debt.verdict = "released"
             if debt.verdict == "unsure" and debt.fails_only and self._reaped_around(debt):
                 debt.verdict = "released"
+            if debt.verdict in _OPEN and self._hunted_around(debt):
+                debt.verdict = "released"
             if debt.verdict in _OPEN and are_released_by_users(debt, self.suite):
                 debt.verdict = "kept"
             if debt.verdict in _OPEN and ends.normal is not None:
@@ -311,6 +313,20 @@ class Lifetimes(Inlining):
         return any(
             not _REAPING.isdisjoint(words(other.function)) for other in self.teardowns.around(debt.body)
         )
+
+    def _hunted_around(self, debt: Debt) -> bool:
+        """Whether what runs after the body looks among all processes for what is left, and ends it."""
+        if not debt.obligation.resource.name.startswith(_CHILDREN):
+            return False
+        return any(map(_hunts, self._led_to_by(self.teardowns.around(debt.body))))
+
+    def _led_to_by(self, bodies: Iterable[Body]) -> Iterator[f.Function]:
+        """These functions, and the methods of their classes that they name."""
+        for body in bodies:
+            yield body.function
+            for method in self.teardowns.methods(body.owner) if body.owner is not None else ():
+                if says(body.function, method.function.name):
+                    yield method.function
 
     def _after_methods(self, debt: Debt, ends: Ends) -> None:
         body = debt.body
@@ -803,6 +819,11 @@ def _serves_given(node: f.Expr, function: f.Function) -> bool:
         s.value for s, _ in statements(f.body_of(function)) if isinstance(s, f.Return) and s.value is not None
     )
     return any(part in servers for value in returned for part in walk(value))
+
+
+def _hunts(function: f.Function) -> bool:
+    """``for process in psutil.process_iter(): process.kill()``."""
+    return says(function, "process_iter") and (says(function, "kill") or says(function, "terminate"))
 
 
 def _relate(new: Obligation, other: Obligation) -> None:

@@ -13,7 +13,7 @@ from memlint import facts as f
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import last_name
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.traverse import names, own_expressions, says, statements, walk
+from memlint.analysis.traverse import calls, names, own_expressions, says, statements, walk
 from memlint.analysis.values import NONE, ClassValue, FunctionValue, Literal, Value
 from memlint.knowledge.apis import ANY_USE, Resource
 
@@ -337,13 +337,16 @@ def _starters(
 
 
 def _ending(opening: Opening, own: dict[str, FunctionValue]) -> Iterator[str]:
-    """Methods of any other name that end it: ``def result(self): return self.process.wait()``."""
+    """Methods of any other name that end it whatever happens: ``def result(self): return self.process.wait()``."""
     holder = f"self.{opening.attribute}"
-    ends = {f"{holder}.{name}" for group in opening.resource.release for name in group}
+    ends = {f.Name(f"{holder}.{name}") for group in opening.resource.release for name in group}
     for name, method in own.items():
         if name.startswith("_") or name == opening.method.function.name or _AGAIN.match(name):
             continue
-        if not ends.isdisjoint(names(f.body_of(method.function))):
+        if any(
+            node.func in ends and all(isinstance(outer, f.With) for outer in around)
+            for node, _, around in calls(f.body_of(method.function))
+        ):
             yield name
 
 

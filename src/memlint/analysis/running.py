@@ -120,13 +120,24 @@ class Running:
         """Whether a folder holds a module and modules of tests, all of them read, of a suite of several: what lies
         apart may be found by its place.
         """
-        project = self.suite.project
-        tests = [
-            other.folder
-            for other in tuple(project.modules.values())
-            if other.linted and COLLECTED.match(posixpath.basename(other.path)) is not None
+        tests = self._folders_of_tests()
+        return (
+            len(tests) >= _FEWEST_MODULES
+            and module.folder in tests
+            and all_read_below(module, self.suite.project)
+        )
+
+    def has_tests(self) -> bool:
+        """Whether several modules of tests are checked, and not a few files alone."""
+        return len(self._folders_of_tests()) >= _FEWEST_MODULES
+
+    def _folders_of_tests(self) -> list[str]:
+        """The folder of each module of tests that is checked."""
+        return [
+            module.folder
+            for module in tuple(self.suite.project.modules.values())
+            if module.linted and COLLECTED.match(posixpath.basename(module.path)) is not None
         ]
-        return len(tests) >= _FEWEST_MODULES and module.folder in tests and all_read_below(module, project)
 
     def _is_kept_from_it(self, body: Body) -> bool:
         return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)
@@ -319,6 +330,11 @@ def is_named(suite: Suite, body: Body) -> bool:
 def lies_between_tests(suite: Suite, module: Module) -> bool:
     """Whether a module lies among the modules of tests of a whole suite."""
     return suite.shared(Running).lies_between_tests(module)
+
+
+def has_tests(suite: Suite) -> bool:
+    """Whether several modules of tests are checked."""
+    return suite.shared(Running).has_tests()
 
 
 def never_runs(suite: Suite, body: Body) -> bool:

@@ -122,6 +122,8 @@ def given_by_all(body: Body, suite: Suite) -> frozenset[str]:
     placed = placed[bool(placed) and placed[0] in {"self", "cls"} :]
     given = [
         {arg.keyword for arg in node.args} | set(placed[: sum(not arg.keyword for arg in node.args)])
+        if not any(arg.star for arg in node.args)
+        else set[str]()
         for module in suite.project.mentioning(name)
         for caller in suite.of(module).bodies
         if says(caller.function, name)

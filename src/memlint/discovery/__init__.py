@@ -2,7 +2,7 @@
 
 from memlint.discovery.dependants import dependants_of
 from memlint.discovery.listing import ListError, read_test_list
-from memlint.discovery.roles import Role, ancestor_conftests, role_of
+from memlint.discovery.roles import Role, ancestor_conftests, may_be_collected, role_of
 from memlint.discovery.walk import Discovered, SourceFile, discover, is_excluded
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "dependants_of",
     "discover",
     "is_excluded",
+    "may_be_collected",
     "read_test_list",
     "role_of",
 ]

@@ -12,6 +12,9 @@ from memlint.config import Settings
 from memlint.config.schema import DEFAULT_PYTHON_FILES
 
 _ANY = frozenset({"*", "*.py"})  # patterns that say nothing of a file outside the test folders
+_LIKE_TESTS = re.compile(
+    r"(?:\A|[_.-])[Tt]ests?(?:[_.-]|\Z)|\ATest|Tests?\.py\Z"
+)  # as nose took them, and unittest's own
 TEST_FOLDER = re.compile(r"(?:.*[-_.])?(?:unit)?tests?|testing")
 
 
@@ -33,6 +36,14 @@ def role_of(path: str, settings: Settings) -> Role:
     if names.fullmatch(name) or any(PurePosixPath(path).match(pattern) for pattern in paths):
         return Role.TEST
     return Role.SUPPORT if _in_test_folder(folder, settings.root, settings.working_dir) else Role.PRODUCT
+
+
+def may_be_collected(path: str, settings: Settings) -> bool:
+    """Whether pytest takes the file ``path`` for tests, or another runner may by its name: ``my_test_x.py``."""
+    if not _ANY.isdisjoint(settings.python_files):
+        return True
+    name = path.rpartition("/")[2]
+    return role_of(path, settings) is not Role.SUPPORT or _LIKE_TESTS.search(name) is not None
 
 
 def ancestor_conftests(path: str) -> list[str]:

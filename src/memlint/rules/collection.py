@@ -9,7 +9,7 @@ from memlint.analysis import traverse
 from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, is_null_device, members_read, source_of, weigh
-from memlint.analysis.values import ClassValue, FunctionValue, Sequence
+from memlint.analysis.values import ClassValue, Data, FunctionValue, Sequence
 from memlint.knowledge.apis import ANY_USE, Load, Resource
 from memlint.model import Confidence, Related
 from memlint.rules.case_tables import feeds_parametrize
@@ -133,8 +133,15 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
-    costs = costs and not resource.title.endswith(_IDLE)
+    costs = costs and not resource.title.endswith(_IDLE) and not _is_small_map(site)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
+
+
+def _is_small_map(site: Site) -> bool:
+    """``mmap.mmap(-1, 5)``: some bytes of memory, without a file."""
+    made = site.result
+    size = made.bytes if isinstance(made, Data) and made.kind == "buffer" else None
+    return size is not None and size.high < _WORTH_KEEPING_OUT
 
 
 def _is_over_little(site: Site, resource: Resource, ctx: Context) -> bool:

@@ -16,7 +16,7 @@ from memlint import facts as f
 from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
-from memlint.analysis.running import COLLECTED, lies_between_tests
+from memlint.analysis.running import COLLECTED, has_tests, lies_between_tests
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.traverse import says, statements
@@ -196,7 +196,7 @@ class Context(Struct, eq=False):
         a program that somebody runs by hand, input of a build, a helper that nobody needs any more.
         """
         roles = {body.role for body in self.suite.of(self.module).bodies}
-        if _is_input(self.module) and roles.isdisjoint({"test", "fixture", "hook"}):
+        if _is_input(self.module) and roles.isdisjoint({"test", "fixture", "hook"}) and has_tests(self.suite):
             return not any(map(self._is_imported_by, (x for x in self._others if not _is_input(x))))
         if not roles <= {"helper", "method"}:
             return False

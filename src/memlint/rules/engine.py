@@ -8,7 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
-from memlint.analysis.running import is_named, never_runs
+from memlint.analysis.running import has_tests, is_named, never_runs
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
@@ -53,6 +53,7 @@ class Engine:
     markers: tuple[str, ...]
     budget: Callable[[str, frozenset[str]], Budget | None]  # of a test: by its file and its markers
     measured: Mapping[str, int]  # node id → bytes that a test was seen to add
+    collected: Callable[[str], bool]  # whether a runner may take a file for a module of tests, by its name
 
     def check(self, module: Module, active: frozenset[str]) -> list[Finding]:
         """The findings of a module, in order of place, before suppressions."""
@@ -133,11 +134,21 @@ class Engine:
             return True
         if context.body is None:
             return draft.module is None and context.is_unimported
-        if context.is_left_behind:
+        if context.is_left_behind or self._is_put_aside(context):
             return True
         if context.body.role not in {"test", "method", "helper", "fixture"}:
             return False
         return never_runs(self.suite, context.body) or not is_named(self.suite, context.body)
+
+    def _is_put_aside(self, context: Context) -> bool:
+        """Whether a module's tests, by its name, are none of a whole suite: ``skiptest_plots.py``, nowhere imported."""
+        module = context.module
+        return (
+            not self.collected(module.path)
+            and context.is_unimported
+            and has_tests(self.suite)
+            and any(body.role == "test" for body in self.suite.of(module).bodies)
+        )
 
     @staticmethod
     def _most_specific(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.iterators import iterate
+from memlint.analysis.known_content import is_compared
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Growth, Rebinding, Site
 from memlint.analysis.sources import weigh
@@ -303,7 +304,7 @@ def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[D
         site.at,
         message,
         "Consume it one by one, or bound it with itertools.islice.",
-        Confidence.LOW if is_at_home(source) else Confidence.MEDIUM,
+        Confidence.LOW if is_at_home(source) or is_compared(site) else Confidence.MEDIUM,
     )
 
 
