@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memlint.config import Settings, load_settings
-from memlint.discovery import Discovered, Role, discover, is_excluded, role_of
+from memlint.discovery import Discovered, Role, discover, is_excluded, may_be_collected, role_of
 
 needs_fifo = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 needs_permissions = pytest.mark.skipif(
@@ -366,3 +366,27 @@ def test_files_outside_of_a_lone_suite_are_no_part_of_it(tmp_path: Path) -> None
     assert settings.root == suite
     assert role_of("shop/tests/data.py", settings) is Role.SUPPORT
     assert role_of("shop/core.py", settings) is Role.PRODUCT
+
+
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        ("tests/test_plots.py", True),
+        ("tests/plots_test.py", True),
+        ("tests/my_test_plots.py", True),
+        ("tests/plot_tests.py", True),
+        ("tests/TestPlots.py", True),
+        ("tests/conftest.py", True),
+        ("tests/skiptest_plots.py", False),
+        ("tests/latest_plots.py", False),
+        ("tests/helpers.py", False),
+    ],
+)
+def test_what_a_runner_may_take_for_tests(tmp_path: Path, path: str, may: bool) -> None:
+    assert may_be_collected(path, load_settings(tmp_path, isolated=True, working_dir=tmp_path)) is may
+
+
+def test_every_file_may_be_tests_where_the_suite_says_so(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = *.py\n")
+    settings = load_settings(tmp_path, working_dir=tmp_path)
+    assert may_be_collected("tests/skiptest_plots.py", settings)
