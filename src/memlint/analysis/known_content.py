@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -37,27 +38,24 @@ def is_reference(site: Site) -> bool:
     part. ``fetch(name, checksum="6f80…")``: a file that was looked at, and does not grow.
     """
     function = site.frame.function
-    if function is None:
-        return False
-    body = f.body_of(function)
-    if _is_pinned(body):
+    if function is not None and _is_pinned(f.body_of(function)):
         return True
-    names = _bound(site, body)
-    return any(
-        _is_in(side, site, names)
-        for node in traverse.nodes(body)
-        for side in (*_judged(node), *_counted(node))
-    )
+    return _is_among(site, lambda node: (*_judged(node), *_counted(node)))
 
 
 def is_compared(site: Site) -> bool:
     """Whether what a call gives is compared for equality: ``assert list(rows) == [(1, "one")]``."""
+    return _is_among(site, _compared)
+
+
+def _is_among(site: Site, parts: Callable[[f.Node], tuple[f.Expr, ...]]) -> bool:
+    """Whether what a call gives, or a name that it is bound to, is in these parts of something in its function."""
     function = site.frame.function
     if function is None:
         return False
     body = f.body_of(function)
     names = _bound(site, body)
-    return any(_is_in(side, site, names) for node in traverse.nodes(body) for side in _compared(node))
+    return any(_is_in(part, site, names) for node in traverse.nodes(body) for part in parts(node))
 
 
 def _is_pinned(body: tuple[f.Stmt, ...]) -> bool:

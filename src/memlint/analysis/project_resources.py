@@ -147,19 +147,19 @@ class ProjectResources:
         releases += [
             name for name in named if says(own[name].function, opening.attribute) and name not in releases
         ]
-        calls = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
+        called = {name: frozenset(_own_calls(method.function)) for name, method in own.items()}
         own_only = all(name in PLAIN_BASES for name in self.evaluator.external_bases(cls))
         if own_only:
             holding = self._mentioning(cls, opening.attribute)
-            releases = [name for name in releases if holding & _reached(name, calls)]
+            releases = [name for name in releases if holding & _reached(name, called)]
         releases = [name for name in releases if not _does_nothing(own[name].function)]
         if not releases:
             return None
         releases += [name for name in _ending(opening, own) if name not in releases]
         on_request = all(_asks_first(own[name].function, opening.attribute) for name in releases)
-        openers = _reaching(opening.method.function.name, calls)
+        openers = _reaching(opening.method.function.name, called)
         closes = {"__exit__", "__aexit__"} & own.keys()
-        ends_itself = _ends_itself(opening, releases, own, calls)
+        ends_itself = _ends_itself(opening, releases, own, called)
         idle = ends_itself or _is_idle_pool(opening, own, {*releases, *_CONSTRUCTING})
         inherits = any(name not in PLAIN_BASES for name in self.evaluator.external_bases(cls))
         return OwnResource(
@@ -168,7 +168,7 @@ class ProjectResources:
                 title=f"{cls.cls.name} (holds {_article(opening.resource.title)} {opening.resource.title})",
                 rule=opening.resource.rule,
                 release=[[*releases, *sorted(closes), *_entering_itself(own)]],
-                started_by=_starters(opening, own, calls, releases)
+                started_by=_starters(opening, own, called, releases)
                 if openers & {*_CONSTRUCTING}
                 else sorted(openers - _NO_STARTERS),
                 with_="releases" if closes or inherits else "unusable",
@@ -316,7 +316,7 @@ def _is_flag_of_self(test: f.Expr, attribute: str) -> bool:
 
 
 def _starters(
-    opening: Opening, own: dict[str, FunctionValue], calls: dict[str, frozenset[str]], releases: list[str]
+    opening: Opening, own: dict[str, FunctionValue], called: dict[str, frozenset[str]], releases: list[str]
 ) -> list[str]:
     """From which methods on it is owed, where what the constructor makes opens later: ``self.client.connect(host)``.
 
@@ -326,13 +326,13 @@ def _starters(
     holder = f"self.{opening.attribute}"
     if opening.resource.rule == "MEM403" and later == [ANY_USE]:
         direct = [name for name, method in own.items() if _gives_tasks(method.function, holder)]
-        reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
+        reaching = frozenset().union(*(_reaching(name, called) for name in direct))
         return [] if reaching & {*_CONSTRUCTING} else sorted(reaching - _NO_STARTERS - {*releases})
     if not later or ANY_USE in later:
         return []
     said = {f"{holder}.{name}" for name in later}
     direct = [name for name, method in own.items() if not said.isdisjoint(names(f.body_of(method.function)))]
-    reaching = frozenset().union(*(_reaching(name, calls) for name in direct))
+    reaching = frozenset().union(*(_reaching(name, called) for name in direct))
     return [] if reaching & {*_CONSTRUCTING} else sorted({*reaching, *later} - _NO_STARTERS)
 
 
@@ -392,14 +392,14 @@ def _is_idle_pool(opening: Opening, own: dict[str, FunctionValue], aside: set[st
 
 
 def _ends_itself(
-    opening: Opening, releases: list[str], own: dict[str, FunctionValue], calls: dict[str, frozenset[str]]
+    opening: Opening, releases: list[str], own: dict[str, FunctionValue], called: dict[str, frozenset[str]]
 ) -> bool:
     """Whether a method that is no release calls one where nothing has failed.
 
     One that also has it opened, ``run()``, of which the class is about; or one of the class's own, ``_serve_one()``,
     of which nobody outside can tell when it runs.
     """
-    opens = _reaching(opening.method.function.name, calls)
+    opens = _reaching(opening.method.function.name, called)
     inner = {name for name in own if name.startswith(("_", "run_")) and not name.startswith("__")}
     ending = (opens | inner) - {*releases, *_CONSTRUCTING, *_NO_STARTERS, opening.method.function.name}
     return any(
@@ -504,20 +504,20 @@ def _entering_itself(own: dict[str, FunctionValue]) -> list[str]:
     )
 
 
-def _reached(name: str, calls: dict[str, frozenset[str]]) -> set[str]:
+def _reached(name: str, called: dict[str, frozenset[str]]) -> set[str]:
     """The methods that a call of ``name`` reaches, itself included."""
     found, more = {name}, {name}
     while more:
-        more = set[str]().union(*(calls.get(one, frozenset()) for one in more)) - found
+        more = set[str]().union(*(called.get(one, frozenset()) for one in more)) - found
         found |= more
     return found
 
 
-def _reaching(name: str, calls: dict[str, frozenset[str]]) -> set[str]:
+def _reaching(name: str, called: dict[str, frozenset[str]]) -> set[str]:
     """The methods from which a call of ``name`` is reached, itself included."""
     found = {name}
     while True:
-        more = {other for other, called in calls.items() if called & found} - found
+        more = {other for other, said in called.items() if said & found} - found
         if not more:
             return found
         found |= more

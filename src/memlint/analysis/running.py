@@ -23,9 +23,8 @@ _BY_TEXT = frozenset({"getfixturevalue", "lazy_fixture", "lf", "fixture_ref"})
 _FEWEST_TESTS = 12  # of a suite; a few may lie beside what asks for a fixture
 _FEWEST_MODULES = 5  # of tests, of a suite
 _PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedAsyncioTestCase"})
-_UNCOLLECTED = re.compile(
-    r"_test\Z|\A_(?!_)"
-)  # a method of a test class that is no test, and that no runner calls
+# a method of a test class that is no test, and that no runner calls
+_UNCOLLECTED = re.compile(r"_test\Z|\A_(?!_)")
 _PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 

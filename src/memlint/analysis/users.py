@@ -93,6 +93,8 @@ def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
     """Whether every call of a helper says False to the parameter under which it does what stands at a place:
     ``if plot: plt.figure()`` in a function that all tests call with ``plot=False``.
     """
+    if body.role != "helper":
+        return False
     switches = {
         outer.test.path
         for node, _, around in calls(f.body_of(body.function))
@@ -100,7 +102,7 @@ def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
         for outer in around
         if isinstance(outer, f.If) and isinstance(outer.test, f.Name)
     } & {param.name for param in body.function.params}
-    if body.role != "helper" or not switches:
+    if not switches:
         return False
     said = [
         suite.evaluator.quiet_eval(value, suite.evaluate(caller)) if value is not None else UNKNOWN

@@ -12,9 +12,8 @@ from memlint.config import Settings
 from memlint.config.schema import DEFAULT_PYTHON_FILES
 
 _ANY = frozenset({"*", "*.py"})  # patterns that say nothing of a file outside the test folders
-_LIKE_TESTS = re.compile(
-    r"(?:\A|[_.-])[Tt]ests?(?:[_.-]|\Z)|\ATest|Tests?\.py\Z"
-)  # as nose took them, and unittest's own
+# names of modules of tests as nose took them, and as other runners are told to
+_LIKE_TESTS = re.compile(r"(?:\A|[_.-])[Tt]ests?(?:[_.-]|\Z)|\ATest|Tests?\.py\Z")
 TEST_FOLDER = re.compile(r"(?:.*[-_.])?(?:unit)?tests?|testing")
 
 
