@@ -207,8 +207,9 @@ class Handover(Flow):
         last = path.rpartition(".")[2]
         asserts = last.startswith("assert")
         for arg in node.args if _WAITING.search(last) else ():
-            if isinstance(arg.value, f.Lambda) and says_gone(arg.value.body):
-                state.settle(self.polled(arg.value.body, state, ("is_alive", "poll")))
+            asked = _asked(arg.value, run)
+            if asked is not None and says_gone(asked):
+                state.settle(self.polled(asked, state, ("is_alive", "poll")))
         if last == "assertFalse" and node.args:
             state.settle(self.polled(node.args[0].value, state, ("is_alive",)))
         if last in {"assertIsNone", "assertTrue"} and node.args:
@@ -838,3 +839,14 @@ def _qualified(callee: Value, site: Site | None) -> str:
     if isinstance(callee, Method):
         return f"{type_name(callee.receiver) or '?'}.{callee.attr}"
     return ""
+
+
+def _asked(node: f.Expr, run: Run) -> f.Expr | None:
+    """What a lambda gives back, or a nested function that holds nothing else: ``def is_dead(): return ...``."""
+    if isinstance(node, f.Lambda):
+        return node.body
+    nested = run.nested.get(node.path) if isinstance(node, f.Name) else None
+    match f.body_of(nested) if nested is not None else ():
+        case (f.Return(value=value),):
+            return value
+    return None

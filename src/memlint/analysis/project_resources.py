@@ -155,7 +155,7 @@ class ProjectResources:
         releases = [name for name in releases if not _does_nothing(own[name].function)]
         if not releases:
             return None
-        releases += [name for name in _ending(opening, own) if name not in releases]
+        releases += [name for name in _ending(opening, own, called) if name not in releases]
         on_request = all(_asks_first(own[name].function, opening.attribute) for name in releases)
         openers = _reaching(opening.method.function.name, called)
         closes = {"__exit__", "__aexit__"} & own.keys()
@@ -336,8 +336,12 @@ def _starters(
     return [] if reaching & {*_CONSTRUCTING} else sorted({*reaching, *later} - _NO_STARTERS)
 
 
-def _ending(opening: Opening, own: dict[str, FunctionValue]) -> Iterator[str]:
-    """Methods of any other name that end it whatever happens: ``def result(self): return self.process.wait()``."""
+def _ending(
+    opening: Opening, own: dict[str, FunctionValue], called: dict[str, frozenset[str]]
+) -> Iterator[str]:
+    """Methods of any other name that end it whatever happens: ``def result(self): return self.process.wait()``; and
+    ``wait()``, where what it calls asks a process until it has ended.
+    """
     holder = f"self.{opening.attribute}"
     ends = {f.Name(f"{holder}.{name}") for group in opening.resource.release for name in group}
     for name, method in own.items():
@@ -348,6 +352,12 @@ def _ending(opening: Opening, own: dict[str, FunctionValue]) -> Iterator[str]:
             for node, _, around in calls(f.body_of(method.function))
         ):
             yield name
+        elif name == "wait" and opening.resource.polled:
+            said = {
+                path for other in _reached(name, called) if other in own for path in _names_in(own[other])
+            }
+            if any(f"{holder}.{poll}" in said for poll in opening.resource.polled):
+                yield name
 
 
 def _asks_for_nothing(function: f.Function) -> bool:
@@ -389,6 +399,15 @@ def _is_idle_pool(opening: Opening, own: dict[str, FunctionValue], aside: set[st
     return not any(
         says(method.function, opening.attribute) for name, method in own.items() if name not in aside
     )
+
+
+def _names_in(method: FunctionValue) -> Iterator[str]:
+    """The dotted names of a method and of the functions that it holds."""
+    block = f.body_of(method.function)
+    yield from names(block)
+    for statement, _ in statements(block):
+        if isinstance(statement, f.FunctionDef):
+            yield from names(f.body_of(statement.function))
 
 
 def _ends_itself(

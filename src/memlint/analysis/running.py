@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from memlint import facts as f
 from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
 from memlint.analysis.declarations import makes_fields
+from memlint.analysis.expectations import last_name
 from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
@@ -26,6 +27,7 @@ _PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedA
 # a method of a test class that is no test, and that no runner calls
 _UNCOLLECTED = re.compile(r"_test\Z|\A_(?!_)")
 _PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
+_BEFORE_EACH = frozenset({"setUp", "asyncSetUp", "setup_method"})
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -43,12 +45,25 @@ class Running:
         """Whether no session runs a body."""
         if body not in self._never:
             waiting = body.role == "fixture"
+            around = self._around(body)
             self._never[body] = (
                 self._is_asked_for_by_none(body)
                 if waiting
-                else self._is_kept_from_it(body) or self._serves_nobody(body)
+                else self._is_kept_from_it(body)
+                or self._serves_nobody(body)
+                or (around is not None and self.never(around))
             )
         return self._never[body]
+
+    def _around(self, body: Body) -> Body | None:
+        """The function of the module or of a class that a nested function lies in."""
+        frame = body.within
+        while frame is not None and frame.parent is not None:
+            frame = frame.parent
+        if frame is None:
+            return None
+        own = self.suite.of(body.module).bodies
+        return next((other for other in own if other.function is frame.function), None)
 
     def _is_asked_for_by_none(self, body: Body) -> bool:
         """Whether only tests that never run ask for a fixture of a module of tests."""
@@ -95,9 +110,14 @@ class Running:
         if owner is None and not all(map(_is_mark, (decorator for decorator, _ in function.decorators))):
             return True
         name = owner.cls.name if owner is not None else function.name
-        if says(home.facts, name) or any(other is not home for other in self.suite.project.mentioning(name)):
-            return True
-        return not self._is_read_around(home)
+        said = [home] if says(home.facts, name) else []
+        said += [other for other in self.suite.project.mentioning(name) if other is not home]
+        return any(self._may_use(name, module) for module in said) or not self._is_read_around(home)
+
+    def _may_use(self, name: str, module: Module) -> bool:
+        """Whether a module that says a name may use what goes by it: all but one whose tests, which never run, do."""
+        users = [body for body in self.suite.of(module).bodies if says(body.function, name)]
+        return not users or name in self.said_at_import(module) or not all(map(self.never, users))
 
     def _is_read_around(self, home: Module) -> bool:
         """Whether what is checked is a whole suite: what asks for something in one of its modules has been read."""
@@ -107,13 +127,24 @@ class Running:
 
     def _asks_for(self, fixture: Fixture, module: Module) -> bool:
         bodies = self.suite.of(module).bodies
-        if any(param.name == fixture.name for body in bodies for param in body.function.params):
+        asking = (body for body in bodies if any(p.name == fixture.name for p in body.function.params))
+        if any(self._may_get(fixture, body) for body in asking):
             return True
         if says(module.facts, "usefixtures") and any(
             fixture in self.suite.requested(body) for body in bodies
         ):
             return True
         return any(says(module.facts, word) for word in _BY_TEXT) and _has_text(fixture.name, module, bodies)
+
+    def _may_get(self, fixture: Fixture, body: Body) -> bool:
+        """Whether what asks for a fixture by its name may be given this one: one of a helper module, which nobody
+        imports, and not one of its name that lies nearer.
+        """
+        home = posixpath.basename(fixture.body.module.path)
+        if home == "conftest.py" or COLLECTED.match(home):
+            return True  # also the tests that a class of the module inherits from another one
+        found = [other for other in self.suite.requested(body) if other.name == fixture.name]
+        return not found or any(other.body is fixture.body for other in found)
 
     def lies_between_tests(self, module: Module) -> bool:
         """Whether a folder holds a module and modules of tests, all of them read, of a suite of several: what lies
@@ -160,10 +191,23 @@ class Running:
             body.function, self.evaluator, self.suite.evaluate(body)
         ):
             return True
+        if body.owner is not None and self._is_skipped_by_set_up(body.owner):
+            return True
         decorators = [decorator for decorator, _ in body.function.decorators]
         for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
             decorators += [decorator for decorator, _ in cls.cls.decorators]
         return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
+
+    def _is_skipped_by_set_up(self, owner: ClassValue) -> bool:
+        """Whether the set-up method of a class skips, whatever the test: ``def setUp(self): self.skipTest(...)``."""
+        for cls in self.evaluator.mro(owner) if self.suite.is_test_class(owner) else ():
+            for body in self.suite.of(cls.module).bodies:
+                if body.role == "setup" and body.owner is not None and body.owner.cls is cls.cls:
+                    if any(map(_skips_at_once, f.body_of(body.function))):
+                        return True
+                    if body.function.name in _BEFORE_EACH:
+                        return False  # what a base class does is its matter
+        return False
 
     # --- who calls it -----------------------------------------------------------------------------------------------
 
@@ -305,15 +349,22 @@ def all_read_below(module: Module, project: Project) -> bool:
 
 
 def _has_text(text: str, module: Module, bodies: list[Body]) -> bool:
-    """Whether a module has a text among its expressions, or formats one that may be it."""
+    """Whether a module has a text among its expressions, or formats one that may be it where it asks by text."""
     blocks = (module.body, *(f.body_of(body.function) for body in bodies))
     decorators = (
         node for body in bodies for decorator, _ in body.function.decorators for node in walk(decorator)
     )
-    return any(
-        isinstance(node, f.FString) or (isinstance(node, f.Text) and node.value == text)
-        for node in (*decorators, *(node for block in blocks for node in nodes(block)))
-    )
+    said = [*decorators, *(node for block in blocks for node in nodes(block))]
+    if any(isinstance(node, f.Text) and node.value == text for node in said):
+        return True
+    asking = [node for node in said if isinstance(node, f.Call) and _last_part(node.func) in _BY_TEXT]
+    plain = all(isinstance(arg.value, f.Text) for node in asking for arg in node.args)
+    return not (asking and plain) and any(isinstance(node, f.FString) for node in said)
+
+
+def _last_part(func: f.Expr) -> str:
+    """``getfixturevalue`` of ``request.getfixturevalue`` and of ``get_request().getfixturevalue``."""
+    return func.attr if isinstance(func, f.Attr) else last_name(func)
 
 
 def is_asked_for(suite: Suite, fixture: Fixture) -> bool:
@@ -344,6 +395,12 @@ def never_runs(suite: Suite, body: Body) -> bool:
 def said_at_import(suite: Suite, module: Module) -> frozenset[str]:
     """The names that a module says outside of its functions, where it is imported and not run as a script."""
     return suite.shared(Running).said_at_import(module)
+
+
+def _skips_at_once(statement: f.Stmt) -> bool:
+    """``self.skipTest("not yet")`` that stands on its own."""
+    call = statement.value if isinstance(statement, f.ExprStmt) else None
+    return isinstance(call, f.Call) and last_name(call.func) in {"skip", "skipTest"}
 
 
 def _is_mark(decorator: f.Expr) -> bool:

@@ -33,7 +33,7 @@ _EXAMPLES = re.compile(
     r"(?i)(?:\w+[-_])?(?:examples?|demos?|samples?|snippets|docs?|docusaurus|typing|type_?checks?|typecheck\w*|mypy\w*|pyright\w*)"
 )
 
-_INPUT = re.compile(r"(?i)(?:\w+[-_])?(?:data|recipes|resources|assets|jobs)(?:[-_]\w+)?")
+_INPUT = re.compile(r"(?i)(?:\w+[-_])?(?:data|recipes|resources|assets|jobs|snapshots)(?:[-_]\w+)?")
 _BENCH = re.compile(r"(?i)(?:bench|benchmarks?|plot|profile|profiling)(?:_\w+)?\.py\Z")
 
 _BENCHES = frozenset({"bench", "benches", "benchmark", "benchmarks"})

@@ -308,7 +308,14 @@ def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
 
 
 def _checks(body: Body, name: str) -> bool:
-    """``assert SEEN == {"one", "two"}`` of another test: what was gathered is what it is about."""
+    """``assert SEEN == {"one", "two"}``, ``for key in self.SEEN: ...`` of another test: what was gathered is what it is
+    about.
+    """
+    if body.function.name.startswith("test") and any(
+        isinstance(statement, f.For) and expectations.last_name(statement.iter) == name
+        for statement, _ in traverse.statements(f.body_of(body.function))
+    ):
+        return True
     return any(
         isinstance(node, f.Compare)
         and [op for op, _ in node.rest] == ["=="]
