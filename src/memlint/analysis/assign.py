@@ -10,9 +10,12 @@ from memlint.analysis.sites import Accumulation, Frame, Growth, Rebinding
 from memlint.analysis.values import (
     ONE,
     UNKNOWN,
+    ClassValue,
     Data,
+    FunctionValue,
     Num,
     Obj,
+    Ref,
     Sequence,
     Value,
     join,
@@ -51,6 +54,10 @@ class Assignment(NameResolution):
         if isinstance(holder, Obj):
             holder.attrs[attr] = value
             self.effects += 1
+        elif isinstance(holder, Ref) and isinstance(value, (FunctionValue, ClassValue)):
+            frame.mocked.add(f"{holder.name}.{attr}")  # ``psycopg2._connect = connect_stub``
+        elif isinstance(holder, Ref):
+            frame.mocked.discard(f"{holder.name}.{attr}")
 
     def _unpack(self, target: f.Seq, value: Value, frame: Frame) -> None:
         items = value.items if isinstance(value, Sequence) and value.kind != "dict" else None

@@ -47,4 +47,5 @@ class Assumption(Enum):
     ASKED_FOR = "a test asks for the fixture, though none of this suite does"
     NAMED = "something calls the function, though nothing of this suite names it"
     SWITCHED_ON = "a caller asks for it, though all that are seen say no"
+    CALLER_LEAVES = "what calls the function by its decorator leaves the figure open"
     NOT_TAKEN = "what it is given to on some paths does not answer for it on all"

@@ -43,6 +43,11 @@ _UNASKED = frozenset(
 )
 
 
+def is_plain_decorator(name: str) -> bool:
+    """Whether a function under this decorator is called by its own users, or by pytest."""
+    return name.startswith("pytest.") or _PLAIN_DECORATOR.search(name) is not None
+
+
 class Definition(NamedTuple):
     """Something that others can reach. Its words are tuples: sets of them take most of what is kept of a module."""
 

@@ -60,6 +60,7 @@ _FLUENT_NAMES = frozenset(
 _THROUGH_NAMES = frozenset({"asyncio.run", "asyncio.runners.run", "asyncio.Runner.run"})
 _ADOPTING = frozenset({"connect_read_pipe", "connect_write_pipe", "connect_accepted_socket"})
 _ENDING_CHILD = ("wait", "kill", "terminate", "reap", "cleanup", "clean_up", "stop")
+_NOTING = ("add", "append", "put", "record", "register", "save", "set_", "store", "track", "update", "write")
 _THROUGH = {
     "list",
     "tuple",
@@ -299,8 +300,18 @@ class Handover(Flow):
                 self.release_by(obligation, arg.value.path, state, expected=expected)
                 if expected and ends_its_own(obligation, method, self.evaluator):
                     state.discharge(obligation, obligation.full)
-            if method == "pid" and any(word in path.rpartition(".")[2] for word in _ENDING_CHILD):
-                state.settle(state.names.get(holder, NOTHING) if "wait" in path else NOTHING)
+            if method == "pid":
+                self._given_by_number(state.names.get(holder, NOTHING), path, state)
+
+    @staticmethod
+    def _given_by_number(processes: frozenset[Obligation], path: str, state: State) -> None:
+        """``kill_tree(process.pid)``, ``wait_for(process.pid)``, ``experiments.update("one", process.pid)``."""
+        last = path.rpartition(".")[2]
+        ends = any(word in last for word in _ENDING_CHILD) and not path.startswith("os.")
+        if ends or "wait" in path:
+            state.settle(processes)
+        elif last.startswith(_NOTING):
+            state.keep(processes)
 
     def _note_down(self, node: f.Call, path: str, state: State, run: Run) -> None:
         """``self.containers.append(container.id)``: a list by which what runs afterwards finds what to remove."""

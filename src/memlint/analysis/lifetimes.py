@@ -775,17 +775,27 @@ def _is_hollow(site: Site) -> bool:
         return False
     inside = f".{module.name}."
     parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]
+    # a project of several packages in folders of their own: ``endpoint.shop.orders`` goes by ``shop.orders``
+    parts += [
+        last
+        for home, _, last in (fake.rpartition(".") for fake in site.frame.mocked)
+        if "." in home and inside.endswith(f".{home}.")
+    ]
     return any(part and not _ASIDE.search(part) for part in parts)
 
 
 def _is_hollow_library(site: Site) -> bool:
-    """Whether what a library would open with is a fake: ``paramiko.client.Transport`` under ``SSHClient.connect``."""
+    """Whether what a library would open with is a fake: ``paramiko.client.Transport`` under ``SSHClient.connect``, or
+    ``psycopg2._connect``, which nobody else calls.
+    """
     root = site.name.partition(".")[0]
     if not site.frame.mocked or root in sys.stdlib_module_names:
         return False
     inside = [fake.split(".") for fake in site.frame.mocked]
     return any(
-        parts[0] == root and len(parts) > len("xy") and _OPENING.search(parts[-1]) is not None
+        parts[0] == root
+        and (len(parts) > len("xy") or parts[-1].startswith("_"))
+        and _OPENING.search(parts[-1]) is not None
         for parts in inside
     )
 

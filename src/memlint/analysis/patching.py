@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from memlint import facts as f
 from memlint.analysis.sites import Frame
-from memlint.analysis.traverse import says
+from memlint.analysis.traverse import says, statements
 from memlint.analysis.values import text_of
 
 if TYPE_CHECKING:
@@ -63,4 +63,13 @@ def _patching_before(body: Body, suite: Suite) -> Iterator[Body]:
 
 
 def _starts_patches(function: f.Function) -> bool:
-    return "patch" in function.mentions and any(says(function, name) for name in _STARTING)
+    if "patch" in function.mentions and any(says(function, name) for name in _STARTING):
+        return True
+    targets = (
+        target.path.partition(".")
+        for statement, _ in statements(f.body_of(function))
+        if isinstance(statement, f.Assign)
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    )
+    return any(dot and root not in {"self", "cls"} for root, dot, _ in targets)  # ``smtplib.SMTP = FakeSMTP``

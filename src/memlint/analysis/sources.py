@@ -28,7 +28,7 @@ from memlint.knowledge.apis import Load
 
 Known = OneOf["sized", "small", "unknown", "opaque", "other"]
 _LOCAL = re.compile(
-    r"[\w+.-]+://(?:[^/@]*@)?(?:localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
+    r"[\w+.-]+://(?:[^/@]*@)?(?:\[?localhost|127\.|0\.0\.0\.0|\[::1\]|testserver|test\b|[\w.-]*\.(?:test|local|invalid)\b)"
 )
 _IN_MEMORY = ("memory://", "mock://", "reference://")  # of fsspec, which the test has filled or described
 # no file of the system, which is small, and no name that says that there is nothing

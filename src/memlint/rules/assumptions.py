@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
+from memlint.analysis.declarations import is_plain_decorator
 from memlint.analysis.expectations import last_name
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
@@ -436,6 +437,14 @@ def _is_of_a_fixture_for_none(debt: Debt, ctx: Context) -> bool:
     return fixture is not None and not is_asked_for(ctx.suite, fixture)
 
 
+def _is_drawn_for_a_framework(debt: Debt, ctx: Context) -> bool:
+    """``@render.plot``: a function that draws for whoever its decorator gives it to, and who shows the figure."""
+    if debt.obligation.resource.rule != "MEM601" or debt.body.role != "helper":
+        return False
+    decorators = (d.func if isinstance(d, f.Call) else d for d, _ in debt.body.function.decorators)
+    return any(isinstance(d, f.Name) and not is_plain_decorator(d.path) for d in decorators)
+
+
 def _is_of_a_function_for_none(debt: Debt, ctx: Context) -> bool:
     """What a helper opens, or a method of a class, that nothing of the suite names."""
     return not is_named(ctx.suite, debt.body)
@@ -494,4 +503,5 @@ _RESTS_ON: dict[Assumption, Callable[[Debt, Context], bool]] = {
     Assumption.ASKED_FOR: _is_of_a_fixture_for_none,
     Assumption.NAMED: _is_of_a_function_for_none,
     Assumption.SWITCHED_ON: _is_switched_off,
+    Assumption.CALLER_LEAVES: _is_drawn_for_a_framework,
 }

@@ -8,6 +8,7 @@ from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.sites import Site
 from memlint.analysis.suite import Body
+from memlint.analysis.values import FunctionValue
 from memlint.model import Confidence
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -60,7 +61,7 @@ def _is_looked_at(site: Site, ctx: Context) -> bool:
 def _undone(site: Site, body: Body, words: set[str], ctx: Context) -> bool:
     """Whether the body, what runs around it, or who calls it, mentions what undoes the switch."""
     same = site.name.rpartition(".")[2] in words  # gc.set_debug is undone by itself
-    if _mentions(body, words, 2 if same else 1):
+    if _mentions(body, words, 2 if same else 1) or _is_within_an_undoing(site, words, ctx):
         return True
     return any(other is not body and _mentions(other, words, 1) for other in _around(body, ctx))
 
@@ -103,6 +104,23 @@ def _callers(body: Body, ctx: Context) -> Iterator[Body]:
         for other in ctx.suite.of(module).bodies:
             if traverse.says(other.function, name):
                 yield other
+
+
+def _is_within_an_undoing(site: Site, words: set[str], ctx: Context) -> bool:
+    """``with restore_gc_state(): gc.disable()``: a context manager of the project that says what undoes it."""
+    frame = site.frame
+    for statement, enclosing in traverse.statements(f.body_of(frame.function)) if frame.function else ():
+        if not any(
+            site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
+        ):
+            continue
+        for outer in enclosing:
+            for manager, _ in outer.items if isinstance(outer, f.With) else ():
+                made = manager.func if isinstance(manager, f.Call) else None
+                value = ctx.suite.evaluator.quiet_eval(made, frame) if made is not None else None
+                if isinstance(value, FunctionValue) and not words.isdisjoint(traverse.words(value.function)):
+                    return True
+    return False
 
 
 def _as_context(site: Site, body: Body) -> bool:

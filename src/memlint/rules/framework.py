@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Set
 
 from memlint import facts as f
 from memlint.analysis import traverse
 from memlint.analysis.project import Module
+from memlint.analysis.running import said_at_import
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body
 from memlint.analysis.values import ClassValue, FunctionValue, Literal, Ref, Value
@@ -27,6 +29,9 @@ _OF_GRAPHS = (
     "get_session",
     "set_session",
 )
+# ``self.evaluate(global_variables_initializer())`` does nothing in eager mode
+_IN_EITHER = frozenset({"global_variables_initializer"})
+_IN_SESSIONS = frozenset({"Session", "InteractiveSession", "get_session", "set_session", "run"})
 _OF_THE_PROCESS = (
     "disable_eager_execution",
     "disable_v2_behavior",
@@ -104,20 +109,30 @@ def _goes_with_its_last_name(made: Site, ctx: Context) -> bool:
     if "keras" not in made.name:
         return False
     if any(
-        _is_said_for_it(word, module, ctx) for word in _OF_GRAPHS for module in ctx.project.mentioning(word)
+        _is_said_around(word, module, ctx) for word in _OF_GRAPHS for module in ctx.project.mentioning(word)
     ):
         return False
-    return not any(module.linted for word in _OF_THE_PROCESS for module in ctx.project.mentioning(word))
+    return not any(
+        module.linted and (_is_said_around(word, module, ctx) or word in said_at_import(ctx.suite, module))
+        for word in _OF_THE_PROCESS
+        for module in ctx.project.mentioning(word)
+    )
 
 
-def _is_said_for_it(word: str, module: Module, ctx: Context) -> bool:
-    """Whether a module that mentions a word speaks of this test: the test does, or what runs around tests."""
-    if not module.linted and module is not ctx.module:
+def _is_said_around(word: str, module: Module, ctx: Context) -> bool:
+    """Whether the test says a word, or what runs around the tests of its module."""
+    if module is not ctx.module and posixpath.basename(module.path) != "conftest.py":
         return False
-    if ctx.body is not None and module is ctx.module and traverse.says(ctx.body.function, word):
-        return True
-    around = (body for body in ctx.suite.of(module).bodies if body.role not in {"test", "method"})
-    return any(traverse.says(body.function, word) for body in around)
+    bodies = (
+        body
+        for body in ctx.suite.of(module).bodies
+        if body is ctx.body or body.role not in {"test", "method"}
+    )
+    return any(
+        traverse.says(body.function, word)
+        and not (word in _IN_EITHER and _IN_SESSIONS.isdisjoint(traverse.words(body.function)))
+        for body in bodies
+    )
 
 
 def _draft(site: Site, made: Site, undo: set[str], goes: bool) -> Draft:
@@ -174,7 +189,8 @@ def models_made_in_loop(body: Body, ctx: Context) -> Iterator[Draft]:
         for statement, _ in traverse.statements(loop.body):
             if not isinstance(statement, f.Assign) or not isinstance(statement.value, f.Call):
                 continue
-            targets = [target.path for target in statement.targets if isinstance(target, f.Name)]
+            given = [arg.value for arg in statement.value.args]  # ``model = prune(model)`` makes no other one
+            targets = [x.path for x in statement.targets if isinstance(x, f.Name) and x not in given]
             if not models.isdisjoint(targets):
                 message = "every round makes another Keras model, and no clear_session() drops it from the global state"
                 advice = "Call tf.keras.backend.clear_session() after each round, or in an autouse fixture."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memlint import facts as f
+from memlint.analysis import traverse
 from memlint.analysis.iterators import iterate
 from memlint.analysis.known_content import is_compared
 from memlint.analysis.objects import dtype_bytes
 from memlint.analysis.sites import Growth, Rebinding, Site
-from memlint.analysis.sources import weigh
+from memlint.analysis.sources import Source, weigh
 from memlint.analysis.users import given_by_all
 from memlint.analysis.values import NONE, UNKNOWN, Data, Literal, Num, Obj, Sequence, Value
 from memlint.analysis.values import Iterator as Iterated
@@ -25,7 +26,7 @@ from memlint.rules.allocations import (
 )
 from memlint.rules.context import BEYOND_BELIEF, Context, Draft, estimate_of
 from memlint.rules.devices import is_on_accelerator
-from memlint.rules.load import is_at_home, is_passing
+from memlint.rules.load import FOR_TESTS, is_at_home, is_passing
 from memlint.rules.registry import rule
 from memlint.rules.rows import (
     as_some_row_has_it,
@@ -235,6 +236,19 @@ def bulk_objects(site: Site, ctx: Context) -> Iterator[Draft]:
         yield from _counted(site, what, site.result, combined, ctx)
 
 
+def _is_joined(site: Site) -> bool:
+    """``"".join([...])``: str.join makes a list of whatever it is given anyway (CPython's PySequence_Fast)."""
+    if site.frame.function is None or not traverse.says(site.frame.function, "join"):
+        return False
+    return any(
+        isinstance(node.func, f.Attr)
+        and node.func.attr == "join"
+        and isinstance(node.func.base, f.Text)
+        and any(arg.value == site.node for arg in node.args)
+        for node, _, _ in traverse.calls(f.body_of(site.frame.function))
+    )
+
+
 def _source(site: Site, ctx: Context) -> Iterated | None:
     given = site.args.get("source") if "comprehension" in site.name else collected(site)
     if isinstance(given, Obj):
@@ -267,7 +281,8 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
             size,
         )
         return
-    yield from _judged(site.at, what, length, size, filtered or _is_vague(made.element, length), ctx)
+    unsure = filtered or _is_vague(made.element, length) or (size is None and _is_joined(site))
+    yield from _judged(site.at, what, length, size, unsure, ctx)
 
 
 def _judged(
@@ -304,7 +319,7 @@ def _unbounded(site: Site, origin: Value, what: str, ctx: Context) -> Iterator[D
         site.at,
         message,
         "Consume it one by one, or bound it with itertools.islice.",
-        Confidence.LOW if is_at_home(source) or is_compared(site) else Confidence.MEDIUM,
+        Confidence.LOW if _is_of_the_suite(source) or is_compared(site) else Confidence.MEDIUM,
     )
 
 
@@ -342,5 +357,10 @@ def _loop_unbounded(growth: Growth, source: Iterated, ctx: Context) -> Iterator[
     if weighed is None or not weighed.outside or is_passing(weighed, ctx):
         return
     message = f"the loop keeps all that {weighed.text} gives in '{growth.name}', and nothing bounds it"
-    confidence = Confidence.LOW if is_at_home(weighed) else Confidence.MEDIUM
+    confidence = Confidence.LOW if _is_of_the_suite(weighed) else Confidence.MEDIUM
     yield Draft("MEM202", growth.at, message, "Look at the items one by one.", confidence)
+
+
+def _is_of_the_suite(source: Source) -> bool:
+    """Whether it goes by a name of tests: what is in that database a test has put there."""
+    return is_at_home(source) or FOR_TESTS.search(source.path or "") is not None

@@ -46,6 +46,8 @@ def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
     if debt.verdict == "unreached":
         yield _unreached(debt, debt.body.module, debt.body.symbol)
         return
+    if _is_told_where_it_is_made(debt, ctx):
+        return
     code = _code(debt)
     yield Draft(
         code,
@@ -54,6 +56,19 @@ def unreleased_resource(debt: Debt, ctx: Context) -> Iterator[Draft]:
         _advice(debt),
         confidence_of(debt, code, ctx),
         related=tuple(_related(debt)),
+    )
+
+
+def _is_told_where_it_is_made(debt: Debt, ctx: Context) -> bool:
+    """Whether a method that the body calls keeps it, and its class's tear-down releases it in part: told there."""
+    via = debt.obligation.via
+    if debt.verdict != "partial" or via is None or not via.frame.module.linted:
+        return False
+    makers = (body for body in ctx.suite.of(via.frame.module).bodies if body.function is via.frame.function)
+    return any(
+        maker.owner is not None and told.verdict == "partial" and told.obligation.at == via.at
+        for maker in makers
+        for told in ctx.lifetimes.debts(maker)
     )
 
 
