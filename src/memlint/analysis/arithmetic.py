@@ -28,6 +28,7 @@ from memlint.analysis.values import (
 _LARGEST = 1e300
 _LARGE_ITEM = 1_000_000  # bytes of one element of a list
 _UNLIKE = 8  # times as large
+_FEW = 20  # fields of a row that are looked at
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
@@ -126,6 +127,9 @@ def _weight(value: Value) -> Num | None:
         return Num(0, max(size.high for size in known)) if known else None
     if isinstance(value, Literal) and isinstance(value.value, str):
         return Num(value.length, value.length)
+    if isinstance(value, Sequence) and value.items:  # a row: ``("x" * n,)``
+        known = [size for size in map(_weight, value.items[:_FEW]) if size is not None]
+        return sum(known, Num(0, 0)) if known else None
     return value.bytes if isinstance(value, Data) else None
 
 

@@ -14,6 +14,7 @@ from memlint.analysis.call_key import call_key
 from memlint.analysis.execute import Execution
 from memlint.analysis.loops import is_endless
 from memlint.analysis.models import MODELS
+from memlint.analysis.patching import leaves_fakes
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.types import type_name
 from memlint.analysis.values import (
@@ -335,6 +336,10 @@ class CallEvaluation(Execution):
         self.bind_params(func.function, func.receiver, args, keywords, inner)
         self.run_body(func.function, inner)
         self._active.discard(key)
+        fakes = inner.mocked - frame.mocked
+        if fakes and not func.module.is_product and leaves_fakes(func.function):
+            frame.mocked |= fakes
+            self.effects += 1
         return self.outcome(func.function, inner), tuple(inner.sites)
 
     def _call_own(

@@ -26,13 +26,17 @@ _COMPARING: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+# test.support's, and transformers.testing_utils'
+_ALWAYS_SKIPPING = frozenset({"bigaddrspacetest", "tooslow"})
+
+
 def skips_everywhere(decorators: Iterable[f.Expr], evaluator: Evaluator, frame: Frame) -> bool:
     """``skipUnless(sys.maxsize == 2**31 - 1, …)``, ``@bigmemtest(size, memuse, dry_run=False)``.
 
     And ``@bigaddrspacetest``, of test.support too, which fills the addresses of a 32-bit build.
     """
     return any(
-        _skips(d, evaluator, frame) if isinstance(d, f.Call) else last_name(d) == "bigaddrspacetest"
+        _skips(d, evaluator, frame) if isinstance(d, f.Call) else last_name(d) in _ALWAYS_SKIPPING
         for d in decorators
     )
 

@@ -8,6 +8,7 @@ manager that really closes, or by a new owner.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,7 @@ from memlint.analysis.obligations import (
 from memlint.analysis.openings import makes_open, opens_something, returns_something
 from memlint.analysis.pairs import Pair, Pairs
 from memlint.analysis.project_resources import PLAIN_BASES, ProjectResources
+from memlint.analysis.running import COLLECTED
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_through_fakes
 from memlint.analysis.suite import SETUP, Body, Suite
@@ -531,7 +533,7 @@ class Lifetimes(Inlining):
         """The resource that a call acquires itself."""
         if site.mocked or site.raises:
             return None
-        if opens_through_fakes(site) or _is_hollow(site) or _is_hollow_library(site):
+        if opens_through_fakes(site) or _is_hollow(site) or _is_hollow_library(site) or self._is_gutted(site):
             return None
         if any(
             isinstance(value, ClassValue) and self.resources.passes_over_base(value)
@@ -545,6 +547,17 @@ class Lifetimes(Inlining):
             resource = self.resources.of_class(site.callee)
             return resource if resource is not None and not self.resources.is_given(site) else None
         return None
+
+    def _is_gutted(self, site: Site) -> bool:
+        """Whether the constructor of the project's class, or the method that opens, is a fake."""
+        cls = site.callee
+        if not site.frame.mocked or not isinstance(cls, ClassValue):
+            return False
+        opening = self.resources.evidence(cls)
+        methods = {"__init__", opening.method.function.name} if opening is not None else {"__init__"}
+        owners = [owner.cls.name for owner in self.suite.evaluator.mro(cls)]
+        gutted = {f".{owner}.{method}" for owner in owners for method in methods}
+        return any(f".{fake}".endswith(tuple(gutted)) for fake in site.frame.mocked)
 
     def _calls_acquiring(self, site: Site) -> bool:
         if not isinstance(site.callee, (FunctionValue, ClassValue)) or site.mocked or site.raises:
@@ -769,9 +782,13 @@ def _is_guessed(site: Site) -> bool:
 
 
 def _is_hollow(site: Site) -> bool:
-    """Whether the test has put fakes into the product's module in which the acquiring would happen."""
+    """Whether the test has put fakes into the product's module in which the acquiring would happen.
+
+    The product may lie beside its tests, and then be none to the reader of files.
+    """
     module = site.callee.module if isinstance(site.callee, ClassValue) else site.frame.module
-    if not site.frame.mocked or not module.is_product:
+    of_tests = not module.is_product and COLLECTED.match(posixpath.basename(module.path)) is not None
+    if not site.frame.mocked or of_tests:
         return False
     inside = f".{module.name}."
     parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]

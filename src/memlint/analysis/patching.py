@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 from memlint import facts as f
 from memlint.analysis.sites import Frame
 from memlint.analysis.traverse import says, statements
-from memlint.analysis.values import text_of
+from memlint.analysis.values import ModuleValue, text_of
 
 if TYPE_CHECKING:
     from memlint.analysis.suite import Body, Suite
 
 _STARTING = ("start", "enterContext", "enter_context", "enterClassContext", "setattr")
+
+
+def leaves_fakes(function: f.Function) -> bool:
+    """Whether what a helper puts in place is there after it: ``self.patch("paramiko.SSHClient")``, in no ``with``."""
+    around = any(isinstance(statement, f.With) for statement, _ in statements(f.body_of(function)))
+    return not function.yields and not around and not function.decorators
 
 
 def names_replaced(body: Body, suite: Suite) -> set[str]:
@@ -26,7 +32,16 @@ def names_replaced(body: Body, suite: Suite) -> set[str]:
         out |= _named_by(decorator, body, suite)
     for other in _patching_before(body, suite):
         out |= suite.evaluate(other).mocked
-    return out
+    return {_at_home(fake, body, suite) for fake in out}
+
+
+def _at_home(fake: str, body: Body, suite: Suite) -> str:
+    """``tests.test_plots.plots.plt`` as ``shop.plots.plt``, where the test module imports ``plots`` from there."""
+    own = f"{body.module.name}."
+    inside = f".{fake}".partition(f".{own}")[2]
+    first, _, rest = inside.partition(".")
+    found = suite.evaluator.quiet_eval(f.Name(first), Frame(body.module, "")) if rest else None
+    return f"{found.module.name}.{rest}" if isinstance(found, ModuleValue) else fake
 
 
 def _named_by(decorator: f.Expr, body: Body, suite: Suite) -> set[str]:

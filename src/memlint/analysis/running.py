@@ -15,7 +15,7 @@ from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Fixture, Suite
 from memlint.analysis.traverse import blocks, nodes, own_expressions, says, walk, words
-from memlint.analysis.values import ClassValue
+from memlint.analysis.values import ClassValue, Literal
 
 COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
 _PATTERNS = ("test*.py", "*_test.py", "*_tests.py")  # the same for a glob
@@ -184,7 +184,8 @@ class Running:
         """Whether a mark without a condition keeps a test from running, or it is there for a type checker alone."""
         named = (d.path for d, _ in body.function.decorators if isinstance(d, f.Name))
         if any(map(_TYPE_CHECK.search, named)) or any(
-            mark.name in _SKIPPING for mark in self.suite.marks(body)
+            mark.name in _SKIPPING or (mark.name == "xfail" and mark.keywords.get("run") == Literal(False))
+            for mark in self.suite.marks(body)
         ):
             return True
         if says(body.function, "skip") and skips_itself(

@@ -55,7 +55,7 @@ def allocation(site: Site, ctx: Context) -> Allocation | None:
     if isinstance(site.callee, Value) and site.inner:
         return _through_call(site, ctx)
     size = made_by(site)
-    if size is None or size.high >= MAX_BYTES:
+    if size is None or size.high >= MAX_BYTES or _shares(site):
         return None
     if is_collecting(site):
         return Allocation(site, "MEM202", size) if size.likely >= ctx.option("MEM202", "min-bytes") else None
@@ -82,7 +82,8 @@ def made_by(site: Site) -> Estimate | None:
             return None
         if any(entry.load is not None for entry in site.entries):
             return None  # what is read has a family of its own
-    if site.name == "operator +" and isinstance(site.result, Sequence):
+    copies = site.name in _COLLECTORS and isinstance(collected(site), Sequence)
+    if (site.name == "operator +" or copies) and isinstance(site.result, Sequence):
         return estimate_of(
             replace(site.result, items=None, shared=True)
         )  # a new table for what lives elsewhere
@@ -130,6 +131,12 @@ def _data_arguments(site: Site) -> Iterator[Data]:
         if isinstance(value, Data) and name != "*" and id(value) not in seen and value.shape != ():
             seen.add(id(value))
             yield value
+
+
+def _shares(site: Site) -> bool:
+    """``io.BytesIO(payload)`` of bytes, which it shares until it is written to."""
+    given = site.args.get("initial_bytes") if site.name == "io.BytesIO" else None
+    return isinstance(given, Data) and given.kind == "bytes" and given.type != "builtins.bytearray"
 
 
 def _temporary(site: Site) -> Estimate | None:
@@ -225,8 +232,15 @@ def _through_call(site: Site, ctx: Context) -> Allocation | None:
 
 
 def _reported_there(found: Allocation, ctx: Context) -> bool:
-    """Whether the function's own body, without these arguments, is reported at the same place."""
+    """Whether the function's own body, without these arguments, is reported at the same place.
+
+    Or a call of it is, beneath which the product makes it: told where the suite asks for it.
+    """
     origin = found.via or found.site
+    return _is_reported(origin, ctx) or (origin is not found.site and _is_reported(found.site, ctx))
+
+
+def _is_reported(origin: Site, ctx: Context) -> bool:
     module = origin.frame.module
     if not module.linted:
         return False
@@ -235,7 +249,8 @@ def _reported_there(found: Allocation, ctx: Context) -> bool:
         return False
     own = ctx.suite.evaluate(body)
     return any(
-        site.at == origin.at and allocation(site, ctx) is not None for site in own.sites if not site.inner
+        site.at == origin.at and site.name == origin.name and allocation(site, ctx) is not None
+        for site in own.sites
     )
 
 

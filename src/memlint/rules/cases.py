@@ -9,7 +9,7 @@ from memlint.analysis import arithmetic, traverse
 from memlint.analysis.expectations import last_name
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite
-from memlint.analysis.values import Num, Sequence
+from memlint.analysis.values import Num, Obj, Ref, Sequence
 from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
@@ -53,7 +53,8 @@ def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
     )
     message = f"{total:,.0f} test cases{counted}: each keeps an item, a report and its parameters to the session's end"
     counts = [length for _, length in known] + [x.params.length for x in fixtures if x.params is not None]
-    confidence = None if all(count is not None and count.exact for count in counts) else Confidence.LOW
+    exact = all(count is not None and count.exact for count in counts)
+    confidence = None if exact and not (fixtures and _is_marked_unseen(body, ctx)) else Confidence.LOW
     yield Draft(
         "MEM204",
         (line, 1, line, 1),
@@ -64,6 +65,17 @@ def _cases_of(body: Body, least: int, ctx: Context) -> Iterator[Draft]:
         symbol=body.symbol,
         nodeid=body.nodeid,
     )
+
+
+def _is_marked_unseen(body: Body, ctx: Context) -> bool:
+    """Whether a mark that nobody could read may give a fixture other parameters: ``@battery``, of a helper's making."""
+    for decorator, _ in body.function.decorators:
+        named = decorator.func if isinstance(decorator, f.Call) else decorator
+        value = ctx.suite.evaluator.quiet_eval(named, Frame(body.module, "", where="decorator"))
+        name = value.name if isinstance(value, Ref) else value.type if isinstance(value, Obj) else ""
+        if not (isinstance(name, str) and name.startswith(("pytest.", "unittest."))):
+            return True
+    return False
 
 
 def _may_have(body: Body, least: int) -> bool:

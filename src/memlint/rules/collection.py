@@ -169,6 +169,15 @@ def _is_given(site: Site, node: f.Node) -> bool:
     return not makes_object and any(arg.value is site.node for arg in node.args)
 
 
+def _bound_to(node: f.Node, statement: f.Assign) -> set[str]:
+    """The names that an assignment gives to what is made: ``source, header = open(a), open(b)`` one to each."""
+    targets = list(statement.targets)
+    if isinstance(statement.value, f.Seq) and node in statement.value.items:
+        place = statement.value.items.index(node)
+        targets = [t.items[place] for t in targets if isinstance(t, f.Seq) and place < len(t.items)]
+    return {target.path for target in targets if isinstance(target, f.Name)}
+
+
 def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
     """Whether the same import also closes it: by ``with``, by a call, or at once because nothing keeps it."""
     releases = {name for group in resource.release for name in group}
@@ -183,7 +192,7 @@ def _released_in_module(site: Site, resource: Resource, ctx: Context) -> bool:
                 if passing and (ended or resource.forgotten == "closed"):
                     return True
                 if node is site.node and isinstance(statement, f.Assign):
-                    names |= {target.path for target in statement.targets if isinstance(target, f.Name)}
+                    names |= _bound_to(node, statement)
         if isinstance(statement, f.With) and any(
             isinstance(manager, f.Name) and manager.path in names for manager, _ in statement.items
         ):

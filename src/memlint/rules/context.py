@@ -145,6 +145,8 @@ class Context(Struct, eq=False):
     def is_script(self) -> bool:
         """Whether the module is run by itself: its import would start or end a program, and it holds no test."""
         module, file = self.module, posixpath.basename(self.module.path)
+        if file == "setup.py":
+            return True  # builds a package, in a process of its own
         if file == "conftest.py" or not any(map(_runs_a_program, module.body)):
             return False
         if file.startswith("test") or file.endswith("_test.py"):

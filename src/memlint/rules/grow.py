@@ -38,6 +38,7 @@ from memlint.rules.rows import (
 from memlint.units import format_bytes
 
 _MODULES = (cases, loops, workers)  # whose rules the import registers
+_NEVER_BUILT = 10**12  # objects; a count beyond any machine's memory is a count of something else
 _TRIFLING = 32_000_000  # bytes; as many objects as a rule forbids may still be this light
 _WIDEST = 8  # bytes of an element, where the dtype is not known
 _LEAST_OBJECT = 36  # bytes: a small integer and its place in a list
@@ -288,6 +289,8 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
 def _judged(
     at: f.Span, what: str, length: Num, size: Estimate | None, unsure: bool, ctx: Context
 ) -> Iterator[Draft]:
+    if length.high >= _NEVER_BUILT:
+        return
     many = length.high >= ctx.option("MEM202", "min-objects")
     large = size is not None and size.likely >= ctx.option("MEM202", "min-bytes")
     message = f"{what} builds {length.high:,.0f} objects{_weight(size)}"
