@@ -289,14 +289,12 @@ def _counted(site: Site, what: str, made: Sequence, combined: str, ctx: Context)
 def _judged(
     at: f.Span, what: str, length: Num, size: Estimate | None, unsure: bool, ctx: Context
 ) -> Iterator[Draft]:
-    if length.high >= _NEVER_BUILT:
-        return
     many = length.high >= ctx.option("MEM202", "min-objects")
     large = size is not None and size.likely >= ctx.option("MEM202", "min-bytes")
     message = f"{what} builds {length.high:,.0f} objects{_weight(size)}"
     if large or many:
         confidence = None if large else Confidence.MEDIUM
-        if unsure or (size is not None and size.likely < _TRIFLING):
+        if unsure or length.high >= _NEVER_BUILT or (size is not None and size.likely < _TRIFLING):
             confidence = Confidence.LOW
         yield Draft("MEM202", at, message, "Build fewer, or consume them one by one.", confidence, size)
     elif size is None and length.high >= ctx.option("MEM202", "note-objects"):
