@@ -16,12 +16,16 @@ _CONNECTIONS = frozenset({"sock", "socket", "transport", "connection", "conn"})
 
 
 def says_gone(test: f.Expr) -> bool:
-    """``assert not process.is_alive()``, ``assert process.poll() is not None``, ``assert process.poll() == 0``."""
+    """``assert not process.is_alive()``, ``assert thread.is_alive() is False``, ``assert process.poll() is not None``,
+    ``assert process.poll() == 0``.
+    """
     if isinstance(test, f.Unary):
         return test.op == "not"
     if not isinstance(test, f.Compare):
         return False
     op, right = test.rest[0]
+    if isinstance(right, f.Const) and isinstance(right.value, bool):
+        return right.value is (op in {"is not", "!="})  # ``is_alive() is not True``
     return op == "is not" or (op == "==" and right != f.Const(None))
 
 
