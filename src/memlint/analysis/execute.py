@@ -47,6 +47,7 @@ _GROWING = {
     "write": 1,
 }
 _CONTAINERS = {"list", "set", "dict", "deque"}
+_TAKING_OUT = frozenset({"remove", "discard", "clear", "difference_update", "intersection_update"})
 _GUARDS = {
     "raises",
     "assertRaises",
@@ -457,7 +458,9 @@ def _last_deed(body: tuple[f.Stmt, ...]) -> int:
 
 
 def _changes(node: f.While) -> bool:
-    """Whether the body of a loop gives a name of its test another value, or hands it to a call, which may empty it."""
+    """Whether the body of a loop gives a name of its test another value, takes something out of it, or hands it to a
+    call, which may empty it.
+    """
     asked = {part.path for part in walk(node.test) if isinstance(part, f.Name)}
     given = (
         target.path
@@ -471,4 +474,6 @@ def _changes(node: f.While) -> bool:
         for arg in call.args
         if isinstance(node.test, f.Name) and isinstance(arg.value, f.Name)
     )
-    return any(name in asked for name in (*given, *handed))
+    called = (call.func.path for call, _, _ in calls(node.body) if isinstance(call.func, f.Name))
+    emptied = (path.rpartition(".")[0] for path in called if path.rpartition(".")[2] in _TAKING_OUT)
+    return any(name in asked for name in (*given, *handed, *emptied))

@@ -429,8 +429,8 @@ class Suite:
             known = []
             for cls in self.evaluator.mro(owner) if owner is not None else ():
                 known += self._decorator_marks(cls.cls.decorators, cls.module, None)
-                known += self._named_marks(self.evaluator.class_frame(cls).env.get("pytestmark"))
-            known += self._named_marks(self.evaluator.module_env(module).get("pytestmark"))
+                known += self._assigned_marks(cls.cls.body, cls.module)
+            known += self._assigned_marks(module.body, module)
             self._class_marks[key] = known
         return known
 
@@ -449,24 +449,13 @@ class Suite:
             elif isinstance(name, str) and name:
                 yield Mark(name, (), {}, line)
 
-    @staticmethod
-    def _named_marks(value: Value | None) -> list[Mark]:
-        items = (
-            value.items
-            if isinstance(value, Sequence) and value.items is not None
-            else (value,)
-            if value
-            else ()
-        )
-        names = [
-            item.name if isinstance(item, Ref) else item.type if isinstance(item, Obj) else ""
-            for item in items
-        ]
-        return [
-            Mark(name.removeprefix("pytest.mark."), (), {}, 0)
-            for name in names
-            if isinstance(name, str) and name.startswith("pytest.mark.")
-        ]
+    def _assigned_marks(self, block: tuple[f.Stmt, ...], module: Module) -> Iterator[Mark]:
+        """``pytestmark = pytest.mark.skip("not yet")``, or a list of such, of a module or class body."""
+        for statement in block:
+            if isinstance(statement, f.Assign) and f.Name("pytestmark") in statement.targets:
+                value = statement.value
+                marks = value.items if isinstance(value, f.Seq) else (value,) if value is not None else ()
+                yield from self._decorator_marks(tuple((m, statement.line) for m in marks), module, None)
 
     def heirs(self, owner: ClassValue) -> Iterator[ClassValue]:
         """The classes of the project that derive from a class."""

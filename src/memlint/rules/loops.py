@@ -18,6 +18,8 @@ _MANY_ROUNDS = 1000
 _MANY = re.compile(
     r"(?i)glob|iterdir|listdir|scandir|walk|read|open|chunk|batch|cursor|fetch|files|rows|lines"
 )
+# which add a value a round as often as not: a thousand copies of up to as many numbers are some megabytes in all
+_ONE_BY_ONE = frozenset({"numpy.append", "numpy.insert"})
 _WAITING = {"sleep", "wait"}
 
 
@@ -65,6 +67,8 @@ def rebuilt_in_loop(found: Accumulation, ctx: Context) -> Iterator[Draft]:
     plain = found.how in {"tuple", "bytes", "list"}
     confidence = None
     if plain and (count is None or count.high <= _MANY_ROUNDS):
+        confidence = Confidence.LOW
+    if found.how in _ONE_BY_ONE and count is not None and count.high <= _MANY_ROUNDS:
         confidence = Confidence.LOW
     if (count is None or count.high == float("inf")) and not any(map(_may_be_long, found.loops)):
         confidence = Confidence.LOW
