@@ -378,6 +378,12 @@ def _imported_by_name(_: Any, __: Value, args: list[Value], ___: dict[str, Value
     return Ref(name) if name else UNKNOWN
 
 
+def _hasattr(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) -> Value:
+    """Whether what a set-up has given to the test's own object is there; what is not seen to be given may be."""
+    name = text_of(args[1]) if len(args) > 1 else None
+    return Literal(True) if isinstance(args[0], Obj) and name in args[0].attrs else UNKNOWN
+
+
 MODELS: dict[str, Model] = {
     **dict.fromkeys(
         ("*.getoption", "pytest.FixtureRequest.config.getoption", "pytest.Config.getoption"), option
@@ -391,6 +397,7 @@ MODELS: dict[str, Model] = {
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.isinstance": _isinstance,
+    "builtins.hasattr": _hasattr,
     "builtins.list": _container("list"),
     "builtins.tuple": _container("tuple"),
     "builtins.set": _container("set"),

@@ -12,6 +12,7 @@ from memlint.knowledge.apis import Resource
 
 KEPT = 1 << 20  # it has an owner that nobody here can see: the product, a registry, the caller
 LATE = 1 << 21  # released at the very end of the process (atexit)
+_IN_TIME = 24  # above it the groups that are discharged in time, of what is also released late
 Mask = int
 
 
@@ -86,7 +87,7 @@ class State:
         masks = self.masks.get(obligation)
         if masks is None:
             return
-        self.masks[obligation] = frozenset(mask | groups for mask in masks)
+        self.masks[obligation] = frozenset(_discharged(mask, groups, obligation.full) for mask in masks)
         if self.done(obligation):
             for other in list(self.masks):
                 if other.owner is obligation and not self.done(other):
@@ -170,6 +171,14 @@ def judge(obligation: Obligation, ends: Ends) -> Verdict:
     if done or any(_done(mask, full) for mask in failed):
         return "unsure"
     return "partial" if any(undone) and full > 1 else "never" if not any(undone) else "unsure"
+
+
+def _discharged(mask: Mask, groups: Mask, full: Mask) -> Mask:
+    """A mask with further groups; what is also released in time is no longer late."""
+    if not mask & LATE or groups & LATE:
+        return mask | groups
+    mask |= groups | groups << _IN_TIME
+    return mask & ~LATE if mask >> _IN_TIME & full == full else mask
 
 
 def _done(mask: Mask, full: Mask) -> bool:
