@@ -13,6 +13,7 @@ from memlint.analysis.values import (
     ClassValue,
     Data,
     FunctionValue,
+    Mocked,
     Num,
     Obj,
     Ref,
@@ -54,7 +55,7 @@ class Assignment(NameResolution):
         if isinstance(holder, Obj):
             holder.attrs[attr] = value
             self.effects += 1
-        elif isinstance(holder, Ref) and isinstance(value, (FunctionValue, ClassValue)):
+        elif isinstance(holder, Ref) and isinstance(value, (FunctionValue, ClassValue, Mocked)):
             frame.mocked.add(f"{holder.name}.{attr}")  # ``psycopg2._connect = connect_stub``
         elif isinstance(holder, Ref):
             frame.mocked.discard(f"{holder.name}.{attr}")

@@ -29,6 +29,11 @@ def says_gone(test: f.Expr) -> bool:
     return op == "is not" or (op == "==" and right != f.Const(None))
 
 
+def last_part(func: f.Expr | None) -> str:
+    """The last part of what a call calls: ``close`` of ``file.close()`` and of ``open(path).close()``."""
+    return func.attr if isinstance(func, f.Attr) else last_name(func)
+
+
 def last_name(node: f.Expr | None) -> str:
     """The last part of a dotted name; of several their last parts."""
     if isinstance(node, f.Seq):

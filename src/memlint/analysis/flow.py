@@ -29,6 +29,7 @@ from memlint.analysis.expectations import (
     expects_leak,
     first_name,
     last_name,
+    last_part,
     says_gone,
     seen_closed,
     skips,
@@ -621,7 +622,7 @@ def _is_entered(manager: f.Expr, obligation: Obligation) -> bool:
 def _opens(manager: f.Expr) -> bool:
     """``path.open("rb")``, whatever the path is."""
     func = manager.func if isinstance(manager, f.Call) else None
-    return (func.attr if isinstance(func, f.Attr) else last_name(func)) == "open"
+    return last_part(func) == "open"
 
 
 def _returns(statement: f.Stmt) -> bool:

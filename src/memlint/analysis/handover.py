@@ -60,7 +60,7 @@ _FLUENT_NAMES = frozenset(
 _THROUGH_NAMES = frozenset({"asyncio.run", "asyncio.runners.run", "asyncio.Runner.run"})
 _ADOPTING = frozenset({"connect_read_pipe", "connect_write_pipe", "connect_accepted_socket"})
 _ENDING_CHILD = ("wait", "kill", "terminate", "reap", "cleanup", "clean_up", "stop")
-_NOTING = ("add", "append", "put", "record", "register", "save", "set_", "store", "track", "update", "write")
+_NOTING = ("put", "record", "register", "save", "set_", "store", "track", "update", "write")
 _THROUGH = {
     "list",
     "tuple",

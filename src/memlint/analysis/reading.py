@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memlint import facts as f
-from memlint.analysis.expectations import last_name
+from memlint.analysis.expectations import last_name, last_part
 from memlint.analysis.obligations import Mask, Obligation
 
 _OUTPUTS = frozenset({"stdout", "stderr"})
@@ -53,7 +53,7 @@ def pipes_read_in(node: f.Expr) -> Iterator[str]:
 
 def pipes_consumed_by(node: f.Call) -> Iterator[str]:
     """``list(process.stdout)``, ``"".join(process.stdout)``, ``Popen(command, stdin=process.stdout)``."""
-    consumes = (node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)) in _CONSUMING
+    consumes = last_part(node.func) in _CONSUMING
     for arg in node.args:
         if consumes or arg.keyword == "stdin":
             yield from pipes_read_in(arg.value)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from memlint import facts as f
 from memlint.analysis.conditions import is_off, is_unused, skips_everywhere, skips_itself
 from memlint.analysis.declarations import makes_fields
-from memlint.analysis.expectations import last_name
+from memlint.analysis.expectations import last_name, last_part
 from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
@@ -45,7 +45,7 @@ class Running:
         """Whether no session runs a body."""
         if body not in self._never:
             waiting = body.role == "fixture"
-            around = self._around(body)
+            around = self.suite.around(body)
             self._never[body] = (
                 self._is_asked_for_by_none(body)
                 if waiting
@@ -54,16 +54,6 @@ class Running:
                 or (around is not None and self.never(around))
             )
         return self._never[body]
-
-    def _around(self, body: Body) -> Body | None:
-        """The function of the module or of a class that a nested function lies in."""
-        frame = body.within
-        while frame is not None and frame.parent is not None:
-            frame = frame.parent
-        if frame is None:
-            return None
-        own = self.suite.of(body.module).bodies
-        return next((other for other in own if other.function is frame.function), None)
 
     def _is_asked_for_by_none(self, body: Body) -> bool:
         """Whether only tests that never run ask for a fixture of a module of tests."""
@@ -358,14 +348,9 @@ def _has_text(text: str, module: Module, bodies: list[Body]) -> bool:
     said = [*decorators, *(node for block in blocks for node in nodes(block))]
     if any(isinstance(node, f.Text) and node.value == text for node in said):
         return True
-    asking = [node for node in said if isinstance(node, f.Call) and _last_part(node.func) in _BY_TEXT]
+    asking = [node for node in said if isinstance(node, f.Call) and last_part(node.func) in _BY_TEXT]
     plain = all(isinstance(arg.value, f.Text) for node in asking for arg in node.args)
     return not (asking and plain) and any(isinstance(node, f.FString) for node in said)
-
-
-def _last_part(func: f.Expr) -> str:
-    """``getfixturevalue`` of ``request.getfixturevalue`` and of ``get_request().getfixturevalue``."""
-    return func.attr if isinstance(func, f.Attr) else last_name(func)
 
 
 def is_asked_for(suite: Suite, fixture: Fixture) -> bool:

@@ -511,6 +511,17 @@ class Suite:
         self.evaluator.run_body(body.function, frame)
         return frame
 
+    def around(self, body: Body) -> Body | None:
+        """The function of the module or of a class that a nested function lies in; None for one that lies in none."""
+        frame = body.within
+        while frame is not None and frame.parent is not None:
+            frame = frame.parent
+        if frame is None:
+            return None
+        return next(
+            (other for other in self.of(body.module).bodies if other.function is frame.function), None
+        )
+
     def nested(self, body: Body) -> list[Body]:
         """The functions defined inside a body."""
         frame = self.evaluate(body)

@@ -41,6 +41,14 @@ def statements(block: tuple[f.Stmt, ...], enclosing: Enclosing = ()) -> Iterator
                 yield from statements(part, inner)
 
 
+def managers_around(block: tuple[f.Stmt, ...], node: f.Node) -> Iterator[f.Expr]:
+    """The context managers of the with statements inside which an expression of a block stands."""
+    for statement, enclosing in statements(block):
+        if any(node == part for own in own_expressions(statement) for part in walk(own)):
+            for outer in enclosing:
+                yield from (manager for manager, _ in outer.items) if isinstance(outer, f.With) else ()
+
+
 def blocks(statement: f.Stmt) -> tuple[tuple[f.Stmt, ...], ...]:
     """The blocks of a compound statement."""
     if isinstance(statement, (f.If, f.For, f.While)):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.declarations import is_plain_decorator
-from memlint.analysis.expectations import last_name
+from memlint.analysis.expectations import last_name, last_part
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
@@ -228,12 +228,7 @@ def _goes_on_until(statement: f.Stmt) -> bool:
 
 
 def _asks(node: f.Call) -> bool:
-    return _called(node) in _ASKING
-
-
-def _called(node: f.Call) -> str:
-    """The last part of the name that a call calls."""
-    return node.func.attr if isinstance(node.func, f.Attr) else last_name(node.func)
+    return last_part(node.func) in _ASKING
 
 
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
@@ -386,7 +381,7 @@ def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
     site = debt.obligation.via or debt.obligation.site
     if _opens_where_none_is(debt, ctx):
         return True
-    takes = isinstance(site.node, f.Call) and _called(site.node) == "getOrCreate"
+    takes = isinstance(site.node, f.Call) and last_part(site.node.func) == "getOrCreate"
     if not takes or debt.body.role in {"fixture", "setup"}:
         return False
     modules = ctx.project.mentioning("getOrCreate")
@@ -423,7 +418,7 @@ def _opens_where_none_is(debt: Debt, ctx: Context) -> bool:
 
 
 def _asks_whether_open(test: f.Expr) -> bool:
-    return any(isinstance(node, f.Call) and _called(node) in _OPEN_ALREADY for node in walk(test))
+    return any(isinstance(node, f.Call) and last_part(node.func) in _OPEN_ALREADY for node in walk(test))
 
 
 def _is_only_given_away(debt: Debt, ctx: Context) -> bool:

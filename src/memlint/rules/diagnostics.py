@@ -109,17 +109,10 @@ def _callers(body: Body, ctx: Context) -> Iterator[Body]:
 def _is_within_an_undoing(site: Site, words: set[str], ctx: Context) -> bool:
     """``with restore_gc_state(): gc.disable()``: a context manager of the project that says what undoes it."""
     frame = site.frame
-    for statement, enclosing in traverse.statements(f.body_of(frame.function)) if frame.function else ():
-        if not any(
-            site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
-        ):
-            continue
-        for outer in enclosing:
-            for manager, _ in outer.items if isinstance(outer, f.With) else ():
-                made = manager.func if isinstance(manager, f.Call) else None
-                value = ctx.suite.evaluator.quiet_eval(made, frame) if made is not None else None
-                if isinstance(value, FunctionValue) and not words.isdisjoint(traverse.words(value.function)):
-                    return True
+    for manager in traverse.managers_around(f.body_of(frame.function), site.node) if frame.function else ():
+        made = ctx.suite.evaluator.quiet_eval(manager.func, frame) if isinstance(manager, f.Call) else None
+        if isinstance(made, FunctionValue) and not words.isdisjoint(traverse.words(made.function)):
+            return True
     return False
 
 

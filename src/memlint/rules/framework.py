@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Set
 
 from memlint import facts as f
@@ -121,7 +120,7 @@ def _goes_with_its_last_name(made: Site, ctx: Context) -> bool:
 
 def _is_said_around(word: str, module: Module, ctx: Context) -> bool:
     """Whether the test says a word, or what runs around the tests of its module."""
-    if module is not ctx.module and posixpath.basename(module.path) != "conftest.py":
+    if module is not ctx.module and module not in ctx.suite.conftests(ctx.module):
         return False
     bodies = (
         body

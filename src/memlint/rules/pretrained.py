@@ -149,16 +149,8 @@ def _is_empty(site: Site, ctx: Context) -> bool:
     if ctx.body is None or _EMPTYING.isdisjoint(traverse.words(ctx.body.function)):
         return False
     return any(
-        isinstance(around, f.With)
-        and any(
-            isinstance(manager, f.Call) and last_name(manager.func) in _EMPTYING
-            for manager, _ in around.items
-        )
-        for statement, enclosing in traverse.statements(f.body_of(ctx.body.function))
-        if any(
-            site.node == node for own in traverse.own_expressions(statement) for node in traverse.walk(own)
-        )
-        for around in enclosing
+        isinstance(manager, f.Call) and last_name(manager.func) in _EMPTYING
+        for manager in traverse.managers_around(f.body_of(ctx.body.function), site.node)
     )
 
 

@@ -378,7 +378,7 @@ def _is_locals(element: f.Expr | None) -> bool:
 
 def _confidence(body: Body, ctx: Context) -> Confidence | None:
     """How sure it is that the body runs again and again; None when it does not."""
-    root = _outermost(body, ctx)
+    root = ctx.suite.around(body) or body
     if root.role == "hook":
         told = any(x.function.name in _HOOKS_AT_THE_END for x in ctx.suite.of(root.module).bodies)
         sure = Confidence.LOW if told else Confidence.MEDIUM  # gathered for a report at the end
@@ -418,17 +418,6 @@ def _named_by_tests(body: Body, ctx: Context) -> bool:
         other.role == "test" and traverse.says(other.function, name)
         for other in ctx.suite.of(body.module).bodies
     )
-
-
-def _outermost(body: Body, ctx: Context) -> Body:
-    """The body that a nested function lies in."""
-    frame = body.within
-    while frame is not None and frame.parent is not None:
-        frame = frame.parent
-    if frame is None:
-        return body
-    own = ctx.suite.of(body.module).bodies
-    return next((other for other in own if other.function is frame.function), body)
 
 
 # --- locals() that live on ----------------------------------------------------------------------------------
