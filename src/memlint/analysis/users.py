@@ -12,7 +12,7 @@ from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import calls, names, says, statements, words
-from memlint.analysis.values import UNKNOWN, ClassValue, FunctionValue, Literal, Obj, Value
+from memlint.analysis.values import ClassValue, FunctionValue, Literal, Obj, Value
 
 if TYPE_CHECKING:
     from memlint.analysis.lifetimes import Debt
@@ -90,30 +90,56 @@ def _releases_what(name: str, user: Body, releases: set[str]) -> bool:
 
 
 def all_switch_off(body: Body, at: f.Span, suite: Suite) -> bool:
-    """Whether every call of a helper says False to the parameter under which it does what stands at a place:
-    ``if plot: plt.figure()`` in a function that all tests call with ``plot=False``.
+    """Whether all that is seen to run what stands at a place of a function says False to the parameter above it.
+
+    ``if plot: plt.figure()`` in a helper that all tests call with ``plot=False``; in a test with ``plot=False``, to
+    which no runner gives anything else; in a helper that such a test calls under its ``if plot:`` alone.
     """
-    if body.role != "helper":
+    return _is_left_off(body, at, suite, frozenset())
+
+
+def _is_left_off(body: Body, at: f.Span, suite: Suite, seen: frozenset[int]) -> bool:
+    if id(body) in seen or body.role not in {"helper", "test"}:
         return False
-    switches = {
+    function = body.function
+    tests = {
         outer.test.path
-        for node, _, around in calls(f.body_of(body.function))
+        for node, _, around in calls(f.body_of(function))
         if node.at == at
         for outer in around
-        if isinstance(outer, f.If) and isinstance(outer.test, f.Name)
-    } & {param.name for param in body.function.params}
-    if not switches:
-        return False
-    said = [
-        suite.evaluator.quiet_eval(value, suite.evaluate(caller)) if value is not None else UNKNOWN
-        for module in suite.project.mentioning(body.function.name)
+        if isinstance(outer, f.If) and isinstance(outer.test, f.Name) and _has_call(outer.body, at)
+    }
+    switches = [param for param in function.params if param.name in tests]
+    if body.role == "test":
+        given = {name for names, _, _ in suite.parametrized(body) for name in names}
+        return any(switch.default == f.Const(False) and switch.name not in given for switch in switches)
+    called = [
+        (caller, node)
+        for module in suite.project.mentioning(function.name)
         for caller in suite.of(module).bodies
+        if says(caller.function, function.name)
         for node, _, _ in calls(f.body_of(caller.function))
-        if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] == body.function.name
-        for given in (passed_in(node, body.function),)
-        for value in (given.get(switch) for switch in switches)
+        if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] == function.name
     ]
-    return bool(said) and all(value == Literal(False) for value in said)
+    names = [switch.name for switch in switches]
+    return bool(called) and all(
+        _says_no(node, names, function, caller, suite)
+        or _is_left_off(caller, node.at, suite, seen | {id(body)})
+        for caller, node in called
+    )
+
+
+def _says_no(node: f.Call, switches: list[str], function: f.Function, caller: Body, suite: Suite) -> bool:
+    given = passed_in(node, function)
+    frame = suite.evaluate(caller)
+    values = (given.get(switch) for switch in switches)
+    return any(
+        value is not None and suite.evaluator.quiet_eval(value, frame) == Literal(False) for value in values
+    )
+
+
+def _has_call(block: tuple[f.Stmt, ...], at: f.Span) -> bool:
+    return any(node.at == at for node, _, _ in calls(block))
 
 
 def given_by_all(body: Body, suite: Suite) -> frozenset[str]:
