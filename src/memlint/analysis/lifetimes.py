@@ -556,6 +556,7 @@ class Lifetimes(Inlining):
         opening = self.resources.evidence(cls)
         methods = {"__init__", opening.method.function.name} if opening is not None else {"__init__"}
         owners = [owner.cls.name for owner in self.suite.evaluator.mro(cls)]
+        owners += [base.rpartition(".")[2] for base in self.suite.evaluator.external_bases(cls)]
         gutted = {f".{owner}.{method}" for owner in owners for method in methods}
         return any(f".{fake}".endswith(tuple(gutted)) for fake in site.frame.mocked)
 
@@ -763,7 +764,7 @@ def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
     noted = {
         Assumption.GOES_ON: told,
         Assumption.KIND: _is_guessed(site),
-        Assumption.NO_STAND_IN: resource.rule.startswith("MEM5")
+        Assumption.NO_STAND_IN: (resource.rule.startswith("MEM5") or resource.name.endswith(":pair"))
         and (is_given_fakes(site) or (resource.rule == "MEM502" and is_fake_by_name(site))),
     }
     return {assumption for assumption, holds in noted.items() if holds}

@@ -274,8 +274,9 @@ def _environment(_: Any, __: Value, args: list[Value], ___: dict[str, Value]) ->
     default = args[1] if len(args) > 1 else UNKNOWN
     if isinstance(default, (Num, Literal)) and default != Literal(None):
         text = text_of(default)
-        return default if text is None or "/" not in text else PathValue("env", None, True)
-    return PathValue("env", None, True)
+        if text is None or "/" not in text:
+            return default
+    return texts.from_environment(args[0] if args else UNKNOWN)
 
 
 def _cores(evaluator: Any, __: Value, ___: list[Value], ____: dict[str, Value]) -> Value:

@@ -25,7 +25,9 @@ _FEWEST_TESTS = 12  # of a suite; a few may lie beside what asks for a fixture
 _FEWEST_MODULES = 5  # of tests, of a suite
 _PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedAsyncioTestCase"})
 # a method of a test class that is no test, and that no runner calls
-_UNCOLLECTED = re.compile(r"_test\Z|\A_(?!_)")
+_UNCOLLECTED = re.compile(
+    r"_test\Z|\A_(?!_)|\A(?i:\w*disabled_?|x+|dont|do_not|no|skip|off|old|broken)_?[tT]est"
+)
 _PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
 _BEFORE_EACH = frozenset({"setUp", "asyncSetUp", "setup_method"})
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
@@ -182,12 +184,28 @@ class Running:
             body.function, self.evaluator, self.suite.evaluate(body)
         ):
             return True
-        if body.owner is not None and self._is_skipped_by_set_up(body.owner):
+        if body.owner is not None and (
+            self._is_skipped_by_set_up(body.owner) or self._is_hidden(body.owner, body.module)
+        ):
             return True
         decorators = [decorator for decorator, _ in body.function.decorators]
         for cls in self.evaluator.mro(body.owner) if body.owner is not None else ():
             decorators += [decorator for decorator, _ in cls.cls.decorators]
         return skips_everywhere(decorators, self.evaluator, Frame(body.module, "", where="decorator"))
+
+    def _is_hidden(self, owner: ClassValue, module: Module) -> bool:
+        """Whether a test class lies in the body of a TestCase, where no loader looks, and nothing else names it.
+
+        pytest collects the functions of a TestCase alone (``UnitTestCase.collect``), unittest its methods.
+        """
+        name = owner.cls.name
+        return (
+            id(owner.cls) in self.suite.of(module).hidden
+            and not any(True for _ in self.suite.heirs(owner))
+            and all(other is module for other in self.suite.project.mentioning(name))
+            and name not in self.said_at_import(module)
+            and not any(says(body.function, name) for body in self.suite.of(module).bodies)
+        )
 
     def _is_skipped_by_set_up(self, owner: ClassValue) -> bool:
         """Whether the set-up method of a class skips, whatever the test: ``def setUp(self): self.skipTest(...)``."""

@@ -151,6 +151,7 @@ class ModuleSuite:
     bodies: list[Body] = field(default_factory=list)
     fixtures: dict[str, Fixture] = field(default_factory=dict)  # those of classes by ``TestX.name``
     classes: list[ClassValue] = field(default_factory=list)
+    hidden: set[int] = field(default_factory=set)  # ids of those in the body of a TestCase
 
 
 class Suite:
@@ -217,6 +218,8 @@ class Suite:
                 if not isinstance(value, ClassValue) or value.cls is not statement.cls:
                     value = ClassValue(statement.cls, suite.module)
                 suite.classes.append(value)
+                if owner is not None and self.is_unittest(owner):
+                    suite.hidden.add(id(value.cls))
                 self._collect(statement.cls.body, self.evaluator.class_frame(value), value, suite)
             else:
                 for name in ("body", "orelse", "final"):

@@ -18,8 +18,17 @@ from memlint.analysis.values import (
     Sequence,
     Value,
     join,
+    text_of,
     total,
 )
+
+# where Bazel lays out the repository's own files for a test (its Test Encyclopedia, "Initial conditions")
+_RUNFILES = frozenset({"TEST_SRCDIR", "RUNFILES_DIR", "JAVA_RUNFILES", "TEST_WORKSPACE"})
+
+
+def from_environment(variable: Value) -> Value:
+    """What an environment variable says: a path that decides where things lie, if not one of the build's."""
+    return UNKNOWN if text_of(variable) in _RUNFILES else PathValue("env", None, True)
 
 
 def concatenate(parts: Items[Value]) -> Value:

@@ -7,6 +7,7 @@ from collections.abc import Sequence as Items
 from msgspec.structs import replace
 
 from memlint import facts as f
+from memlint.analysis.texts import from_environment
 from memlint.analysis.values import (
     INFINITE,
     NONE,
@@ -15,7 +16,6 @@ from memlint.analysis.values import (
     Data,
     Literal,
     Num,
-    PathValue,
     Ref,
     Sequence,
     Value,
@@ -35,7 +35,7 @@ def subscript(base: Value, index: Items[Value], nodes: Items[f.Expr]) -> Value:
         return UNKNOWN
     if isinstance(base, Ref):
         if base.name == "os.environ":
-            return PathValue("env", None, True)
+            return from_environment(first)
         return Ref(base.name) if base.name.startswith("typing.") else UNKNOWN
     return UNKNOWN
 
@@ -82,8 +82,8 @@ def merge_dicts(parts: Items[Value]) -> Sequence:
 def _slice_of(base: Sequence, part: Value) -> Sequence:
     if base.length is None:
         return Sequence(base.kind, None, None, base.element)
-    length = _sliced(base.length, part)
     bounds = _bounds(part)
+    length = _sliced(base.length, part) if bounds is not None else None  # most often a few at a time
     if base.items is not None and bounds is not None:
         taken = base.items[bounds]
         return Sequence(base.kind, taken, _exactly(len(taken)), base.element)

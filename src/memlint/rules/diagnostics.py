@@ -49,8 +49,18 @@ def _confidence(site: Site, body: Body | None, ctx: Context) -> Confidence | Non
         return Confidence.LOW if _is_looked_at(site, ctx) else Confidence.MEDIUM
     if body.role in {"helper", "method"}:
         elsewhere = not _OTHER_PROCESS.isdisjoint(traverse.words(ctx.module.facts))
-        return Confidence.LOW if elsewhere else Confidence.MEDIUM
+        return Confidence.LOW if elsewhere or _is_handed_over(body, ctx) else Confidence.MEDIUM
     return None
+
+
+def _is_handed_over(body: Body, ctx: Context) -> bool:
+    """Whether nobody calls a function, and it is given to what calls it, perhaps in a process of its own:
+    ``Workers(early_setup=switch_off)``.
+    """
+    name = f.Name(body.function.name)
+    made = [node for user in _callers(body, ctx) for node, _, _ in traverse.calls(f.body_of(user.function))]
+    called = any(node.func == name for node in made)
+    return not called and any(arg.value == name for node in made for arg in node.args)
 
 
 def _is_looked_at(site: Site, ctx: Context) -> bool:

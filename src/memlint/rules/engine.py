@@ -8,7 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
-from memlint.analysis.running import has_tests, is_named, never_runs
+from memlint.analysis.running import has_tests, is_asked_for, is_named, never_runs
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
@@ -138,6 +138,8 @@ class Engine:
             return True
         if context.body.role not in {"test", "method", "helper", "fixture"}:
             return False
+        if context.fixture is not None and not is_asked_for(self.suite, context.fixture):
+            return True
         return never_runs(self.suite, context.body) or not is_named(self.suite, context.body)
 
     def _is_put_aside(self, context: Context) -> bool:
