@@ -228,7 +228,7 @@ def _through_call(site: Site, ctx: Context) -> Allocation | None:
     if found is None or _reported_there(found, ctx):
         return None
     code = "MEM201" if found.code == "MEM207" else found.code
-    return Allocation(site, code, found.size, None, found.via or found.site, found.certain)
+    return Allocation(site, code, found.size, via=found.via or found.site, certain=found.certain)
 
 
 def _reported_there(found: Allocation, ctx: Context) -> bool:
