@@ -569,6 +569,17 @@ class Lifetimes(Inlining):
             return True
         return any(self.acquires(inner) or self._calls_acquiring(inner) for inner in site.inner)
 
+    def _said_beside(self, run: Run) -> set[str]:
+        """What the other methods say of the object that a method is called on: ``self.server.shutdown``."""
+        owner = run.frame.owner
+        methods = self.teardowns.methods(owner) if isinstance(owner, ClassValue) else ()
+        return {
+            name
+            for method in methods
+            for name in names(f.body_of(method.function))
+            if name.startswith(("self.", "cls."))
+        }
+
     def new(
         self, site: Site, resource: Resource, state: State, given: frozenset[Obligation], run: Run
     ) -> frozenset[Obligation]:
@@ -580,7 +591,7 @@ class Lifetimes(Inlining):
                 return NOTHING  # a thread whose target ends by itself, or with the server that it serves
             endless = kind == "endless"
             said = set(names(f.body_of(run.function)))
-            if ends_what_it_serves(site.node, said):
+            if ends_what_it_serves(site.node, said | self._said_beside(run)):
                 return NOTHING
             told = is_told(site, said, self.evaluator)
         if resource.name == "threading.Timer" and is_brief(site):
