@@ -266,9 +266,7 @@ class Containers:
         values = [arg.value for arg in call.args if arg.keyword is None]
         if attr in {"add", "setdefault"} and _fixed((values[0],) if values else ()):
             return  # the same thing each time
-        if attr == "update" and all(
-            isinstance(v, f.Mapping) and _fixed([k for k, _ in v.items if k]) for v in values
-        ):
+        if attr == "update" and all(map(_has_fixed_keys, values)):
             return
         element = values[-1] if values and attr not in {"extend", "extendleft", "update"} else None
         yield from self._filling(base, call.at, attr, element, line, scope)
@@ -367,6 +365,13 @@ def _method(func: f.Expr) -> tuple[f.Expr | None, str]:
 def _fixed(nodes: Iterable[f.Expr]) -> bool:
     """Whether keys are literals (or a slice), so that storing again replaces."""
     return all(isinstance(node, (f.Const, f.Text, f.Slice)) for node in nodes)
+
+
+def _has_fixed_keys(node: f.Expr) -> bool:
+    """``{"size": 3}``, ``dict(size=3)``."""
+    if isinstance(node, f.Call) and node.func == f.Name("dict"):
+        return all(arg.keyword is not None or _has_fixed_keys(arg.value) for arg in node.args)
+    return isinstance(node, f.Mapping) and _fixed([key for key, _ in node.items if key])
 
 
 def _assigned_attributes(block: tuple[f.Stmt, ...]) -> Iterator[str]:

@@ -211,6 +211,8 @@ def global_accumulator(body: Body, ctx: Context) -> Iterator[Draft]:
             or _is_filled_once(filling, body)
             or _is_asked_for_first(filling, body)
             or _is_put_in_place_of(filling, body, ctx)
+            or _is_put_back(container, body)
+            or (_is_one_place(filling, body) and not _weighs(each))
             or _is_told_at_the_end(container, ctx)
             or not _COUNTING.isdisjoint(traverse.words(body.function))
         )
@@ -292,6 +294,39 @@ def _is_put_in_place_of(filling: Filling, body: Body, ctx: Context) -> bool:
         if statement.line == filling.line
         for target in (statement.targets if isinstance(statement, f.Assign) else ())
     )
+
+
+def _is_put_back(container: Container, body: Body) -> bool:
+    """Whether a body saves what a mapping held, to put it back: ``former[key] = OPTIONS[key]``."""
+    return any(
+        isinstance(statement, f.Assign)
+        and isinstance(statement.value, f.Subscript)
+        and expectations.last_name(statement.value.base) == container.key.name
+        and any(
+            isinstance(target, f.Subscript) and target.index == statement.value.index
+            for target in statement.targets
+        )
+        for statement, _ in traverse.statements(f.body_of(body.function))
+    )
+
+
+def _is_one_place(filling: Filling, body: Body) -> bool:
+    """``FILES[self.path] = text``: each run puts it in the place of what the one before has put there."""
+    keys = [
+        target.index[0]
+        for statement, _ in traverse.statements(f.body_of(body.function))
+        if statement.line == filling.line
+        for target in (statement.targets if isinstance(statement, f.Assign) else ())
+        if isinstance(target, f.Subscript) and target.index
+    ]
+    return bool(keys) and all(
+        isinstance(key, f.Name) and key.path.startswith(("self.", "cls.")) for key in keys
+    )
+
+
+def _weighs(each: Num | None) -> bool:
+    size = as_estimate(each)
+    return size is not None and size.likely >= _WORTH_SAYING
 
 
 def _is_told_at_the_end(container: Container, ctx: Context) -> bool:
