@@ -14,16 +14,19 @@ from memlint.analysis.values import (
     Data,
     FunctionValue,
     Mocked,
+    ModuleValue,
     Num,
     Obj,
     Ref,
     Sequence,
     Value,
     join,
+    text_of,
 )
 from memlint.analysis.views import dict_of, is_exact, merge_dicts
 
 _HEAVY = 10_000_000  # bytes from which on it is worth knowing that a loop rebinds a name
+MODULES = Ref("sys.modules")
 
 
 class Assignment(NameResolution):
@@ -73,6 +76,9 @@ class Assignment(NameResolution):
     def _assign_item(self, target: f.Subscript, value: Value, frame: Frame) -> None:
         base = self.eval(target.base, frame)
         keys = [self.eval(index, frame) for index in target.index]
+        library = text_of(keys[0]) if base == MODULES else None
+        if library and isinstance(value, (ModuleValue, ClassValue, Mocked)):
+            frame.mocked.add(library)  # ``sys.modules["docker"] = mock.Mock()``
         if isinstance(target.base, f.Name) and is_exact(keys[0]) and _is_spelt(base):
             frame.env[target.base.path] = merge_dicts([base, dict_of(keys[:1], [value])])
             return

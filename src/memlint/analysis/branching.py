@@ -184,6 +184,8 @@ def is_off(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
     """
     if isinstance(test, f.BoolOp) and test.op == "and":
         return any(is_off(side, run, evaluator) for side in (test.left, test.right))
+    if isinstance(test, f.Unary) and test.op == "not" and isinstance(test.value, f.Name):
+        return is_on(test.value, run, evaluator)
     if isinstance(test, f.Name):
         if test.path in run.off:
             return True
@@ -192,6 +194,13 @@ def is_off(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
     elif not isinstance(test, (f.Compare, f.Call)):
         return False
     return evaluator.quiet_eval(test, run.frame) == Literal(False)
+
+
+def is_on(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
+    """Whether a condition is always true: a name that the module sets to True, and no more: ``FAST = True``."""
+    if not isinstance(test, f.Name) or not _may_be_asked(test.path.partition(".")[0], test, run):
+        return False
+    return evaluator.quiet_eval(test, run.frame) == Literal(True)
 
 
 def _may_be_asked(first: str, test: f.Name, run: Run) -> bool:

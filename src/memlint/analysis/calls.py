@@ -40,7 +40,7 @@ from memlint.analysis.values import (
 )
 from memlint.knowledge.apis import CallEntry
 
-_PATCHING = re.compile(r"(?:(?:\A|\.)patch(?:\.object)?|\.setattr)\Z")
+_PATCHING = re.compile(r"(?:(?:\A|\.)patch(?:\.object|\.dict)?|\.setattr|\.setitem)\Z")
 _MAX_DEPTH = 5  # calls of the project's functions that are followed into each other
 _MAX_CALLS = 80  # calls followed from one body
 _PRODUCT_COST = 10  # a call of product code counts as so many of the suite's own

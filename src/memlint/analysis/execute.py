@@ -9,11 +9,12 @@ from typing import Any
 
 from memlint import facts as f
 from memlint.analysis import arithmetic
-from memlint.analysis.assign import Assignment
+from memlint.analysis.assign import MODULES, Assignment
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
 from memlint.analysis.narrowing import asks_for_python, contradicted
 from memlint.analysis.pages import mark_untouched
+from memlint.analysis.patching import modules_replaced
 from memlint.analysis.sites import Frame, LoopSite
 from memlint.analysis.traverse import calls, statements, walk
 from memlint.analysis.types import type_name
@@ -32,6 +33,7 @@ from memlint.analysis.values import (
     Sequence,
     Value,
     join,
+    text_of,
     truth,
 )
 
@@ -122,7 +124,11 @@ class Execution(Assignment):
         first = self.quiet_eval(call.args[0].value, frame) if call.args else UNKNOWN
         second = self.quiet_eval(call.args[1].value, frame) if len(call.args) > 1 else UNKNOWN
         attr = second.value if isinstance(second, Literal) and isinstance(second.value, str) else None
-        if isinstance(first, Literal) and isinstance(first.value, str):
+        if first == MODULES or text_of(first) == MODULES.name:  # ``patch.dict("sys.modules", docker=fake)``
+            frame.mocked |= modules_replaced(call, second)
+        elif isinstance(call.func, f.Name) and call.func.path.endswith((".dict", ".setitem")):
+            return  # ``patch.dict("os.environ", HOME="/tmp")``: items of what stays as it is
+        elif isinstance(first, Literal) and isinstance(first.value, str):
             frame.mocked.add(first.value)
         elif isinstance(first, Ref) and attr is not None:
             frame.mocked.add(f"{first.name}.{attr}")

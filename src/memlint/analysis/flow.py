@@ -16,9 +16,11 @@ from memlint.analysis.branching import (
     cannot_be,
     flag_of,
     is_off,
+    is_on,
     is_ruled_out,
     join_aliases,
     leaves,
+    passed_in,
     settle_in_child,
 )
 from memlint.analysis.expectations import (
@@ -44,7 +46,7 @@ from memlint.analysis.reading import pipes_read_in
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import is_fake, makes_fake
 from memlint.analysis.traverse import says, statements, walk, words
-from memlint.analysis.values import ClassValue, Literal, Obj, Sequence
+from memlint.analysis.values import ClassValue, FunctionValue, Literal, Obj, Sequence
 from memlint.knowledge.apis import ANY_USE
 
 _WAYS = ("returns", "raises", "breaks", "continues", "strict")
@@ -444,7 +446,9 @@ class Flow(Holdings):
         if is_ruled_out(node, run) or is_off(node.test, run, self.evaluator):
             return self.block(node.orelse, state, exits, run)
         negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
-        if negated is not None and is_off(negated, run, self.evaluator):
+        if is_on(node.test, run, self.evaluator) or (
+            negated is not None and is_off(negated, run, self.evaluator)
+        ):
             return self.block(node.body, state, exits, run)
         if asks_for_python(node.test) and self.evaluator.quiet_eval(node.test, run.frame) == Literal(True):
             return self.block(node.body, state, exits, run)
@@ -566,6 +570,7 @@ class Flow(Holdings):
         for manager, target in node.items:
             entering = run.exits = Exits()
             held = self.visit(manager, state, run)
+            held |= _given_back(manager, state, run)
             run.exits = exits
             for way in _WAYS:  # where this manager fails, those before it are left as at the end
                 if (leaving := getattr(entering, way)) is not None:
@@ -617,6 +622,29 @@ def _is_entered(manager: f.Expr, obligation: Obligation) -> bool:
     inner = manager.value if isinstance(manager, f.Await) else manager
     itself = isinstance(inner, f.Name) or (isinstance(inner, f.Call) and inner.at == obligation.at)
     return itself and obligation.resource.with_ == "unusable"
+
+
+def _given_back(manager: f.Expr, state: State, run: Run) -> frozenset[Obligation]:
+    """``with connection.open():`` of a method of the project that gives back its object, and ``with opened(file):`` of
+    a function that gives back what it is given, if that is open already.
+    """
+    call = manager.value if isinstance(manager, f.Await) else manager
+    site = run.sites.get(call.at) if isinstance(call, f.Call) else None
+    if not isinstance(call, f.Call) or site is None or not isinstance(site.callee, FunctionValue):
+        return NOTHING
+    function = site.callee.function
+    given: dict[str, f.Expr | None] = dict(passed_in(call, function))
+    if isinstance(call.func, f.Name):
+        given["self"] = f.Name(call.func.path.rpartition(".")[0])
+    back = {
+        statement.value.path
+        for statement, _ in statements(f.body_of(function))
+        if isinstance(statement, f.Return) and isinstance(statement.value, f.Name)
+    }
+    holders = (given.get(name) for name in back)
+    return frozenset[Obligation]().union(
+        *(named(holder.path, state) for holder in holders if isinstance(holder, f.Name))
+    )
 
 
 def _opens(manager: f.Expr) -> bool:

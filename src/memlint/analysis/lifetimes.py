@@ -40,7 +40,12 @@ from memlint.analysis.pairs import Pair, Pairs
 from memlint.analysis.project_resources import PLAIN_BASES, ProjectResources
 from memlint.analysis.running import COLLECTED
 from memlint.analysis.sites import Frame, Site
-from memlint.analysis.stand_ins import is_fake_by_name, is_given_fakes, opens_through_fakes
+from memlint.analysis.stand_ins import (
+    connects_by_own_class,
+    is_fake_by_name,
+    is_given_fakes,
+    opens_through_fakes,
+)
 from memlint.analysis.suite import SETUP, Body, Suite
 from memlint.analysis.teardowns import Teardowns
 from memlint.analysis.threads import ends_what_it_serves, is_brief, is_told, kind_of_target
@@ -158,10 +163,18 @@ class Lifetimes(Inlining):
             found = first_name(expected) or "Exception"
         return found
 
-    @staticmethod
-    def _run_of(body: Body, frame: Frame, depth: int = 0) -> Run:
+    def _run_of(self, body: Body, frame: Frame, depth: int = 0) -> Run:
         run = Run({site.at: site for site in frame.sites}, frame, body.function, depth)
         run.exits = Exits()
+        if body.role == "test":  # ``def test_map(close=True)``: no runner gives it anything else
+            given = {name for names, _, _ in self.suite.parametrized(body) for name in names}
+            run.flags = {
+                param.name: bool(param.default.value)
+                for param in body.function.params
+                if isinstance(param.default, f.Const)
+                and isinstance(param.default.value, bool)
+                and param.name not in given
+            }
         return run
 
     def _judged(self, body: Body, run: Run, ends: Ends) -> Iterator[Debt]:
@@ -776,7 +789,10 @@ def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
         Assumption.GOES_ON: told,
         Assumption.KIND: _is_guessed(site),
         Assumption.NO_STAND_IN: (resource.rule.startswith("MEM5") or resource.name.endswith(":pair"))
-        and (is_given_fakes(site) or (resource.rule == "MEM502" and is_fake_by_name(site))),
+        and (
+            is_given_fakes(site)
+            or (resource.rule == "MEM502" and (is_fake_by_name(site) or connects_by_own_class(site)))
+        ),
     }
     return {assumption for assumption, holds in noted.items() if holds}
 

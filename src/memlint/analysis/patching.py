@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from memlint import facts as f
 from memlint.analysis.sites import Frame
 from memlint.analysis.traverse import says, statements
-from memlint.analysis.values import ModuleValue, text_of
+from memlint.analysis.values import UNKNOWN, ModuleValue, Sequence, Value, text_of
 
 if TYPE_CHECKING:
     from memlint.analysis.suite import Body, Suite
 
+_OPTIONS = frozenset({"clear", "values", "in_dict", "raising"})
 _STARTING = ("start", "enterContext", "enter_context", "enterClassContext", "setattr")
 
 
@@ -20,6 +21,15 @@ def leaves_fakes(function: f.Function) -> bool:
     """Whether what a helper puts in place is there after it: ``self.patch("paramiko.SSHClient")``, in no ``with``."""
     around = any(isinstance(statement, f.With) for statement, _ in statements(f.body_of(function)))
     return not function.yields and not around and not function.decorators
+
+
+def modules_replaced(call: f.Call, given: Value) -> set[str]:
+    """The modules that ``patch.dict("sys.modules", {"docker": fake})`` or ``setitem(sys.modules, "docker", fake)``
+    puts fakes in place of; ``given`` is what its second argument is.
+    """
+    keys = given.keys or () if isinstance(given, Sequence) else (given,)
+    named = {text_of(key) for key in keys} | {arg.keyword for arg in call.args}
+    return {name for name in named if name and name not in _OPTIONS}
 
 
 def names_replaced(body: Body, suite: Suite) -> set[str]:
@@ -51,6 +61,11 @@ def _named_by(decorator: f.Expr, body: Body, suite: Suite) -> set[str]:
     if "patch" not in decorator.func.path or not decorator.args:
         return set()
     first, second = (*(arg.value for arg in decorator.args[:2]), None)[:2]
+    if first in (f.Text("sys.modules", len("sys.modules")), f.Name("sys.modules")):
+        around = body.within or Frame(body.module, "", where="decorator")
+        return modules_replaced(
+            decorator, suite.evaluator.quiet_eval(second, around) if second is not None else UNKNOWN
+        )
     if isinstance(first, f.Text):
         return {first.value}
     if isinstance(first, f.Name) and isinstance(second, f.Text):

@@ -26,6 +26,15 @@ def is_given_fakes(site: Site) -> bool:
     return isinstance(site.node, f.Call) and any(_reads_as_fake(arg.value) for arg in site.node.args)
 
 
+def connects_by_own_class(site: Site) -> bool:
+    """``Elasticsearch(url, node_class=OfflineNode)``, of a class that the tests have for the library to connect by."""
+    return any(
+        isinstance(value, ClassValue) and not value.module.is_product
+        for name, value in site.args.items()
+        if name.endswith("_class")
+    )
+
+
 def is_fake_by_name(site: Site) -> bool:
     """``DummySocket()``, of a class of the suite that derives from the library's."""
     return isinstance(site.callee, ClassValue) and _FAKE.search(site.callee.cls.name) is not None
