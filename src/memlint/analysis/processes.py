@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis.expectations import last_name
+from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Suite
-from memlint.analysis.traverse import calls, says, walk
+from memlint.analysis.traverse import calls, nested_functions, says, walk
 from memlint.analysis.types import type_name
-from memlint.analysis.values import ClassValue
+from memlint.analysis.values import ClassValue, FunctionValue
 
 _STARTING = re.compile(r"(?i)spawn|process|fork|distributed|launch|multi_?proc|mpi_?run")
 _RANKS = frozenset({"rank", "local_rank", "world_size"})  # what a launcher numbers its processes by
@@ -24,7 +26,8 @@ _MOST_STEPS = 3  # from a helper up to the function that the process starts with
 
 def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
-    if any(_sends_away(decorator) for decorator, _ in body.function.decorators):
+    decorators = [decorator for decorator, _ in body.function.decorators]
+    if any(_sends_away(one) or _gives_its_name_away(one, body, suite) for one in decorators):
         return True
     if body.owner is not None and _tests_in_processes(body.owner, suite):
         return True
@@ -55,6 +58,35 @@ def _sends_away(decorator: f.Expr) -> bool:
     """``@run_in_pyodide``, of a browser; ``@isolated.decorate``, of PyInstaller's child processes."""
     called = decorator.func if isinstance(decorator, f.Call) else decorator
     return last_name(called) in _SENDING or called == f.Name("isolated.decorate")
+
+
+def _gives_its_name_away(decorator: f.Expr, body: Body, suite: Suite) -> bool:
+    """``@run_with_workers(2)``, a decorator of the project that does not call what it decorates, and tells a launcher
+    where to find it: ``launch(config, start)(func.__module__, func.__name__)``.
+    """
+    called = decorator.func if isinstance(decorator, f.Call) else decorator
+    evaluator = suite.evaluator
+    if not isinstance(called, f.Name) or called.path.startswith("pytest."):
+        return False
+    with evaluator.project.following_product():
+        value = evaluator.quiet_eval(called, Frame(body.module, "", where="decorator"))
+    if not isinstance(value, FunctionValue) or not says(value.function, "__module__"):
+        return False
+    made = [node for node, _, _ in calls(f.body_of(value.function))]
+    taken = {
+        param.name
+        for one in (value.function, *nested_functions(f.body_of(value.function)))
+        for param in one.params
+    }
+    return any(
+        {f"{name}.__module__", f"{name}.__name__"} <= set(_names_given(made))
+        and not any(node.func == f.Name(name) for node in made)
+        for name in taken
+    )
+
+
+def _names_given(made: list[f.Call]) -> Iterator[str]:
+    return (arg.value.path for node in made for arg in node.args if isinstance(arg.value, f.Name))
 
 
 def _tests_in_processes(owner: ClassValue, suite: Suite) -> bool:
