@@ -91,7 +91,7 @@ def _left_by_its_failing_test(debt: Debt) -> bool:
 
 def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
     """What some paths do not release, and what no process, thread or registry keeps once it is forgotten."""
-    if _is_ended_by_its_finalizer(debt):
+    if _is_ended_by_its_finalizer(debt) or _is_let_go(debt, ctx):
         return True
     if debt.verdict != "unsure" or debt.fails_always:
         return False
@@ -100,6 +100,14 @@ def _is_gone_when_forgotten(debt: Debt, ctx: Context) -> bool:
         return True
     ends = resource.rule in _ENDING_WITH_THE_RUN or not debt.obligation.skippable
     return ends and _left_by_its_failing_test(debt)
+
+
+def _is_let_go(debt: Debt, ctx: Context) -> bool:
+    """A file of a set-up that the tear-down lets go of: ``cls.file = None``, ``del self.file``."""
+    closes = debt.obligation.resource.forgotten == "closed"
+    if not closes or debt.body.role != "setup" or debt.body.owner is None:
+        return False
+    return debt.place.rpartition(".")[2] in ctx.lifetimes.teardowns.let_go(debt.body)
 
 
 def _is_ended_by_its_finalizer(debt: Debt) -> bool:
