@@ -11,7 +11,7 @@ from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.obligations import Obligation
 from memlint.analysis.project import Module
 from memlint.analysis.sites import Site
-from memlint.analysis.traverse import calls, names, says, statements, words
+from memlint.analysis.traverse import calls, names, nested_functions, says, statements, words
 from memlint.analysis.values import ClassValue, FunctionValue, Literal, Obj, Value
 
 if TYPE_CHECKING:
@@ -42,7 +42,11 @@ def are_released_by_users(debt: Debt, suite: Suite) -> bool:
                 return _is_asked_for(fixture, suite)  # and never called: nothing is acquired
         return bool(users) and all(_releases_what(name, user, releases) for user in users)
     ended = are_named([name], debt.obligation)
-    ending = [user for user in users if not ended.isdisjoint(names(f.body_of(user.function)))]
+    ending = [
+        user
+        for user in users
+        if not ended.isdisjoint(names(f.body_of(user.function))) or _is_entered_in(user, name, suite)
+    ]
     if any(user.role == "fixture" for user in ending):
         return True  # ``session``, which disposes the ``engine`` that it asks for
     of_one_test = debt.obligation.connected or (fixture is not None and not fixture.wide)
@@ -199,6 +203,32 @@ def ends_its_own(obligation: Obligation, method: str, evaluator: Evaluator) -> b
     if not isinstance(member, FunctionValue):
         return False
     return any(says(member.function, name) for group in obligation.resource.release for name in group)
+
+
+def _is_entered_in(user: Body, name: str, suite: Suite) -> bool:
+    """``with client:``, and ``ask(client)`` of a function of the project that does so: ``with client as client:``."""
+    if _has_entered(user.function, name):
+        return True
+    frame = suite.evaluate(user)
+    for node, _, _ in calls(f.body_of(user.function)):
+        if not any(arg.value == f.Name(name) for arg in node.args):
+            continue
+        callee = suite.evaluator.quiet_eval(node.func, frame)
+        if isinstance(callee, FunctionValue) and any(
+            given == f.Name(name) and _has_entered(callee.function, param)
+            for param, given in passed_in(node, callee.function).items()
+        ):
+            return True
+    return False
+
+
+def _has_entered(function: f.Function, name: str) -> bool:
+    return any(
+        manager == f.Name(name)
+        for one in (function, *nested_functions(f.body_of(function)))
+        for statement, _ in statements(f.body_of(one))
+        for manager, _ in (statement.items if isinstance(statement, f.With) else ())
+    )
 
 
 def _enters(function: f.Function, name: str) -> bool:

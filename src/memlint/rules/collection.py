@@ -129,12 +129,29 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     if _released_in_module(site, resource, ctx) or any(map(is_null_device, site.args.values())):
         return
+    if resource.forgotten == "closed" and _is_asked_once(site, ctx.module.body):
+        return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
     costs = costs and not resource.title.endswith(_IDLE) and not _is_small_map(site)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
+
+
+def _is_asked_once(site: Site, block: tuple[f.Stmt, ...]) -> bool:
+    """``NamedTemporaryFile().name``: nothing keeps what is asked for its name alone."""
+    expressions = list(traverse.nodes(block))
+    for statement, _ in traverse.statements(block):
+        if isinstance(statement, f.FunctionDef):
+            expressions += [node for one, _ in statement.function.decorators for node in traverse.walk(one)]
+        elif isinstance(statement, f.ClassDef) and _is_asked_once(site, statement.cls.body):
+            return True
+    called = [node.func for node in expressions if isinstance(node, f.Call)]
+    return any(
+        isinstance(node, f.Attr) and node.base is site.node and not any(node is func for func in called)
+        for node in expressions
+    )
 
 
 def _is_small_map(site: Site) -> bool:

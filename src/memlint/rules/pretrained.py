@@ -11,7 +11,7 @@ from memlint.analysis.loads import estimate_in_memory, is_bounded, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, source_of
 from memlint.analysis.suite import SETUP, Body
-from memlint.analysis.values import NONE, UNKNOWN, Choice
+from memlint.analysis.values import NONE, UNKNOWN, Choice, text_of
 from memlint.knowledge.apis import Load
 from memlint.model import Confidence
 from memlint.rules.context import Context, Draft, estimate_of
@@ -20,6 +20,7 @@ from memlint.rules.load import FOR_TESTS
 from memlint.rules.once import requesting, runs_of, runs_once, serves_tests
 from memlint.rules.registry import rule
 
+_FEW = 3  # names that are spelt one by one
 _LIGHT = 10_000_000  # bytes of a model or data set that any test may load for itself
 _SAVED = (
     ".onnx",
@@ -92,7 +93,9 @@ def model_load(site: Site, ctx: Context) -> Iterator[Draft]:
     vague = (
         light
         or made_for_it
+        or _is_looked_up(site, load)
         or once
+        or _is_forked(ctx)
         or (alone and _needs_it(ctx))
         or _is_changed(ctx)
         or _is_staged(site, load, source, ctx)
@@ -136,6 +139,24 @@ def _needs_it(ctx: Context) -> bool:
         or any(mark.name in _APART for mark in ctx.suite.marks(user))
         for user in users
     )
+
+
+def _is_looked_up(site: Site, load: Load) -> bool:
+    """``from_pretrained(MODELS[kind])``: of what a suite has a table or an option for, most are tiny.
+
+    So is a choice of many names, of which most say so themselves.
+    """
+    what = site.args.get(load.source) if load.what == "model" and load.source is not None else None
+    if isinstance(what, Choice):
+        tiny = sum(FOR_TESTS.search(text_of(option) or "") is not None for option in what.options)
+        return len(what.options) > _FEW and tiny > len(what.options) / 2
+    return what is UNKNOWN
+
+
+def _is_forked(ctx: Context) -> bool:
+    """Whether all that use it run in processes of their own (pytest-forked): no fixture can share it."""
+    users = _users(ctx)
+    return bool(users) and all(any(mark.name == "forked" for mark in ctx.suite.marks(user)) for user in users)
 
 
 def _users(ctx: Context) -> list[Body]:
