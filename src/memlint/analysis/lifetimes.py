@@ -544,7 +544,7 @@ class Lifetimes(Inlining):
 
     def acquires(self, site: Site) -> Resource | None:
         """The resource that a call acquires itself."""
-        if site.mocked or site.raises:
+        if site.mocked or site.raises or _wraps_a_servers(site):
             return None
         if opens_through_fakes(site) or _is_hollow(site) or _is_hollow_library(site) or self._is_gutted(site):
             return None
@@ -795,6 +795,14 @@ def _assumed_of(site: Site, told: bool, resource: Resource) -> set[Assumption]:
         ),
     }
     return {assumption for assumption, holds in noted.items() if holds}
+
+
+def _wraps_a_servers(site: Site) -> bool:
+    """``server.socket = context.wrap_socket(server.socket)``: the server closes it (``socketserver.server_close``)."""
+    given = site.node.args[:1] if isinstance(site.node, f.Call) else ()
+    return site.name.endswith(".wrap_socket") and any(
+        isinstance(arg.value, f.Name) and arg.value.path.endswith(".socket") for arg in given
+    )
 
 
 def _is_over(node: f.Expr, entered: set[str]) -> bool:

@@ -29,12 +29,19 @@ def speaks_of_accelerator(body: Body, ctx: Context) -> bool:
     frame = ctx.suite.evaluate(body)
     if any(any(_said(node, frame, ctx, _HOPS)) for node, _, _ in traverse.calls(f.body_of(body.function))):
         return True
-    helpers = (
-        site.callee.function
+    helpers = [
+        site.callee
         for site in frame.sites
         if isinstance(site.callee, FunctionValue) and not site.callee.module.is_product
-    )
-    return any(not _ASKING.isdisjoint(traverse.words(function)) for function in (body.function, *helpers))
+    ]
+    if any(
+        any(_said(node, Frame(helper.module, ""), ctx))
+        for helper in helpers
+        for node, _, _ in traverse.calls(f.body_of(helper.function))
+    ):
+        return True
+    functions = (body.function, *(helper.function for helper in helpers))
+    return any(not _ASKING.isdisjoint(traverse.words(function)) for function in functions)
 
 
 def _is_default_around(site: Site, ctx: Context) -> bool:
