@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from memlint import facts as f
+from memlint.analysis.expectations import last_part
 from memlint.analysis.lifetimes import Lifetimes
 from memlint.analysis.objects import bytes_of
 from memlint.analysis.project import Module, Project
@@ -95,7 +96,11 @@ def _is_input(module: Module) -> bool:
 
 
 def _runs_a_program(statement: f.Stmt) -> bool:
-    """``main()``, ``asyncio.run(...)`` or ``if __name__ == "__main__":`` at module level."""
+    """``main()``, ``asyncio.run(...)``, ``if __name__ == "__main__":`` or ``options = parser.parse_args()`` at module
+    level: what reads the command line there would read that of pytest, and end it.
+    """
+    if isinstance(statement, f.Assign) and isinstance(statement.value, f.Call) and not statement.value.args:
+        return last_part(statement.value.func) == "parse_args"
     call = statement.value if isinstance(statement, f.ExprStmt) else None
     if isinstance(call, f.Call) and isinstance(call.func, f.Name):
         path = call.func.path
