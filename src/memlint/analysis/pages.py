@@ -11,12 +11,13 @@ What is not known to look only counts as touching everything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
 from memlint import facts as f
 from memlint.analysis import traverse
-from memlint.analysis.expectations import expects_exception
+from memlint.analysis.expectations import expects_exception, last_part
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.values import Data, Literal, Num, Ref, Value, product
 
@@ -74,6 +75,9 @@ _LOOKING = frozenset(
         "weakref.ref",
     }
 )
+_SUMMING = re.compile(
+    r"(?i)(?:\A|_)(?:crc|adler|checksum)"
+)  # what reads it from end to end, and writes nothing
 _VIEWING = frozenset(
     {
         "numpy.reshape",
@@ -256,7 +260,8 @@ class _Uses:
             return method
         func = self.evaluator.quiet_eval(node.func, self.frame)
         name = func.name if isinstance(func, Ref) else ""
-        if name not in _LOOKING and name not in _VIEWING:
+        reads = name in _LOOKING or _SUMMING.search(last_part(node.func)) is not None
+        if not reads and name not in _VIEWING:
             self.handed |= not self.refused and not expects_exception(node)
         return name in _VIEWING
 
