@@ -11,7 +11,7 @@ from memlint.analysis.expectations import last_name, skips
 from memlint.analysis.narrowing import asks_for_python
 from memlint.analysis.sites import Frame
 from memlint.analysis.traverse import calls, names, statements
-from memlint.analysis.values import Literal, Num, Ref
+from memlint.analysis.values import FunctionValue, Literal, Num, Ref
 from memlint.analysis.versions import released
 
 _LARGEST_INDEX = 2**63 - 1  # sys.maxsize where memory is worth a word: 64-bit builds
@@ -36,9 +36,23 @@ def skips_everywhere(decorators: Iterable[f.Expr], evaluator: Evaluator, frame: 
     And ``@bigaddrspacetest``, of test.support too, which fills the addresses of a 32-bit build.
     """
     return any(
-        _skips(d, evaluator, frame) if isinstance(d, f.Call) else last_name(d) in _ALWAYS_SKIPPING
+        _skips(d, evaluator, frame) or _gives_a_skip(d, evaluator, frame)
+        if isinstance(d, f.Call)
+        else last_name(d) in _ALWAYS_SKIPPING
         for d in decorators
     )
+
+
+def _gives_a_skip(call: f.Call, evaluator: Evaluator, frame: Frame) -> bool:
+    """``@not_here()``, of a function that says no more than ``return pytest.mark.skipif(True)``."""
+    made = evaluator.quiet_eval(call.func, frame)
+    if not isinstance(made, FunctionValue):
+        return False
+    body = f.body_of(made.function)
+    last = body[-1] if body else None
+    given = last.value if len(body) <= len("xy") and isinstance(last, f.Return) else None
+    home = Frame(made.module, "", where="decorator")
+    return isinstance(given, f.Call) and (last_name(given.func) == "skip" or _skips(given, evaluator, home))
 
 
 def is_unused(function: f.Function, outer: f.Function | None) -> bool:

@@ -254,7 +254,10 @@ class Evaluator(CallEvaluation):
         known = truth(self.eval(node.test, frame))
         if known is not None:
             return self.eval(node.body if known else node.orelse, frame)
-        return join([self.eval(node.body, frame), self.eval(node.orelse, frame)])
+        frame.branches += 1
+        either = join([self.eval(node.body, frame), self.eval(node.orelse, frame)])
+        frame.branches -= 1
+        return either
 
     def _seq(self, node: f.Seq, frame: Frame) -> Value:
         items: list[Value] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unittest
 from collections.abc import Iterator
 
 from memlint import facts as f
@@ -245,7 +246,7 @@ class Running:
         """
         name = body.function.name
         alone = self._is_of_a_lone_class(body) or (
-            _UNCOLLECTED.search(name) is not None and self._is_of_plain_tests(body)
+            not hasattr(unittest.IsolatedAsyncioTestCase, name) and self._is_of_plain_tests(body)
         )
         if name.startswith(("__", *self.suite.prefixes)) or not alone:
             return False
@@ -297,7 +298,7 @@ class Running:
     def _is_of_plain_tests(self, body: Body) -> bool:
         """Whether it is a method of test classes alone that derive from no other library's."""
         owner = body.owner
-        if owner is None or body.function.decorators:
+        if owner is None or not all(d in _PLAIN_DECORATORS for d, _ in body.function.decorators):
             return False
         classes = (owner, *self.suite.heirs(owner))
         return all(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from memlint import facts as f
 from memlint.analysis import traverse
+from memlint.analysis.expectations import last_part
 from memlint.analysis.loads import estimate_in_memory, expansion, is_bounded, is_reduced, load_of
 from memlint.analysis.sites import Site
 from memlint.analysis.sources import Source, is_null_device, members_read, source_of, weigh
@@ -134,9 +135,23 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
-    costs = costs and not (resource.started_by and resource.rule == "MEM502")  # the first test opens it
+    late = resource.rule == "MEM502" or _is_a_decorators(site, ctx)  # the first test opens it
+    costs = costs and not (resource.started_by and late)
     costs = costs and not resource.title.endswith(_IDLE) and not _is_small_map(site)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
+
+
+def _is_a_decorators(site: Site, ctx: Context) -> bool:
+    """``@concurrent(pool=ProcessPool(1))``, which gives it the tasks of what it decorates; not ``parametrize``."""
+    given = (
+        decorator
+        for body in ctx.suite.of(ctx.module).bodies
+        for decorator, _ in body.function.decorators
+        if isinstance(decorator, f.Call) and last_part(decorator.func) != "parametrize"
+    )
+    return site.where == "decorator" and any(
+        node is site.node for decorator in given for node in traverse.walk(decorator)
+    )
 
 
 def _is_asked_once(site: Site, block: tuple[f.Stmt, ...]) -> bool:
