@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
+from memlint.analysis.branching import passed_in
 from memlint.analysis.expectations import ANY_PART, PIPES, says_gone, seen_closed, used_in, without_tested
 from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
 from memlint.analysis.flow import Flow, Run, closing_inside
@@ -18,7 +19,7 @@ from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
 from memlint.analysis.project_resources import RELEASING
 from memlint.analysis.reading import ended_by, pipes_consumed_by, released_by_reading
 from memlint.analysis.sites import Site
-from memlint.analysis.traverse import own_expressions, statements, walk, words
+from memlint.analysis.traverse import calls, own_expressions, statements, walk, words
 from memlint.analysis.types import type_name
 from memlint.analysis.users import ends_its_own
 from memlint.analysis.values import ClassValue, FunctionValue, Method, Obj, Ref, Value
@@ -194,6 +195,8 @@ class Handover(Flow):
         about = mentioned(node, state)
         callee = self._callee(node, site, run) if about or site is None else site.callee
         name = _qualified(callee, site)
+        for body in _called_inside(node, callee):
+            self.visit(body, state, run)
         self._put_to_use(given, callee, name, path, run)
         if not run.expected and path not in _LOOKING:
             use_through_parts(base, given, path.rpartition(".")[2])
@@ -839,6 +842,16 @@ def _path(node: f.Call) -> str:
     if isinstance(func, f.Attr) and isinstance(func.base, f.Attr) and func.base.attr in PIPES:
         return f"{func.base.attr}.{func.attr}"  # ``Popen(command, stdout=PIPE).stdout.read()``
     return func.path if isinstance(func, f.Name) else func.attr if isinstance(func, f.Attr) else ""
+
+
+def _called_inside(node: f.Call, callee: Value) -> Iterator[f.Expr]:
+    """What the lambdas do that a function of the project is given and calls: ``quietly(lambda: link.close())``."""
+    if not isinstance(callee, FunctionValue) or not any(isinstance(arg.value, f.Lambda) for arg in node.args):
+        return
+    called = {made.func for made, _, _ in calls(f.body_of(callee.function)) if isinstance(made.func, f.Name)}
+    for name, given in passed_in(node, callee.function).items():
+        if isinstance(given, f.Lambda) and f.Name(name) in called:
+            yield given.body
 
 
 def _qualified(callee: Value, site: Site | None) -> str:
