@@ -176,31 +176,30 @@ def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, ot
     (taken if negated or equal else other).settle(forks)
 
 
-def is_off(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
-    """Whether a condition is never true: a name that the body, its class or the module sets to False, and no more.
+def constant(test: f.Expr, run: Run, evaluator: Evaluator) -> bool | None:
+    """What a condition always says: by a name that the body, its class or the module sets, and no more; else None.
 
-    ``if debug and installed:`` with ``debug = False``, ``if SHOW:`` where the module says ``SHOW = False``, a switch of
-    the command line that a fixture asks for, ``if kind == "csv":`` with ``kind = "tsv"``.
+    ``if debug and installed:`` with ``debug = False``, ``if not FAST:`` where the module says ``FAST = True``, a switch
+    of the command line that a fixture asks for. Of comparisons and calls only a no is believed: ``if kind == "csv":``
+    with ``kind = "tsv"``.
     """
+    if isinstance(test, f.Unary) and test.op == "not":
+        inner = constant(test.value, run, evaluator)
+        return None if inner is None else not inner
     if isinstance(test, f.BoolOp) and test.op == "and":
-        return any(is_off(side, run, evaluator) for side in (test.left, test.right))
-    if isinstance(test, f.Unary) and test.op == "not" and isinstance(test.value, f.Name):
-        return is_on(test.value, run, evaluator)
+        never = any(constant(side, run, evaluator) is False for side in (test.left, test.right))
+        return False if never else None
     if isinstance(test, f.Name):
         if test.path in run.off:
-            return True
-        if not _may_be_asked(test.path.partition(".")[0], test, run):
             return False
+        if not _may_be_asked(test.path.partition(".")[0], test, run):
+            return None
     elif not isinstance(test, (f.Compare, f.Call)):
-        return False
-    return evaluator.quiet_eval(test, run.frame) == Literal(False)
-
-
-def is_on(test: f.Expr, run: Run, evaluator: Evaluator) -> bool:
-    """Whether a condition is always true: a name that the module sets to True, and no more: ``FAST = True``."""
-    if not isinstance(test, f.Name) or not _may_be_asked(test.path.partition(".")[0], test, run):
-        return False
-    return evaluator.quiet_eval(test, run.frame) == Literal(True)
+        return None
+    value = evaluator.quiet_eval(test, run.frame)
+    if value == Literal(True):
+        return True if isinstance(test, f.Name) else None
+    return False if value == Literal(False) else None
 
 
 def _may_be_asked(first: str, test: f.Name, run: Run) -> bool:

@@ -14,9 +14,8 @@ from memlint.analysis.branching import (
     asked_by_library,
     asks_for_none,
     cannot_be,
+    constant,
     flag_of,
-    is_off,
-    is_on,
     is_ruled_out,
     join_aliases,
     leaves,
@@ -443,13 +442,9 @@ class Flow(Holdings):
 
     def _if(self, node: f.If, state: State, exits: Exits, run: Run) -> State | None:
         self.visit(node.test, state, run)
-        if is_ruled_out(node, run) or is_off(node.test, run, self.evaluator):
-            return self.block(node.orelse, state, exits, run)
-        negated = node.test.value if isinstance(node.test, f.Unary) and node.test.op == "not" else None
-        if is_on(node.test, run, self.evaluator) or (
-            negated is not None and is_off(negated, run, self.evaluator)
-        ):
-            return self.block(node.body, state, exits, run)
+        known = False if is_ruled_out(node, run) else constant(node.test, run, self.evaluator)
+        if known is not None:
+            return self.block(node.body if known else node.orelse, state, exits, run)
         if asks_for_python(node.test) and self.evaluator.quiet_eval(node.test, run.frame) == Literal(True):
             return self.block(node.body, state, exits, run)
         flag = flag_of(node.test, run)

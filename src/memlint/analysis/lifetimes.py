@@ -166,15 +166,7 @@ class Lifetimes(Inlining):
     def _run_of(self, body: Body, frame: Frame, depth: int = 0) -> Run:
         run = Run({site.at: site for site in frame.sites}, frame, body.function, depth)
         run.exits = Exits()
-        if body.role == "test":  # ``def test_map(close=True)``: no runner gives it anything else
-            given = {name for names, _, _ in self.suite.parametrized(body) for name in names}
-            run.flags = {
-                param.name: bool(param.default.value)
-                for param in body.function.params
-                if isinstance(param.default, f.Const)
-                and isinstance(param.default.value, bool)
-                and param.name not in given
-            }
+        run.flags = self.suite.flags(body)
         return run
 
     def _judged(self, body: Body, run: Run, ends: Ends) -> Iterator[Debt]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unittest
 from collections.abc import Iterator
 
 from memlint import facts as f
@@ -26,8 +25,11 @@ _FEWEST_TESTS = 12  # of a suite; a few may lie beside what asks for a fixture
 _FEWEST_MODULES = 5  # of tests, of a suite
 _PLAIN_TESTS = frozenset({*PLAIN_BASES, "unittest.TestCase", "unittest.IsolatedAsyncioTestCase"})
 # a method of a test class that is no test, and that no runner calls
-_UNCOLLECTED = re.compile(
-    r"_test\Z|\A_(?!_)|\A(?i:\w*disabled_?|x+|dont|do_not|no|skip|off|old|broken)_?[tT]est"
+_UNCOLLECTED = re.compile(r"_test\Z|\A_(?!_)")
+# methods of a TestCase that unittest itself calls (Lib/unittest/case.py)
+_OF_TEST_CASES = re.compile(
+    r"(?:run|runTest|debug|id|shortDescription|countTestCases|defaultTestResult|fail|doCleanups|doClassCleanups"
+    r"|_call\w+|_addSkip|_formatMessage|_truncateMessage|assert\w+)\Z"
 )
 _PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
 _BEFORE_EACH = frozenset({"setUp", "asyncSetUp", "setup_method"})
@@ -41,6 +43,7 @@ class Running:
         self.suite = suite
         self.evaluator = suite.evaluator
         self._never: dict[Body, bool] = {}
+        self._asked: dict[Body, bool] = {}
         self._at_import: dict[str, frozenset[str]] = {}
         self._left_alone: dict[str, bool] = {}
 
@@ -78,8 +81,11 @@ class Running:
         """Whether a test or fixture is seen to ask for a fixture, or may do so unseen: by a text, or in a file that was
         not read.
         """
-        if fixture.autouse:
-            return True
+        if fixture.body not in self._asked:
+            self._asked[fixture.body] = fixture.autouse or self._may_be_asked_for(fixture)
+        return self._asked[fixture.body]
+
+    def _may_be_asked_for(self, fixture: Fixture) -> bool:
         home, project = fixture.body.module, self.suite.project
         read = [module for module in tuple(project.modules.values()) if module.linted]
         near = [
@@ -202,7 +208,7 @@ class Running:
         name = owner.cls.name
         return (
             id(owner.cls) in self.suite.of(module).hidden
-            and not any(True for _ in self.suite.heirs(owner))
+            and next(iter(self.suite.heirs(owner)), None) is None
             and all(other is module for other in self.suite.project.mentioning(name))
             and name not in self.said_at_import(module)
             and not any(says(body.function, name) for body in self.suite.of(module).bodies)
@@ -246,7 +252,9 @@ class Running:
         """
         name = body.function.name
         alone = self._is_of_a_lone_class(body) or (
-            not hasattr(unittest.IsolatedAsyncioTestCase, name) and self._is_of_plain_tests(body)
+            self._is_of_plain_tests(body)
+            and _OF_TEST_CASES.match(name) is None
+            and not says(body.module.facts, "getattr")
         )
         if name.startswith(("__", *self.suite.prefixes)) or not alone:
             return False

@@ -478,6 +478,19 @@ class Suite:
             out.append((_argument_names(names), values, mark))
         return out
 
+    def flags(self, body: Body) -> dict[str, bool]:
+        """``close=True`` among the parameters of a test, which no parametrize mark names: no runner changes it."""
+        given = (
+            {name for names, _, _ in self.parametrized(body) for name in names} if body.role == "test" else ()
+        )
+        return {
+            param.name: param.default.value
+            for param in (body.function.params if body.role == "test" else ())
+            if isinstance(param.default, f.Const)
+            and isinstance(param.default.value, bool)
+            and param.name not in given
+        }
+
     def cases(self, body: Body) -> Num | None:
         """How many cases a test has by its parametrize marks and its fixtures' params; None when not known."""
         counts: list[Num] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from memlint import facts as f
@@ -113,10 +113,9 @@ def _is_left_off(body: Body, at: f.Span, suite: Suite, seen: frozenset[int]) -> 
         for outer in around
         if isinstance(outer, f.If) and isinstance(outer.test, f.Name) and _has_call(outer.body, at)
     }
-    switches = [param for param in function.params if param.name in tests]
     if body.role == "test":
-        given = {name for names, _, _ in suite.parametrized(body) for name in names}
-        return any(switch.default == f.Const(False) and switch.name not in given for switch in switches)
+        return any(not flag and name in tests for name, flag in suite.flags(body).items())
+    switches = [param.name for param in function.params if param.name in tests]
     called = [
         (caller, node)
         for module in suite.project.mentioning(function.name)
@@ -125,9 +124,8 @@ def _is_left_off(body: Body, at: f.Span, suite: Suite, seen: frozenset[int]) -> 
         for node, _, _ in calls(f.body_of(caller.function))
         if isinstance(node.func, f.Name) and node.func.path.rpartition(".")[2] == function.name
     ]
-    names = [switch.name for switch in switches]
     return bool(called) and all(
-        _says_no(node, names, function, caller, suite)
+        _says_no(node, switches, function, caller, suite)
         or _is_left_off(caller, node.at, suite, seen | {id(body)})
         for caller, node in called
     )
@@ -223,24 +221,22 @@ def _is_entered_in(user: Body, name: str, suite: Suite) -> bool:
 
 
 def _has_entered(function: f.Function, name: str) -> bool:
-    return any(
-        manager == f.Name(name)
-        for one in (function, *nested_functions(f.body_of(function)))
-        for statement, _ in statements(f.body_of(one))
-        for manager, _ in (statement.items if isinstance(statement, f.With) else ())
-    )
+    return any(manager == f.Name(name) for manager in _managers(function))
 
 
 def _enters(function: f.Function, name: str) -> bool:
     """``async with connect() as connection:``, ``async with await connect() as connection:``."""
-    for statement, _ in statements(f.body_of(function)):
-        if isinstance(statement, f.FunctionDef) and _enters(statement.function, name):
-            return True
-        for manager, _ in statement.items if isinstance(statement, f.With) else ():
-            call = manager.value if isinstance(manager, f.Await) else manager
-            if isinstance(call, f.Call) and call.func == f.Name(name):
-                return True
-    return False
+    return any(
+        isinstance(manager, f.Call) and manager.func == f.Name(name) for manager in _managers(function)
+    )
+
+
+def _managers(function: f.Function) -> Iterator[f.Expr]:
+    """What the with statements of a function enter, those of the functions in it too."""
+    for one in (function, *nested_functions(f.body_of(function))):
+        for statement, _ in statements(f.body_of(one)):
+            for manager, _ in statement.items if isinstance(statement, f.With) else ():
+                yield manager.value if isinstance(manager, f.Await) else manager
 
 
 def comes_from_fixture(value: Value | None, body: Body, suite: Suite) -> bool:

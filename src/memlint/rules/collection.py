@@ -130,7 +130,7 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
         return
     if _released_in_module(site, resource, ctx) or any(map(is_null_device, site.args.values())):
         return
-    if resource.forgotten == "closed" and _is_asked_once(site, ctx.module.body):
+    if resource.forgotten == "closed" and _is_asked_for_a_part(site, ctx.module.body):
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
     message = f"{article} {resource.title} is opened {place}: {_PAID}"
@@ -154,13 +154,13 @@ def _is_a_decorators(site: Site, ctx: Context) -> bool:
     )
 
 
-def _is_asked_once(site: Site, block: tuple[f.Stmt, ...]) -> bool:
+def _is_asked_for_a_part(site: Site, block: tuple[f.Stmt, ...]) -> bool:
     """``NamedTemporaryFile().name``: nothing keeps what is asked for its name alone."""
     expressions = list(traverse.nodes(block))
     for statement, _ in traverse.statements(block):
         if isinstance(statement, f.FunctionDef):
             expressions += [node for one, _ in statement.function.decorators for node in traverse.walk(one)]
-        elif isinstance(statement, f.ClassDef) and _is_asked_once(site, statement.cls.body):
+        elif isinstance(statement, f.ClassDef) and _is_asked_for_a_part(site, statement.cls.body):
             return True
     called = [node.func for node in expressions if isinstance(node, f.Call)]
     return any(

@@ -138,7 +138,8 @@ class Engine:
             return True
         if context.body.role not in {"test", "method", "helper", "fixture"}:
             return False
-        if context.fixture is not None and not is_asked_for(self.suite, context.fixture):
+        fixture = context.fixture
+        if fixture is not None and not is_asked_for(self.suite, fixture):
             return True
         return never_runs(self.suite, context.body) or not is_named(self.suite, context.body)
 
