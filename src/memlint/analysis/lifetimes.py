@@ -8,9 +8,6 @@ manager that really closes, or by a new owner.
 
 from __future__ import annotations
 
-import posixpath
-import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,12 +35,13 @@ from memlint.analysis.obligations import (
 from memlint.analysis.openings import makes_open, opens_something, returns_something
 from memlint.analysis.pairs import Pair, Pairs
 from memlint.analysis.project_resources import PLAIN_BASES, ProjectResources
-from memlint.analysis.running import COLLECTED
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.stand_ins import (
     connects_by_own_class,
     is_fake_by_name,
     is_given_fakes,
+    is_hollow,
+    is_hollow_library,
     opens_through_fakes,
 )
 from memlint.analysis.suite import SETUP, Body, Suite
@@ -64,10 +62,6 @@ from memlint.analysis.values import ClassValue, FunctionValue, Obj, Ref, Value
 from memlint.analysis.verbs import counterparts, is_connecting
 from memlint.knowledge.apis import ANY_USE, Resource
 
-_ASIDE = re.compile(
-    r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
-)  # fakes that leave acquiring alone
-_OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
 _CURRENT = frozenset({"matplotlib.pyplot.gca", "matplotlib.pyplot.gcf"})
 _DRAWING = frozenset({"medium", "low"})  # of entries that make a figure only when there is none
 _CHILDREN = ("subprocess.", "multiprocessing.Process", "multiprocessing.context.", "os.fork")
@@ -538,7 +532,7 @@ class Lifetimes(Inlining):
         """The resource that a call acquires itself."""
         if site.mocked or site.raises or _wraps_a_servers(site):
             return None
-        if opens_through_fakes(site) or _is_hollow(site) or _is_hollow_library(site) or self._is_gutted(site):
+        if opens_through_fakes(site) or is_hollow(site) or is_hollow_library(site) or self._is_gutted(site):
             return None
         if any(
             isinstance(value, ClassValue) and self.resources.passes_over_base(value)
@@ -807,42 +801,6 @@ def _is_guessed(site: Site) -> bool:
     """Whether the call acquires only if its arguments are what nobody here can see: an archive of unknown kind."""
     entry = next((entry for entry in site.entries if entry.acquire is not None), None)
     return entry is not None and entry.guess
-
-
-def _is_hollow(site: Site) -> bool:
-    """Whether the test has put fakes into the product's module in which the acquiring would happen.
-
-    The product may lie beside its tests, and then be none to the reader of files.
-    """
-    module = site.callee.module if isinstance(site.callee, ClassValue) else site.frame.module
-    of_tests = not module.is_product and COLLECTED.match(posixpath.basename(module.path)) is not None
-    if not site.frame.mocked or of_tests:
-        return False
-    inside = f".{module.name}."
-    parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]
-    # a project of several packages in folders of their own: ``endpoint.shop.orders`` goes by ``shop.orders``
-    parts += [
-        last
-        for home, _, last in (fake.rpartition(".") for fake in site.frame.mocked)
-        if "." in home and inside.endswith(f".{home}.")
-    ]
-    return any(part and not _ASIDE.search(part) for part in parts)
-
-
-def _is_hollow_library(site: Site) -> bool:
-    """Whether what a library would open with is a fake: ``paramiko.client.Transport`` under ``SSHClient.connect``, or
-    ``psycopg2._connect``, which nobody else calls.
-    """
-    root = site.name.partition(".")[0]
-    if not site.frame.mocked or root in sys.stdlib_module_names:
-        return False
-    inside = [fake.split(".") for fake in site.frame.mocked]
-    return any(
-        parts[0] == root
-        and (len(parts) > len("xy") or parts[-1].startswith("_"))
-        and _OPENING.search(parts[-1]) is not None
-        for parts in inside
-    )
 
 
 def _shallow(statement: f.Stmt) -> tuple[f.Stmt, ...]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+import sys
 
 from memlint import facts as f
+from memlint.analysis.running import COLLECTED
 from memlint.analysis.sites import Site
 from memlint.analysis.traverse import walk
 from memlint.analysis.types import type_name
 from memlint.analysis.values import ClassValue, FunctionValue, Mocked, Obj, Sequence, Value
 
+_ASIDE = re.compile(
+    r"(?i)log|setting|config|environ|time|sleep|warn|print|version"
+)  # fakes that leave acquiring alone
+_OPENING = re.compile(r"\A(?:[A-Z]\w*[a-z]\w*|_?(?:\w+_)?(?:connect|open|send|socket|start|initialize))\Z")
 _FAKE = re.compile(r"(?i)fake|mock|stub|dummy")
 _ASKING = ("urllib.request.", "http.client.", "urllib3.", "requests.")
 _UNDER_REQUESTS = "http.client.HTTP"
@@ -49,6 +56,42 @@ def opens_through_fakes(site: Site) -> bool:
     return any(
         fake.startswith((*parts, *_UNDER_CONNECTIONS)) or (asks and fake.startswith(_UNDER_REQUESTS))
         for fake in site.frame.mocked
+    )
+
+
+def is_hollow(site: Site) -> bool:
+    """Whether the test has put fakes into the product's module in which the acquiring would happen.
+
+    The product may lie beside its tests, and then be none to the reader of files.
+    """
+    module = site.callee.module if isinstance(site.callee, ClassValue) else site.frame.module
+    of_tests = not module.is_product and COLLECTED.match(posixpath.basename(module.path)) is not None
+    if not site.frame.mocked or of_tests:
+        return False
+    inside = f".{module.name}."
+    parts = [f".{fake}".partition(inside)[2] for fake in site.frame.mocked]
+    # a project of several packages in folders of their own: ``endpoint.shop.orders`` goes by ``shop.orders``
+    parts += [
+        last
+        for home, _, last in (fake.rpartition(".") for fake in site.frame.mocked)
+        if "." in home and inside.endswith(f".{home}.")
+    ]
+    return any(part and not _ASIDE.search(part) for part in parts)
+
+
+def is_hollow_library(site: Site) -> bool:
+    """Whether what a library would open with is a fake: ``paramiko.client.Transport`` under ``SSHClient.connect``, or
+    ``psycopg2._connect``, which nobody else calls.
+    """
+    root = site.name.partition(".")[0]
+    if not site.frame.mocked or root in sys.stdlib_module_names:
+        return False
+    inside = [fake.split(".") for fake in site.frame.mocked]
+    return any(
+        parts[0] == root
+        and (len(parts) > len("xy") or parts[-1].startswith("_"))
+        and _OPENING.search(parts[-1]) is not None
+        for parts in inside
     )
 
 
