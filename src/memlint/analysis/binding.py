@@ -7,7 +7,7 @@ from collections.abc import Sequence as Items
 from typing import Any
 
 from memlint.analysis import sizes
-from memlint.analysis.values import NONE, Choice, Iterator, Literal, Num, PathValue, Ref, Sequence, Value
+from memlint.analysis.values import NONE, Choice, Iterator, Literal, Num, Obj, PathValue, Ref, Sequence, Value
 from memlint.knowledge.apis import CallEntry, Condition
 
 
@@ -87,4 +87,6 @@ def _texts(value: Value | None) -> list[str]:
 def _names(value: Value | None) -> list[str]:
     if isinstance(value, Sequence) and value.items is not None:
         return [name for item in value.items for name in _names(item)]
+    if isinstance(value, Obj):
+        return [value.type] if isinstance(value.type, str) else []
     return [value.name] if isinstance(value, Ref) else []

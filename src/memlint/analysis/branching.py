@@ -167,13 +167,15 @@ def as_asked(test: f.Expr, run: Run) -> f.Expr:
 
 
 def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, other: State) -> None:
-    """After a fork the child owes nothing for itself."""
+    """After a fork there is no child in the child: what it does, and how it ends, releases nothing of the parent's."""
     forks = frozenset(o for o in about if o.resource.name == "os.fork")
     if not forks:
         return
     negated = isinstance(test, f.Unary) and test.op == "not"
     equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
-    (taken if negated or equal else other).settle(forks)
+    child = taken if negated or equal else other
+    for fork in forks:
+        child.masks.pop(fork, None)
 
 
 def constant(test: f.Expr, run: Run, evaluator: Evaluator) -> bool | None:

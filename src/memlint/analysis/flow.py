@@ -619,6 +619,15 @@ def _is_entered(manager: f.Expr, obligation: Obligation) -> bool:
     return itself and obligation.resource.with_ == "unusable"
 
 
+def names_returned(function: f.Function) -> set[str]:
+    """The names that a function gives back as they are: ``return self``."""
+    return {
+        statement.value.path
+        for statement, _ in statements(f.body_of(function))
+        if isinstance(statement, f.Return) and isinstance(statement.value, f.Name)
+    }
+
+
 def _given_back(manager: f.Expr, state: State, run: Run) -> frozenset[Obligation]:
     """``with connection.open():`` of a method of the project that gives back its object, and ``with opened(file):`` of
     a function that gives back what it is given, if that is open already.
@@ -631,12 +640,7 @@ def _given_back(manager: f.Expr, state: State, run: Run) -> frozenset[Obligation
     given: dict[str, f.Expr | None] = dict(passed_in(call, function))
     if isinstance(call.func, f.Name):
         given["self"] = f.Name(call.func.path.rpartition(".")[0])
-    back = {
-        statement.value.path
-        for statement, _ in statements(f.body_of(function))
-        if isinstance(statement, f.Return) and isinstance(statement.value, f.Name)
-    }
-    holders = (given.get(name) for name in back)
+    holders = (given.get(name) for name in names_returned(function))
     return frozenset[Obligation]().union(
         *(named(holder.path, state) for holder in holders if isinstance(holder, f.Name))
     )

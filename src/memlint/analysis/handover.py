@@ -12,7 +12,7 @@ from memlint.analysis.assumptions import Assumption
 from memlint.analysis.branching import passed_in
 from memlint.analysis.expectations import ANY_PART, PIPES, says_gone, seen_closed, used_in, without_tested
 from memlint.analysis.first_use import is_part_of, is_used_by, opens_when_used, use_through_parts, uses
-from memlint.analysis.flow import Flow, Run, closing_inside
+from memlint.analysis.flow import Flow, Run, closing_inside, names_returned
 from memlint.analysis.groups import leads_a_group
 from memlint.analysis.holdings import mentioned, named, numbers_in, passed_by
 from memlint.analysis.obligations import LATE, NOTHING, Obligation, State
@@ -260,6 +260,8 @@ class Handover(Flow):
         if isinstance(callee, FunctionValue):
             known = set(state.masks)
             returned = self.project_call(node, callee, site, held, state, run)
+            if isinstance(node.func, f.Attr) and "self" in names_returned(callee.function):
+                returned |= base  # ``server = Server().start()``
             if site is not None and state.masks.keys() <= known:
                 returned |= self.mined(node, callee, site, state, run)
             return returned

@@ -15,6 +15,7 @@ from itertools import pairwise
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.branching import early_exits
+from memlint.analysis.commands import is_ended_by_command
 from memlint.analysis.evaluate import Evaluator
 from memlint.analysis.expectations import expects_exception, first_name
 from memlint.analysis.first_use import may_be_used, opens_when_used
@@ -123,9 +124,11 @@ class Lifetimes(Inlining):
         frame = self.suite.evaluate(body)
         gives_away = body.role == "fixture" and bool(frame.nested)
         self._current = body
-        if not gives_away and not any(
-            self.acquires(site) or self._calls_acquiring(site) for site in frame.sites
-        ):
+        made = {name for site in frame.sites for name in self._made_in(site)}
+        if not made and not gives_away:
+            return []
+        closed = self.teardowns.closed_around(body)
+        if made <= closed and not gives_away:
             return []
         run = self._run_of(body, frame)
         run.is_fixture = body.role == "fixture"
@@ -136,7 +139,6 @@ class Lifetimes(Inlining):
         end = self.block(f.body_of(body.function), State(), exits, run)
         ends = Ends(merge(end, exits.returns), exits.raises, exits.strict)
         self.deferred_at_end(ends.states(), run)
-        closed = self.teardowns.closed_around(body)
         for state in ends.states():
             state.settle(frozenset(o for o in state.masks if o.resource.name.partition(":")[0] in closed))
         return list(self._judged(body, run, ends))
@@ -316,10 +318,16 @@ class Lifetimes(Inlining):
         )
 
     def _hunted_around(self, debt: Debt) -> bool:
-        """Whether what runs after the body looks among all processes for what is left, and ends it."""
+        """Whether what runs after the body looks among all processes for what is left, and ends it, or another command
+        ends it.
+        """
         if not debt.obligation.resource.name.startswith(_CHILDREN):
             return False
-        return any(map(_hunts, self._led_to_by(self.teardowns.around(debt.body))))
+        around = self.teardowns.around(debt.body)
+        if any(map(_hunts, self._led_to_by(around))):
+            return True
+        site, functions = debt.obligation.site, [other.function for other in around]
+        return is_ended_by_command(site, debt.body.function, functions)
 
     def _led_to_by(self, bodies: Iterable[Body]) -> Iterator[f.Function]:
         """These functions, and the methods of their classes that they name."""
@@ -559,14 +567,30 @@ class Lifetimes(Inlining):
         gutted = {f".{owner}.{method}" for owner in owners for method in methods}
         return any(f".{fake}".endswith(tuple(gutted)) for fake in site.frame.mocked)
 
-    def _calls_acquiring(self, site: Site) -> bool:
+    def _made_in(self, site: Site) -> Iterator[str]:
+        """The kinds of resource that a call may acquire, itself or by what the project's function calls in turn."""
+        resource = self.acquires(site)
+        if resource is not None:
+            yield resource.name.partition(":")[0]
         if not isinstance(site.callee, (FunctionValue, ClassValue)) or site.mocked or site.raises:
-            return False
-        if isinstance(site.callee, FunctionValue) and counterparts(site.callee.function.name)[2]:
-            return True
-        if isinstance(site.callee, ClassValue) and self.pairs.of_class(site.callee) is not None:
-            return True
-        return any(self.acquires(inner) or self._calls_acquiring(inner) for inner in site.inner)
+            return
+        pair = self._pair_of(site.callee, site)
+        if pair is not None:
+            yield pair.resource.name
+        for inner in site.inner:
+            yield from self._made_in(inner)
+
+    def _pair_of(self, callee: FunctionValue | ClassValue, site: Site) -> Pair | None:
+        """What names that go together tell of a call: of a class, of a function, or of what the function makes."""
+        if isinstance(callee, ClassValue):
+            return self.pairs.of_class(callee)
+        if not counterparts(callee.function.name)[2]:
+            return None
+        pair = self.pairs.of(callee)
+        result = site.result.type if isinstance(site.result, Obj) else None
+        return (
+            self.pairs.of_result(callee, result) if pair is None and isinstance(result, ClassValue) else pair
+        )
 
     def _said_beside(self, run: Run) -> set[str]:
         """What the other methods say of the object that a method is called on: ``self.server.shutdown``."""
@@ -670,12 +694,9 @@ class Lifetimes(Inlining):
         if site.mocked or site.raises or run.expected or run.frame.module.is_product:
             return NOTHING
         receiver = node.func.path.rpartition(".")[0] if isinstance(node.func, f.Name) else ""
-        pair, bound = self.pairs.of(callee), callee.receiver is not None
-        result = site.result.type if isinstance(site.result, Obj) else None
-        opens = opens_something(callee, self.evaluator)
-        if pair is None and isinstance(result, ClassValue):
-            pair, bound = self.pairs.of_result(callee, result), False
-            opens = False  # that others close what such a method makes was right in three of eight
+        pair = self._pair_of(callee, site)
+        by_name = pair is not None and pair is self.pairs.of(callee)
+        bound = by_name and callee.receiver is not None
         if pair is None or self._undone_around(pair.release, run) or _was_ended(pair.release, node, run):
             return NOTHING
         if any(says(nested, pair.release) for nested in run.nested.values()):
@@ -684,6 +705,8 @@ class Lifetimes(Inlining):
         if bound and (theirs or named(receiver, state)):
             return NOTHING  # of an object that somebody else has made
         made = self.new(site, pair.resource, state, NOTHING, run)
+        # that others close what such a method makes was right in three of eight
+        opens = by_name and opens_something(callee, self.evaluator)
         connects = is_connecting(callee.function.name)
         opens_itself = bound and (connects or not returns_something(callee.function))
         _note_inference(made, pair, opens and not opens_itself)
@@ -724,7 +747,12 @@ class Lifetimes(Inlining):
         body = self._current
         if body is None or (says(run.function, release) and run.depth):
             return True
-        return any(says(other.function, release) for other in self.teardowns.around(body))
+        around = self.teardowns.around(body)
+        return any(says(other.function, release) for other in around) or any(
+            isinstance(site.callee, FunctionValue) and says(site.callee.function, release)
+            for other in around
+            for site in self.suite.evaluate(other).sites
+        )
 
     def lost(self, obligation: Obligation) -> Obligation:
         """What the name held before, when a loop acquires once more under the same name."""

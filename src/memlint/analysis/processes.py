@@ -19,6 +19,7 @@ _HANDING_OUT = frozenset(
     {"submit", "map", "apply", "apply_async", "map_async", "imap", "imap_unordered", "starmap"}
 )
 _SENDING = frozenset({"run_in_pyodide", "run_in_subprocess", "isolated_process"})  # decorators
+_SENDING_MARKS = frozenset({"subprocess", "run_in_subprocess", "isolated_process", "in_subprocess", "forked"})
 # test cases of torch, each of whose tests runs in processes of its own
 _IN_PROCESSES = ("MultiProcessTestCase", "DistributedTestBase", "MultiProcContinuousTest")
 _MOST_STEPS = 3  # from a helper up to the function that the process starts with
@@ -26,6 +27,8 @@ _MOST_STEPS = 3  # from a helper up to the function that the process starts with
 
 def runs_elsewhere(body: Body, suite: Suite, steps: int = _MOST_STEPS) -> bool:
     """``Process(target=work)``, ``spawn(work)``, ``def work(rank, world_size)``, and what only these call."""
+    if body.role == "test" and any(mark.name in _SENDING_MARKS for mark in suite.marks(body)):
+        return True  # pytest-forked, and projects' own
     decorators = [decorator for decorator, _ in body.function.decorators]
     if any(_sends_away(one) or _gives_its_name_away(one, body, suite) for one in decorators):
         return True

@@ -33,6 +33,7 @@ _OF_TEST_CASES = re.compile(
 )
 _PLAIN_DECORATORS = (f.Name("staticmethod"), f.Name("classmethod"))
 _BEFORE_EACH = frozenset({"setUp", "asyncSetUp", "setup_method"})
+_MANAGERS = frozenset({"contextmanager", "asynccontextmanager"})
 _SKIPPING = frozenset({"skip", "unittest.skip", "unittest.case.skip"})
 
 
@@ -377,7 +378,18 @@ def _has_text(text: str, module: Module, bodies: list[Body]) -> bool:
         return True
     asking = [node for node in said if isinstance(node, f.Call) and last_part(node.func) in _BY_TEXT]
     plain = all(isinstance(arg.value, f.Text) for node in asking for arg in node.args)
-    return not (asking and plain) and any(isinstance(node, f.FString) for node in said)
+    return not (asking and plain) and any(
+        isinstance(node, f.FString) and _may_say(node, text) for node in said
+    )
+
+
+def _may_say(formatted: f.FString, text: str) -> bool:
+    """Whether what is filled into ``f"{kind}_engine"`` may make it a text: what is written in it is part of that."""
+    parts = (
+        re.escape(part.value) if isinstance(part, f.Text) and isinstance(part.value, str) else ".*"
+        for part in formatted.parts
+    )
+    return re.fullmatch("".join(parts), text) is not None
 
 
 def is_asked_for(suite: Suite, fixture: Fixture) -> bool:
@@ -417,9 +429,11 @@ def _skips_at_once(statement: f.Stmt) -> bool:
 
 
 def _is_mark(decorator: f.Expr) -> bool:
-    """``@pytest.mark.asyncio``, which registers its function nowhere."""
+    """``@pytest.mark.asyncio``, ``@contextmanager``, which register their function nowhere."""
     named = decorator.func if isinstance(decorator, f.Call) else decorator
-    return isinstance(named, f.Name) and named.path.startswith("pytest.mark.")
+    if not isinstance(named, f.Name):
+        return False
+    return named.path.startswith("pytest.mark.") or named.path.rpartition(".")[2] in _MANAGERS
 
 
 def _said(block: tuple[f.Stmt, ...]) -> Iterator[str]:

@@ -390,6 +390,8 @@ def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
     if _opens_where_none_is(debt, ctx):
         return True
     takes = isinstance(site.node, f.Call) and last_part(site.node.func) == "getOrCreate"
+    if takes and _asks_for_nothing(site.node) and _is_opened_by_a_fixture(debt, ctx):
+        return True
     if not takes or debt.body.role in {"fixture", "setup"}:
         return False
     modules = ctx.project.mentioning("getOrCreate")
@@ -403,6 +405,25 @@ def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
         module.linted and word in said_at_import(ctx.suite, module)
         for word in sorted({"getOrCreate", *openers})
         for module in ctx.project.mentioning(word)
+    )
+
+
+def _asks_for_nothing(node: f.Node) -> bool:
+    """``SparkSession.builder.getOrCreate()``: any session will do, whatever its name and its settings."""
+    return isinstance(node, f.Call) and isinstance(node.func, f.Name) and ".builder." in node.func.path
+
+
+def _is_opened_by_a_fixture(debt: Debt, ctx: Context) -> bool:
+    """Whether another fixture of the module, or of its conftest modules, opens one before: ``def spark_session():``."""
+    suite = ctx.suite
+    near = [debt.body.module, *suite.conftests(debt.body.module)]
+    fixtures = [fixture for module in near for fixture in suite.of(module).fixtures.values()]
+    return any(
+        site.name.rpartition(".")[2] == "getOrCreate" and "stop" in words(fixture.body.function)
+        for fixture in fixtures
+        if fixture.body is not debt.body
+        for one in suite.evaluate(fixture.body).sites
+        for site in (one, *one.inner)
     )
 
 

@@ -81,12 +81,16 @@ def _is_marked_unseen(body: Body, ctx: Context) -> bool:
 def _may_have(body: Body, least: int) -> bool:
     """Whether the lists written in a test's own decorators leave it possible that it has so many cases."""
     total = 1
+    named: set[str] = set()
     for decorator, _ in body.function.decorators:
-        for arg in decorator.args[1:2] if isinstance(decorator, f.Call) else ():
-            if not isinstance(arg.value, f.Seq):
+        given = [arg.value for arg in decorator.args[:2]] if isinstance(decorator, f.Call) else []
+        for values in given[1:]:
+            if not isinstance(values, f.Seq):
                 return True
-            total *= max(1, len(arg.value.items))
-    params = sum(param.default is None for param in body.function.params)
+            total *= max(1, len(values.items))
+            if isinstance(given[0], f.Text):
+                named.update(given[0].value.replace(",", " ").split())
+    params = sum(param.default is None and param.name not in named for param in body.function.params)
     return total >= least or (params > 0 and total * _FIXTURES ** min(params, 3) >= least)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from memlint import facts as f
 from memlint.analysis import traverse
@@ -29,6 +30,8 @@ _PLACES = {
 _BULK = frozenset({"table", "array"})
 _WORTH_KEEPING_OUT = 1_000_000  # bytes in memory, of what stays from collection to the end of the session
 _IDLE = "(holds a thread pool)"  # whose threads start with the first task, some call beyond the constructor
+_EXECUTORS = "concurrent.futures."  # which start their workers with the first task
+_KEPT = "its workers start with the first task that a test gives it, and stay to the end of the session"
 _EMPTY = frozenset({"contextlib.ExitStack"})  # what is entered into it costs, and not the stack
 _PAID = "every run and every worker pays for it at collection, and it stays to the end of the session"
 _MOVE = "Move it into a fixture of the scope that needs it."
@@ -39,7 +42,11 @@ def load_at_collection(site: Site, ctx: Context) -> Iterator[Draft]:
     """A load, or an acquisition, that runs when pytest imports the module."""
     if not ctx.at_collection(site) or site.mocked or ctx.is_script:
         return
-    place = _PLACES[site.where]
+    for draft in _paid_for(site, _PLACES[site.where], ctx):
+        yield replace(draft, confidence=Confidence.LOW) if ctx.is_imported_late else draft
+
+
+def _paid_for(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     load = load_of(site)
     if load is not None and not is_bounded(site, load) and not is_reduced(site.receiver):
         source = source_of(site, load, ctx.project.disk)
@@ -133,7 +140,8 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     if resource.forgotten == "closed" and _is_asked_for_a_part(site, ctx.module.body):
         return
     article = "an" if resource.title[:1].lower() in "aeiou" else "a"
-    message = f"{article} {resource.title} is opened {place}: {_PAID}"
+    cost = _KEPT if resource.name.startswith(_EXECUTORS) else _PAID
+    message = f"{article} {resource.title} is opened {place}: {cost}"
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     late = resource.rule == "MEM502" or _is_a_decorators(site, ctx)  # the first test opens it
     costs = costs and not (resource.started_by and late)

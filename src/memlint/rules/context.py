@@ -56,21 +56,41 @@ class Draft:
     nodeid: str | None = None
 
 
-def _imports(module: Module, path: str, suite: Suite) -> bool:
-    """Whether a module imports the one at a path, at its top or in a function."""
+def _imports(module: Module, path: str, suite: Suite, at_once: bool = False) -> bool:
+    """Whether a module imports the one at a path, at its top or, unless ``at_once``, in a function."""
     folders = path.removesuffix(".py").split("/")
     stem = folders[-1]
-    blocks = [
-        module.body,
-        *(f.body_of(body.function) for body in suite.of(module).bodies if says(body.function, stem)),
-    ]
+    blocks = [module.body]
+    if not at_once:
+        blocks += [f.body_of(body.function) for body in suite.of(module).bodies if says(body.function, stem)]
     return any(
-        stem in parts and _ends_alike(parts[: parts.index(stem)], folders[:-1])
+        stem in parts and _is_it(parts[: parts.index(stem)], statement, module, folders[:-1])
         for block in blocks
         for statement, _ in statements(block)
         if isinstance(statement, f.Import)
         for parts in _named_by(statement)
     )
+
+
+def _is_it(parents: list[str], node: f.Import, module: Module, folders: list[str]) -> bool:
+    """Whether what an import of a module names under these parents may lie in these folders."""
+    if not node.level:
+        return _ends_alike(parents, folders)
+    around = module.folder.split("/") if module.folder else []
+    return [*around[: len(around) - node.level + 1], *parents] == folders
+
+
+def _is_imported_at_once(module: Module, suite: Suite, seen: set[str]) -> bool:
+    """Whether the import of what pytest collects, or loads before, brings a module in: through others, too."""
+    stem = posixpath.basename(module.path).removesuffix(".py")
+    for other in suite.project.mentioning(stem):
+        if other.path not in seen and _imports(other, module.path, suite, at_once=True):
+            seen.add(other.path)
+            file = posixpath.basename(other.path)
+            collected = file in {"conftest.py", "__init__.py"} or COLLECTED.match(file) is not None
+            if collected or _is_imported_at_once(other, suite, seen):
+                return True
+    return False
 
 
 def _named_by(node: f.Import) -> list[list[str]]:
@@ -188,6 +208,16 @@ class Context(Struct, eq=False):
         if file in {"conftest.py", "__init__.py"} or (COLLECTED.match(file) and not self._is_named_for_tests):
             return False
         return not any(map(self._is_imported_by, self._others))
+
+    @property
+    def is_imported_late(self) -> bool:
+        """Whether pytest does not collect the module and others import it in functions alone: once tests run."""
+        file = posixpath.basename(self.module.path)
+        if file in {"conftest.py", "__init__.py"} or COLLECTED.match(file):
+            return False
+        return any(map(self._is_imported_by, self._others)) and not _is_imported_at_once(
+            self.module, self.suite, {self.module.path}
+        )
 
     @property
     def _is_named_for_tests(self) -> bool:

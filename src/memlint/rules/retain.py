@@ -67,8 +67,8 @@ _HOOKS_OF_TESTS = (
 @rule("MEM602")
 def unbounded_cache(body: Body, ctx: Context) -> Iterator[Draft]:
     """A decorator that keeps every result, on a function whose results are large."""
-    if body.within is not None or body.role in {"test", "fixture"}:
-        return
+    if body.within is not None or body.role in {"test", "fixture"} or not body.function.params:
+        return  # without a parameter it keeps one result
     for decorator, line in body.function.decorators:
         name = _cache_name(decorator, body, ctx)
         if name is None:
