@@ -603,6 +603,12 @@ class Lifetimes(Inlining):
             if name.startswith(("self.", "cls."))
         }
 
+    def _said_around(self, run: Run) -> set[str]:
+        """What the fixtures of a body say: ``state.done.set`` after the yield of what the test is given."""
+        body = self._current if run.depth == 0 else None
+        fixtures = self.teardowns.fixtures_around(body) if body is not None else ()
+        return {name for fixture in fixtures for name in names(f.body_of(fixture.function))}
+
     def new(
         self, site: Site, resource: Resource, state: State, given: frozenset[Obligation], run: Run
     ) -> frozenset[Obligation]:
@@ -616,7 +622,7 @@ class Lifetimes(Inlining):
             said = set(names(f.body_of(run.function)))
             if ends_what_it_serves(site.node, said | self._said_beside(run)):
                 return NOTHING
-            told = is_told(site, said, self.evaluator)
+            told = is_told(site, said | self._said_around(run), self.evaluator)
         if resource.name == "threading.Timer" and is_brief(site):
             return NOTHING  # it runs out by itself before anybody would notice
         if resource.owned_by and (

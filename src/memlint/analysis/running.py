@@ -14,7 +14,7 @@ from memlint.analysis.project import Module, Project
 from memlint.analysis.project_resources import PLAIN_BASES
 from memlint.analysis.sites import Frame
 from memlint.analysis.suite import Body, Fixture, Suite
-from memlint.analysis.traverse import blocks, nodes, own_expressions, says, walk, words
+from memlint.analysis.traverse import blocks, names, nodes, own_expressions, says, walk, words
 from memlint.analysis.values import ClassValue, Literal
 
 COLLECTED = re.compile(r"test.*\.py\Z|.*_tests?\.py\Z", re.DOTALL)
@@ -351,6 +351,18 @@ class Running:
         others = (other for other in self.suite.project.mentioning(name) if other is not module)
         return any(says(other.facts, stem) for other in others)
 
+    def is_of_a_program(self, body: Body, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a helper runs only where its module is run as a program: under ``if __name__ == "__main__":``."""
+        name, module = body.function.name, body.module
+        if body.role != "helper" or body.within is not None or name in self.said_at_import(module):
+            return False
+        if name in seen or self._is_imported_with(name, module):
+            return name in seen
+        callers = [x for x in self.suite.of(module).bodies if x is not body and says(x.function, name)]
+        programs = (s.body for s in module.body if isinstance(s, f.If) and _asks_for_main(s.test))
+        started = any(name in path.split(".") for block in programs for path in names(block))
+        return (started or bool(callers)) and all(self.is_of_a_program(x, seen | {name}) for x in callers)
+
     def said_at_import(self, module: Module) -> frozenset[str]:
         """The names that a module says outside of its functions, where it is imported and not run as a script."""
         if module.path not in self._at_import:
@@ -415,6 +427,11 @@ def has_tests(suite: Suite) -> bool:
 def never_runs(suite: Suite, body: Body) -> bool:
     """Whether no session runs a body of the suite."""
     return suite.shared(Running).never(body)
+
+
+def is_of_a_program(suite: Suite, body: Body) -> bool:
+    """Whether a helper runs only where its module is run as a program, in a process of its own."""
+    return suite.shared(Running).is_of_a_program(body)
 
 
 def said_at_import(suite: Suite, module: Module) -> frozenset[str]:

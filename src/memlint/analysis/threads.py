@@ -43,7 +43,26 @@ def is_told(site: Site, said: Collection[str], evaluator: Evaluator) -> bool:
         return True
     if isinstance(site.callee, ClassValue):
         return _is_object_told(site, site.callee, said, evaluator)
-    return not _told_by(site.args.get("target")).isdisjoint(said)
+    told_by = _told_by(site.args.get("target"))
+    return not told_by.isdisjoint(said) or not _as_given(told_by, site).isdisjoint(said)
+
+
+def _as_given(told_by: frozenset[str], site: Site) -> frozenset[str]:
+    """``state.done.set`` for ``done.set``, where the thread is started with ``kwargs={"done": state.done}``."""
+    target = site.args.get("target")
+    if not isinstance(target, FunctionValue) or not isinstance(site.node, f.Call):
+        return frozenset()
+    given: dict[str, f.Expr] = {}
+    for arg in site.node.args:
+        if arg.keyword == "kwargs" and isinstance(arg.value, f.Mapping):
+            keys = (key.value if isinstance(key, f.Text) else "" for key, _ in arg.value.items)
+            given.update(zip(keys, (value for _, value in arg.value.items), strict=True))
+        elif arg.keyword == "args" and isinstance(arg.value, f.Seq):
+            names = (param.name for param in target.function.params)
+            given.update(zip(names, arg.value.items, strict=False))
+    parts = (event.rpartition(".") for event in told_by)
+    held = ((given.get(name), method) for name, _, method in parts)
+    return frozenset(f"{value.path}.{method}" for value, method in held if isinstance(value, f.Name))
 
 
 def _is_object_told(site: Site, cls: ClassValue, said: Collection[str], evaluator: Evaluator) -> bool:

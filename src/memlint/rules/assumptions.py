@@ -15,7 +15,7 @@ from memlint.analysis.expectations import last_name, last_part
 from memlint.analysis.lifetimes import Debt
 from memlint.analysis.processes import runs_elsewhere
 from memlint.analysis.project_resources import RELEASING
-from memlint.analysis.running import is_asked_for, is_named, said_at_import
+from memlint.analysis.running import is_asked_for, is_named, is_of_a_program, said_at_import
 from memlint.analysis.sources import is_null_device
 from memlint.analysis.traverse import calls, says, statements, walk, words
 from memlint.analysis.users import all_switch_off, is_option_left_off
@@ -296,7 +296,9 @@ def _is_left_by_others(debt: Debt, ctx: Context) -> bool:
 
 
 def _is_of_a_main_function(debt: Debt, ctx: Context) -> bool:
-    return debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
+    """``def main():``, and what only ``if __name__ == "__main__":`` leads to: they end with their process."""
+    is_main = debt.body.role == "helper" and debt.body.function.name in {"main", "_main"}
+    return is_main or is_of_a_program(ctx.suite, debt.body)
 
 
 def _lacks_pipes_only(debt: Debt, ctx: Context) -> bool:
