@@ -228,6 +228,8 @@ class Containers:
     def _may_name_one(self, body: Body) -> bool:
         """Whether a container may be meant by a bare name, that of a global, or as an attribute."""
         known, own = self._known_names(), body.function.binds
+        if known.isdisjoint(traverse.words(body.function)):
+            return False
         for word in body.function.mentions.split():
             if word.startswith("."):
                 if word[1:] in known:

@@ -11,10 +11,13 @@ _OWN_GROUP = ("start_new_session", "process_group", "preexec_fn")
 
 def leads_a_group(obligation: Obligation) -> bool:
     """Whether a child was given a group of its own, or is none that would have to be."""
-    site = obligation.via or obligation.site
     if not obligation.resource.name.startswith("subprocess."):
         return True
-    return any(option in site.args for option in _OWN_GROUP) or _asks_for_group(site.frame.function)
+    making, called = obligation.via or obligation.site, obligation.site.node
+    # ``start(command, start_new_session=True)`` of a helper that hands its options on
+    written = called.args if isinstance(called, f.Call) else ()
+    given = {*making.args, *(arg.keyword for arg in written)}
+    return not given.isdisjoint(_OWN_GROUP) or _asks_for_group(making.frame.function)
 
 
 def _asks_for_group(function: f.Function | None) -> bool:

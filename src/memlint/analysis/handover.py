@@ -177,7 +177,7 @@ class Handover(Flow):
 
     def call(self, node: f.Call, state: State, run: Run) -> frozenset[Obligation]:
         """Run a call; what its result stands for."""
-        node = _by_its_name(node, run)
+        node = _by_its_name(_by_its_text(node, run), run)
         base = self._receiver(node, state, run)
         site = run.sites.get(node.at)
         held = [self.visit(arg.value, state, run) for arg in node.args]
@@ -782,6 +782,19 @@ def _original(node: f.Name, run: Run) -> f.Name:
     first, dot, rest = node.path.partition(".")
     known = run.aliases.get(first)
     return f.Name(f"{known}{dot}{rest}") if known is not None else node
+
+
+def _by_its_text(node: f.Call, run: Run) -> f.Call:
+    """``getattr(session, "close")()`` as ``session.close()``, also where the text is what a helper was given."""
+    found = node.func
+    if not isinstance(found, f.Call) or found.func != f.Name("getattr") or len(found.args) < len("ab"):
+        return node
+    holder, name = (arg.value for arg in found.args[:2])
+    text = run.texts.get(name.path) if isinstance(name, f.Name) else name
+    if not isinstance(holder, f.Name) or not isinstance(text, f.Text):
+        return node
+    plain = tuple(arg for arg in node.args if not arg.star)
+    return f.Call(f.Name(f"{holder.path}.{text.value}"), plain, node.at)
 
 
 def _by_its_name(node: f.Call, run: Run) -> f.Call:

@@ -153,6 +153,7 @@ class Inlining(Handover):
             return NOTHING
         if callee.module.is_product and not mine:
             _note_keepers(given, after)
+            after.keep(_closed_in(given, inner, after))
         if callee.receiver is not None and not mine and not own:
             _note_makers(inner.returned - known, after)
         stored = _stored(after, own, mine, set(state.names))
@@ -356,6 +357,13 @@ def _note_keepers(given: dict[str, frozenset[Obligation]], after: State) -> None
     kept = NOTHING.union(*(held for name, held in after.names.items() if name.startswith("self.")))
     for obligation in kept & NOTHING.union(*given.values()):
         obligation.assumed.add(Assumption.NOT_KEPT)
+
+
+def _closed_in(given: dict[str, frozenset[Obligation]], inner: Run, after: State) -> frozenset[Obligation]:
+    """What a function that the product defines in another one, and may hand on, has hold of: of what that was given."""
+    said = frozenset[str]().union(*(words(nested) for nested in inner.nested.values()))
+    held = NOTHING.union(*(held for name, held in after.names.items() if name in said))
+    return held & NOTHING.union(*given.values())
 
 
 def _note_makers(made: frozenset[Obligation], after: State) -> None:

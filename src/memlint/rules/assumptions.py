@@ -364,7 +364,20 @@ def _is_drawn_otherwise(debt: Debt, ctx: Context) -> bool:
         return False
     said = words(ctx.suite.of(debt.body.module).module.facts)
     asked = {param.name for param in debt.body.function.params}
-    return {"plotting", "backend"} <= said or "plotting_backend" in said | asked
+    if {"plotting", "backend"} <= said or "plotting_backend" in said | asked:
+        return True
+    return "set_option" in said and any(
+        last_part(node.func) == "set_option" and _names_a_backend(node)
+        for body in ctx.suite.of(debt.body.module).bodies
+        if says(body.function, "set_option")
+        for node, _, _ in calls(f.body_of(body.function))
+    )
+
+
+def _names_a_backend(node: f.Call) -> bool:
+    """``pd.set_option("plotting.backend", "plotly")``."""
+    texts = [arg.value.value if isinstance(arg.value, f.Text) else "" for arg in node.args[:2]]
+    return len(texts) > 1 and texts[0].endswith("plotting.backend") and texts[1] != "matplotlib"
 
 
 def _may_be_there(debt: Debt, ctx: Context) -> bool:
@@ -392,6 +405,8 @@ def _asks_for_what_is_open(debt: Debt, ctx: Context) -> bool:
     if _opens_where_none_is(debt, ctx):
         return True
     takes = isinstance(site.node, f.Call) and last_part(site.node.func) == "getOrCreate"
+    if _is_the_conftests(debt, ctx):
+        return True
     if takes and _asks_for_nothing(site.node) and _is_opened_by_a_fixture(debt, ctx):
         return True
     if not takes or debt.body.role in {"fixture", "setup"}:
@@ -415,9 +430,22 @@ def _asks_for_nothing(node: f.Node) -> bool:
     return isinstance(node, f.Call) and isinstance(node.func, f.Name) and ".builder." in node.func.path
 
 
+def _is_the_conftests(debt: Debt, ctx: Context) -> bool:
+    """Whether a conftest above opens the session by the same function of the product, and stops one."""
+    made, called = debt.obligation.via, debt.obligation.site.node
+    if made is None or not made.name.endswith(".getOrCreate") or not isinstance(called, f.Call):
+        return False
+    said = {last_part(called.func), "stop"}
+    return any(said <= words(conftest.facts) for conftest in ctx.suite.conftests(debt.body.module))
+
+
 def _is_opened_by_a_fixture(debt: Debt, ctx: Context) -> bool:
-    """Whether another fixture of the module, or of its conftest modules, opens one before: ``def spark_session():``."""
+    """Whether another fixture of the module, of its conftest modules, or of a plugin, opens one before."""
     suite = ctx.suite
+    if any(
+        "spark" in param.name for body in suite.of(debt.body.module).bodies for param in body.function.params
+    ):
+        return True
     near = [debt.body.module, *suite.conftests(debt.body.module)]
     fixtures = [fixture for module in near for fixture in suite.of(module).fixtures.values()]
     return any(

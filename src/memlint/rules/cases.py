@@ -112,6 +112,29 @@ def many_parameters(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
     yield Draft("MEM204", at, message, "Sample, or loop inside one test.")
 
 
+def _decorates(site: Site, ctx: Context) -> bool:
+    """Whether ``settings(…)`` stands above a test, or goes by a name that does: ``SLOW = settings(…)``, ``@SLOW``."""
+    if site.where == "decorator":
+        return True
+    module = ctx.suite.of(ctx.module)
+    bound = {
+        target.path
+        for statement in ctx.module.body
+        if isinstance(statement, f.Assign) and statement.value is site.node
+        for target in statement.targets
+        if isinstance(target, f.Name)
+    }
+    shown = [
+        *(body.function.decorators for body in module.bodies),
+        *(c.cls.decorators for c in module.classes),
+    ]
+    return not bound or any(
+        isinstance(decorator, f.Name) and decorator.path in bound
+        for decorators in shown
+        for decorator, _ in decorators
+    )
+
+
 def _is_for_a_profile(site: Site, ctx: Context) -> bool:
     """``settings.register_profile("thorough", max_examples=100_000)``: taken only by who loads that profile."""
     profiles: dict[str, list[f.Call]] = {"register_profile": [], "load_profile": []}
@@ -136,7 +159,11 @@ def many_examples(site: Site, ctx: Context) -> Iterator[Draft]:
     for name, bound in (("max_examples", least), ("min_size", least), ("max_size", _HUGE)):
         value = site.args.get(name)
         if isinstance(value, Num) and max(bound, least) <= value.high < float("inf"):
-            few = name == "max_examples" and _can_try_few(site, value.high, ctx)
+            few = name == "max_examples" and (
+                site.frame.function is not None  # of a search, which ends with what it finds
+                or not _decorates(site, ctx)
+                or _can_try_few(site, value.high, ctx)
+            )
             message = f"{name}={value.high:,.0f}: hypothesis keeps what it has tried, and each example whole"
             yield Draft(
                 "MEM204",

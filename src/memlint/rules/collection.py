@@ -145,6 +145,7 @@ def _acquired(site: Site, place: str, ctx: Context) -> Iterator[Draft]:
     costs = resource.name != "tempfile.TemporaryDirectory" and not _is_over_little(site, resource, ctx)
     late = resource.rule == "MEM502" or _is_a_decorators(site, ctx)  # the first test opens it
     costs = costs and not (resource.started_by and late)
+    costs = costs and not (resource.rule == "MEM501" and site.where == "decorator")  # nothing is in it yet
     costs = costs and not resource.title.endswith(_IDLE) and not _is_small_map(site)
     yield Draft("MEM104", site.at, message, _MOVE, Confidence.MEDIUM if costs else Confidence.LOW)
 

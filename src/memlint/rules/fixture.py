@@ -13,6 +13,7 @@ from memlint.analysis.values import Data, FunctionValue, Obj, Sequence, Value
 from memlint.model import ZERO, Confidence, Estimate, Related
 from memlint.rules.context import Context, Draft, estimate_of
 from memlint.rules.devices import is_on_accelerator
+from memlint.rules.load import is_bare
 from memlint.rules.registry import rule
 from memlint.rules.rows import is_in_a_loops_rows
 from memlint.units import format_bytes
@@ -54,15 +55,15 @@ def wide_fixture_holds_data(fixture: Fixture, ctx: Context) -> Iterator[Draft]:
         message = f"{keeps} {format_bytes(size.likely)} {until}"
         confidence = Confidence.LOW if passing else None
         yield Draft("MEM302", largest.at, message, _NARROW, confidence, size, where + others)
-    for site, text in _unweighed_loads(frame, _given(fixture, frame), ctx):
+    for site, text, near in _unweighed_loads(frame, _given(fixture, frame), ctx):
         yield Draft(
             "MEM302",
             site.at,
             f"{keeps} {text}, of unknown size, {until}",
             _NARROW,
             Confidence.LOW
-            if fixture.scope in _BRIEF
-            else Confidence.MEDIUM,  # soon gone, and most often small
+            if fixture.scope in _BRIEF or near
+            else Confidence.MEDIUM,  # soon gone, or made on the way, and most often small
             None,
             where,
         )
@@ -78,7 +79,8 @@ def _given(fixture: Fixture, frame: Frame) -> list[Value]:
     return [value for value in out if not any(value is frame.env.get(name) for name in given)]
 
 
-def _unweighed_loads(frame: Frame, kept: list[Value], ctx: Context) -> Iterator[tuple[Site, str]]:
+def _unweighed_loads(frame: Frame, kept: list[Value], ctx: Context) -> Iterator[tuple[Site, str, bool]]:
+    """Loads of files that nobody can weigh, what they read, and whether by a bare name, beside the tests."""
     held = _reachable(kept)
     for site in frame.sites:
         load = load_of(site)
@@ -91,7 +93,7 @@ def _unweighed_loads(frame: Frame, kept: list[Value], ctx: Context) -> Iterator[
             continue
         source = source_of(site, load, ctx.project.disk)
         if source.known == "unknown" and source.bytes is None:
-            yield site, f"what {site.name.rpartition('.')[2]} reads from {source.text}"
+            yield site, f"what {site.name.rpartition('.')[2]} reads from {source.text}", is_bare(source)
 
 
 @rule("MEM303")

@@ -72,6 +72,9 @@ _SMALL_SUFFIXES = (
     *(".html", ".lock", ".md", ".pid", ".py", ".pyi", ".rst", ".sh"),
 )
 _SECRET = re.compile(r"/(?:token|secret|passw(?:or)?d|credentials?|namespace|hostname|version)\Z")
+_SETTINGS = re.compile(
+    r"/(?:config|settings?|options|params|spec|job|manifest|metadata|info|status|credentials?|secrets?)\.json\Z"
+)
 # a repository's own files, which are small where no large-file store has them
 _SERVED_RAW = re.compile(
     r"://(?:raw\.githubusercontent\.com/|gist\.githubusercontent\.com/|github\.com/[^/]+/[^/]+/raw/)"
@@ -292,7 +295,8 @@ def _small_by_nature(source: Source) -> bool:
     A file that a repository serves raw is one of those that it holds, which are seldom data in bulk.
     """
     path = (source.path or "").lower()
-    return path.endswith(_SMALL_SUFFIXES) or bool(_SECRET.search(path)) or bool(_SERVED_RAW.search(path))
+    patterns = (_SECRET, _SETTINGS, _SERVED_RAW)
+    return path.endswith(_SMALL_SUFFIXES) or any(pattern.search(path) for pattern in patterns)
 
 
 def writes_itself(site: Site, source: Source) -> bool:
