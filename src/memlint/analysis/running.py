@@ -47,6 +47,7 @@ class Running:
         self._asked: dict[Body, bool] = {}
         self._at_import: dict[str, frozenset[str]] = {}
         self._left_alone: dict[str, bool] = {}
+        self._broken: dict[str, bool] = {}  # by folder
 
     def never(self, body: Body) -> bool:
         """Whether no session runs a body."""
@@ -170,7 +171,27 @@ class Running:
         ]
 
     def _is_kept_from_it(self, body: Body) -> bool:
-        return self._is_put_away(body) or self._is_unreached(body) or self._is_skipped(body)
+        return (
+            self._is_put_away(body)
+            or self._is_unreached(body)
+            or self._is_skipped(body)
+            or self.is_broken(body.module.folder)
+        )
+
+    def is_broken(self, folder: str) -> bool:
+        """Whether a package of tests imports test modules of its own that are gone: none of it can be imported."""
+        if folder not in self._broken:
+            init = self.suite.project.modules.get(posixpath.join(folder, "__init__.py"))
+            imports = (s for s in (init.body if init is not None else ()) if isinstance(s, f.Import))
+            named = (_own_module(node, init.name) for node in imports if init is not None)
+            disk = self.suite.project.disk
+            self._broken[folder] = any(
+                name.startswith("test")
+                and not disk.is_dir(posixpath.join(folder, name))
+                and not disk.matches(posixpath.join(folder, f"{name}.*"))
+                for name in named
+            )
+        return self._broken[folder]
 
     def _is_put_away(self, body: Body) -> bool:
         """Whether it is a test that was renamed so that nothing collects it, or a function that nothing names."""
@@ -370,6 +391,14 @@ class Running:
         return self._at_import[module.path]
 
 
+def _own_module(node: f.Import, package: str) -> str:
+    """The module of its own package that ``from .test_shop import *``, or the same in full, asks for; "" for none."""
+    if not node.is_from or node.level > 1:
+        return ""
+    full = node.module if node.level else f"{node.module}.".partition(f"{package}.")[2]
+    return full.partition(".")[0]
+
+
 def all_read_below(module: Module, project: Project) -> bool:
     """Whether every module of tests in the folder of a module, or below it, is being checked. A commit hook gives some
     files of a folder alone: what the others ask for or import is then unknown.
@@ -422,6 +451,11 @@ def lies_between_tests(suite: Suite, module: Module) -> bool:
 def has_tests(suite: Suite) -> bool:
     """Whether several modules of tests are checked."""
     return suite.shared(Running).has_tests()
+
+
+def is_broken(suite: Suite, module: Module) -> bool:
+    """Whether the package of a module of tests cannot be imported."""
+    return suite.shared(Running).is_broken(module.folder)
 
 
 def never_runs(suite: Suite, body: Body) -> bool:

@@ -28,6 +28,7 @@ from memlint.rules.fake_networks import is_answered
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
 _REMOVED_WHEN_DROPPED = "tempfile.TemporaryDirectory"  # by a finalizer, with a warning
+_POOL_OF_THREADS = "multiprocessing.pool.ThreadPool"
 _CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
 _HOOKS_AT_THE_END = frozenset({"pytest_sessionfinish", "pytest_unconfigure"})
 _STOPPING = frozenset(RELEASING)
@@ -182,7 +183,26 @@ def _is_inferred(debt: Debt, ctx: Context) -> bool:
     A test that leaves its own connection is often about how one ends: refused, lost, or shut by the other side.
     """
     made = debt.obligation
-    return made.inferred and (debt.verdict in {"unsure", "partial"} or _is_of_one_function(debt))
+    if made.inferred and (debt.verdict in {"unsure", "partial"} or _is_of_one_function(debt)):
+        return True
+    return made.resource.rule == "MEM601" and _is_saved_by_pytests_own(debt, ctx)
+
+
+def _is_saved_by_pytests_own(debt: Debt, ctx: Context) -> bool:
+    """``pytest.savefig()``, a function that a conftest gives that name, and that closes figures."""
+    called = {
+        node.func.path
+        for node, _, _ in calls(f.body_of(debt.body.function))
+        if isinstance(node.func, f.Name) and node.func.path.startswith("pytest.")
+    }
+    return any(
+        isinstance(target, f.Name) and target.path in called and "close" in words(body.function)
+        for conftest in ctx.suite.conftests(debt.body.module)
+        for body in ctx.suite.of(conftest).bodies
+        for statement, _ in statements(f.body_of(body.function))
+        if isinstance(statement, f.Assign)
+        for target in statement.targets
+    )
 
 
 def _is_of_one_function(debt: Debt) -> bool:
@@ -242,6 +262,8 @@ def _asks(node: f.Call) -> bool:
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
     """A child that has ended, or that a failing test leaves killed: the next one that is started reaps it."""
     ends = debt.obligation.resource.release
+    if debt.obligation.resource.name == _POOL_OF_THREADS and debt.verdict == "partial":
+        return all(group[0] == "join" for group in debt.missing)  # closed, its idle threads end by themselves
     if debt.obligation.read_out and debt.verdict in {"partial", "unsure"} and debt.missing:
         return all(group[0] == "wait" for group in debt.missing)
     reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)

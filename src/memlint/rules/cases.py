@@ -14,7 +14,7 @@ from memlint.model import Confidence, Related
 from memlint.rules.context import Context, Draft
 from memlint.rules.registry import rule
 
-_FIXTURES = 10  # parameters that a requested fixture may bring
+_FIXTURES = 40  # parameters that a requested fixture may bring
 _HUGE = 1_000_000  # elements: a strategy rarely comes near a smaller bound
 
 

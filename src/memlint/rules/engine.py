@@ -8,7 +8,7 @@ from typing import Any
 
 from memlint.analysis.lifetimes import Debt, Lifetimes
 from memlint.analysis.project import Module
-from memlint.analysis.running import has_tests, is_asked_for, is_named, never_runs
+from memlint.analysis.running import has_tests, is_asked_for, is_broken, is_named, never_runs
 from memlint.analysis.sites import Accumulation, Frame, Growth, LoopSite, Rebinding, Site
 from memlint.analysis.suite import Body, Fixture, ModuleSuite, Suite
 from memlint.knowledge.rulebook import Rule
@@ -133,7 +133,7 @@ class Engine:
         if context.is_lone_script:
             return True
         if context.body is None:
-            return draft.module is None and context.is_unimported
+            return draft.module is None and (context.is_unimported or is_broken(self.suite, context.module))
         if context.is_left_behind or self._is_put_aside(context):
             return True
         if context.body.role not in {"test", "method", "helper", "fixture"}:
