@@ -13,13 +13,16 @@ from memlint.analysis.values import Sequence, Value, text_of
 
 _RUNNING = re.compile(r"(?i)run|exec|call|check_output|system|popen|sh\Z|cmd|command")
 _ENDING = frozenset({"stop", "rm", "kill", "down", "shutdown", "quit", "--stop", "--kill", "--shutdown"})
+_RUNNING_OTHERS = frozenset(
+    {"", "python", "python3", "bash", "sh", "sudo", "env", "exec", "nohup", "timeout", "mpirun"}
+)
 _BY_NAME = frozenset({"pkill", "killall"})
 
 
 def is_ended_by_command(site: Site, body: f.Function, around: Iterable[f.Function]) -> bool:
     """``docker rm -f server`` of one that was started with ``docker run --name server``; ``pkill server``."""
     program = _program(site.args.get("args")) or _written(site.node, body)
-    return program != "" and any(
+    return program not in _RUNNING_OTHERS and any(
         (words[0] == program and not _ENDING.isdisjoint(words[1:]))
         or (words[0] in _BY_NAME and program in words[1:])
         for function in (body, *around)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memlint import facts as f
+from memlint.analysis import traverse
+from memlint.analysis.flow import names_returned
 from memlint.analysis.loads import is_bounded, load_of
 from memlint.analysis.sites import Frame, Site
 from memlint.analysis.sources import source_of
@@ -146,7 +148,12 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
         size = _size(site.result)
         if size is not None and size.likely >= limit and load_of(site) is None:
             found.append((site, size))
+    built: set[int] = set()  # by functions that keep their result: once
     for site, size in _outermost(found):
+        if isinstance(site.callee, FunctionValue) and _keeps_its_result(site.callee.function):
+            if id(site.callee.function) in built:
+                continue
+            built.add(id(site.callee.function))
         message = (
             f"{format_bytes(size.likely)} built {_PLACES[site.where]}: every run and every worker pays for it at "
             "collection, and it stays to the end of the session"
@@ -162,6 +169,13 @@ def large_at_import(suite: ModuleSuite, ctx: Context) -> Iterator[Draft]:
             confidence,
             size,
         )
+
+
+def _keeps_its_result(function: f.Function) -> bool:
+    """``global DATA``, ``if DATA is None: DATA = …``, ``return DATA``: further calls build nothing."""
+    tests = (statement.test for statement in f.body_of(function) if isinstance(statement, f.If))
+    asked = {node.path for test in tests for node in traverse.walk(test) if isinstance(node, f.Name)}
+    return traverse.says(function, "global") and not asked.isdisjoint(names_returned(function))
 
 
 def _is_given_on(site: Site, frame: Frame) -> bool:
