@@ -124,11 +124,12 @@ class Lifetimes(Inlining):
         frame = self.suite.evaluate(body)
         gives_away = body.role == "fixture" and bool(frame.nested)
         self._current = body
-        made = {name for site in frame.sites for name in self._made_in(site)}
-        if not made and not gives_away:
+        made = (name for site in frame.sites for name in self._made_in(site))
+        first = next(made, "")
+        if not first and not gives_away:
             return []
         closed = self.teardowns.closed_around(body)
-        if made <= closed and not gives_away:
+        if not gives_away and first in closed and all(name in closed for name in made):
             return []
         run = self._run_of(body, frame)
         run.is_fixture = body.role == "fixture"

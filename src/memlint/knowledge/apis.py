@@ -46,9 +46,8 @@ class Condition(Struct, frozen=True):
     endswith: list[str] | None = None
     given: bool | None = None  # the argument is (not) passed; a literal None counts as not passed
     is_none: bool | None = None  # a literal None is (not) passed, where that differs from leaving it out
-    name: list[str] | None = (
-        None  # it, or an item of its list, is or is an instance of one of these: "subprocess.PIPE"
-    )
+    # it, or an item of its list, is one of these, or an instance of one: "subprocess.PIPE"
+    name: list[str] | None = None
     # abstract kind of the value: "int", "str", "path", "buffer", "array", "sequence", "endless", or "object": any other
     kind: list[str] | None = None
 

@@ -28,7 +28,6 @@ from memlint.rules.fake_networks import is_answered
 _ENDING_WITH_THE_RUN = frozenset({"MEM403", "MEM601"})  # worker pools and figures
 _ENDING_WITH_THE_LOOP = frozenset({"asyncio.Server"})  # only their loop has hold of them
 _REMOVED_WHEN_DROPPED = "tempfile.TemporaryDirectory"  # by a finalizer, with a warning
-_POOL_OF_THREADS = "multiprocessing.pool.ThreadPool"
 _CHILDREN = ("subprocess.Popen", "multiprocessing.Process")
 _HOOKS_AT_THE_END = frozenset({"pytest_sessionfinish", "pytest_unconfigure"})
 _STOPPING = frozenset(RELEASING)
@@ -262,8 +261,6 @@ def _asks(node: f.Call) -> bool:
 def _is_only_unreaped(debt: Debt, ctx: Context) -> bool:
     """A child that has ended, or that a failing test leaves killed: the next one that is started reaps it."""
     ends = debt.obligation.resource.release
-    if debt.obligation.resource.name == _POOL_OF_THREADS and debt.verdict == "partial":
-        return all(group[0] == "join" for group in debt.missing)  # closed, its idle threads end by themselves
     if debt.obligation.read_out and debt.verdict in {"partial", "unsure"} and debt.missing:
         return all(group[0] == "wait" for group in debt.missing)
     reaping = bool(debt.missing) and len(ends) > 1 and all(group == tuple(ends[-1]) for group in debt.missing)
