@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from memlint import facts as f
-from memlint.analysis.expectations import last_name
+from memlint.analysis.expectations import is_for_type_checkers, last_name
 from memlint.analysis.narrowing import are_settled
 from memlint.analysis.obligations import Obligation, State
 from memlint.analysis.traverse import walk
@@ -192,7 +192,7 @@ def constant(test: f.Expr, run: Run, evaluator: Evaluator) -> bool | None:
         never = any(constant(side, run, evaluator) is False for side in (test.left, test.right))
         return False if never else None
     if isinstance(test, f.Name):
-        if test.path in run.off:
+        if test.path in run.off or is_for_type_checkers(test):
             return False
         if not _may_be_asked(test.path.partition(".")[0], test, run):
             return None

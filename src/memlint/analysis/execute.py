@@ -10,6 +10,7 @@ from typing import Any
 from memlint import facts as f
 from memlint.analysis import arithmetic
 from memlint.analysis.assign import MODULES, Assignment
+from memlint.analysis.expectations import is_for_type_checkers
 from memlint.analysis.iterators import iterate
 from memlint.analysis.loops import rounds
 from memlint.analysis.narrowing import asks_for_python, contradicted
@@ -265,6 +266,8 @@ class Execution(Assignment):
         if _is_main_guard(node.test):
             return False  # not run when pytest imports the module
         known = truth(self.eval(node.test, frame))
+        if frame.function is not None and is_for_type_checkers(node.test):
+            known = False
         if known is None and self._is_flag_down(node.test, frame):
             known = True
         if known is not None and (

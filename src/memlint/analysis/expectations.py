@@ -166,3 +166,8 @@ def tells_type(test: f.Expr, aliases: dict[str, str]) -> bool:
         return False
     path = test.left.path if isinstance(test.left, f.Name) else ""
     return aliases.get(path, path).rpartition(".")[2] in PIPES
+
+
+def is_for_type_checkers(test: f.Expr) -> bool:
+    """``if TYPE_CHECKING:``, which holds nowhere but in the eyes of a type checker."""
+    return isinstance(test, f.Name) and test.path.rpartition(".")[2] == "TYPE_CHECKING"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import structs
+
 from memlint import facts as f
 from memlint.analysis.assumptions import Assumption
 from memlint.analysis.branching import (
@@ -227,7 +229,9 @@ class Flow(Holdings):
                 and len(target.items) == len(node.value.items)
             ):
                 for inner, value in zip(target.items, node.value.items, strict=True):
-                    self.bind(inner, self.visit(value, state, run), state, run)
+                    held = self.visit(value, state, run)
+                    self.bind(inner, held, state, run)
+                    self._alias(structs.replace(node, targets=(inner,), value=value), held, state, run)
                 return state
         flag_set = flag_of(node.value, run) if isinstance(node.value, (f.Name, f.Unary)) else None
         held = self.visit(node.value, state, run)

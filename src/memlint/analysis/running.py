@@ -113,12 +113,30 @@ class Running:
         name = owner.cls.name if owner is not None else function.name
         said = [home] if says(home.facts, name) else []
         said += [other for other in self.suite.project.mentioning(name) if other is not home]
-        return any(self._may_use(name, module) for module in said) or not self._is_read_around(home)
+        return any(self._may_use(name, module, body) for module in said) or not self._is_read_around(home)
 
-    def _may_use(self, name: str, module: Module) -> bool:
-        """Whether a module that says a name may use what goes by it: all but one whose tests, which never run, do."""
-        users = [body for body in self.suite.of(module).bodies if says(body.function, name)]
-        return not users or name in self.said_at_import(module) or not all(map(self.never, users))
+    def _may_use(self, name: str, module: Module, body: Body) -> bool:
+        """Whether a module that says a name may use what goes by it: all but one whose tests, which never run, do, one
+        where a program's own run alone does, and the function itself, which calls another one of its name.
+        """
+        stem = posixpath.basename(body.module.path).removesuffix(".py")
+        bodies = self.suite.of(module).bodies
+        bare = f" {name} " in f" {module.facts.mentions} "
+        own = any(other.function.name == name and other.owner is None for other in bodies)
+        if (
+            module is not body.module
+            and body.owner is None
+            and not says(module.facts, stem)
+            and (own or not bare)
+        ):
+            return False  # one of its own, or ``ax.plot()`` where nothing names the module of ``plot()``
+        users = [other for other in bodies if says(other.function, name) and other is not body]
+        if users or name in self.said_at_import(module):
+            return name in self.said_at_import(module) or not all(map(self.never, users))
+        programs = (isinstance(s, f.If) and _asks_for_main(s.test) for s in module.body)
+        return not (
+            any(programs) or (module is body.module and body.owner is None and says(body.function, name))
+        )
 
     def _is_read_around(self, home: Module) -> bool:
         """Whether what is checked is a whole suite: what asks for something in one of its modules has been read."""
