@@ -172,8 +172,11 @@ def settle_in_child(test: f.Expr, about: frozenset[Obligation], taken: State, ot
     if not forks:
         return
     negated = isinstance(test, f.Unary) and test.op == "not"
-    equal = isinstance(test, f.Compare) and test.rest[0][0] == "==" and test.rest[0][1] == f.Const(0)
-    child = taken if negated or equal else other
+    compared = test.rest[0] if isinstance(test, f.Compare) else ("", test)
+    if not (isinstance(test, f.Name) or negated or compared[1] == f.Const(0)):
+        other.settle(forks)  # ``if found == pid:`` of what waits for it
+        return
+    child = taken if negated or compared[0] == "==" else other
     for fork in forks:
         child.masks.pop(fork, None)
 
