@@ -201,7 +201,7 @@ class Running:
         if folder not in self._broken:
             init = self.suite.project.modules.get(posixpath.join(folder, "__init__.py"))
             imports = (s for s in (init.body if init is not None else ()) if isinstance(s, f.Import))
-            named = (_own_module(node, init.name) for node in imports if init is not None)
+            named = [_own_module(node, folder) for node in imports]
             disk = self.suite.project.disk
             self._broken[folder] = any(
                 name.startswith("test")
@@ -409,12 +409,15 @@ class Running:
         return self._at_import[module.path]
 
 
-def _own_module(node: f.Import, package: str) -> str:
+def _own_module(node: f.Import, folder: str) -> str:
     """The module of its own package that ``from .test_shop import *``, or the same in full, asks for; "" for none."""
     if not node.is_from or node.level > 1:
         return ""
-    full = node.module if node.level else f"{node.module}.".partition(f"{package}.")[2]
-    return full.partition(".")[0]
+    parts, around = node.module.split("."), folder.split("/")
+    if node.level:
+        return parts[0]
+    ends = (end for end in range(len(parts) - 1, 0, -1) if parts[:end] == around[-end:])
+    return next((parts[end] for end in ends), "")
 
 
 def all_read_below(module: Module, project: Project) -> bool:
